@@ -1,0 +1,31 @@
+//! Folds: map each block of rows to a small partial result, merge partials in a fixed order.
+//!
+//! Every result of the crate is such a fold. What makes it repeatable to the last bit:
+//!
+//! * [`Partition`]: the blocks depend on the number of rows only;
+//! * [`Context::fold`]: partials are merged along a fixed binary tree, whichever thread
+//!   computed them and whichever finished first;
+//! * threads only decide *who* works on a branch of that tree.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `monoid.rs` | [`Monoid`]: what can be merged |
+//! | `partition.rs` | [`Partition`]: which rows make a block |
+//! | `output.rs` | [`Output`], [`RowsMut`]: results with one row per input row |
+//! | `context.rs` | [`Context`], [`Stop`], [`Report`]: what every kernel is handed |
+//! | `pool.rs` | private thread pools that survive `fork` |
+//! | `threads.rs` | how many threads to use |
+
+mod context;
+mod monoid;
+mod output;
+mod partition;
+mod pool;
+mod threads;
+
+pub use context::{Context, Report, Stop};
+pub use monoid::Monoid;
+pub use output::{Output, RowsMut};
+pub use partition::Partition;
+pub use pool::Pool;
+pub use threads::{Threads, resolve_threads};

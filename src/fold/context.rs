@@ -1,0 +1,218 @@
+//! What every kernel is handed: threads, the stop flag, and a place for progress reports.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::partition::left_branch;
+use super::{Monoid, Output, Partition};
+use crate::error::Error;
+
+/// A flag that asks running work to end early.
+#[derive(Debug, Default)]
+pub struct Stop(AtomicBool);
+
+impl Stop {
+    /// Asks for the end.
+    pub fn raise(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the end was asked for.
+    #[must_use]
+    pub fn is_raised(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Fails once the flag is raised.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Interrupted`].
+    pub fn check(&self) -> Result<(), Error> {
+        if self.is_raised() { Err(Error::Interrupted) } else { Ok(()) }
+    }
+}
+
+/// Progress of one of the tasks of a job, such as one restart of a fit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Report {
+    /// Which task.
+    pub task: usize,
+    /// Steps done so far.
+    pub step: usize,
+    /// What the task watches, such as its lower bound.
+    pub value: f64,
+    /// Whether the task has ended.
+    pub finished: bool,
+}
+
+/// Threads, stop flag and reports of one job.
+#[derive(Debug)]
+pub struct Context {
+    threads: usize,
+    stop: Stop,
+    reports: Mutex<Vec<Report>>,
+}
+
+impl Context {
+    /// A job on the calling thread alone.
+    #[must_use]
+    pub fn inline() -> Self {
+        Self::with_threads(1)
+    }
+
+    /// A job that will run inside a [`Pool`](super::Pool) of that many threads.
+    pub(super) fn with_threads(threads: usize) -> Self {
+        Self { threads, stop: Stop::default(), reports: Mutex::default() }
+    }
+
+    /// Number of threads working on the job. Results must not depend on it.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// The flag that ends the job early.
+    #[must_use]
+    pub fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    /// Fails once the stop flag is raised; for loops of their own between two folds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Interrupted`].
+    pub fn check(&self) -> Result<(), Error> {
+        self.stop.check()
+    }
+
+    /// Adds a progress report.
+    pub fn report(&self, report: Report) {
+        self.reports.lock().unwrap_or_else(PoisonError::into_inner).push(report);
+    }
+
+    /// Takes the reports added since the last call.
+    #[must_use]
+    pub fn drain_reports(&self) -> Vec<Report> {
+        std::mem::take(&mut *self.reports.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Runs `a` and `b`, at the same time if there is a thread to spare.
+    pub fn join<A, B>(&self, a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B)
+    where
+        A: Send,
+        B: Send,
+    {
+        // Outside of a pool, rayon would start its global one, which does not survive a fork.
+        if self.threads == 1 || rayon::current_thread_index().is_none() {
+            (a(), b())
+        } else {
+            rayon::join(a, b)
+        }
+    }
+
+    /// Maps each block of rows to a partial result and merges these in the order of the rows.
+    ///
+    /// The merges form a fixed binary tree, so the result does not depend on the threads.
+    ///
+    /// # Errors
+    ///
+    /// That of the first block, in the order of the rows, which failed;
+    /// [`Error::Interrupted`] if the stop flag was raised.
+    pub fn fold<P: Monoid + Send>(
+        &self,
+        partition: &Partition,
+        map: impl Fn(Range<usize>) -> Result<P, Error> + Sync,
+    ) -> Result<P, Error> {
+        self.fold_into(partition, (), |rows, ()| map(rows))
+    }
+
+    /// Hands each block of rows its own part of `output`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::fold`].
+    pub fn for_each_chunk<O: Output>(
+        &self,
+        partition: &Partition,
+        output: O,
+        write: impl Fn(Range<usize>, O) -> Result<(), Error> + Sync,
+    ) -> Result<(), Error> {
+        self.fold_into(partition, output, write)
+    }
+
+    /// A [`fold`](Context::fold) in which each block also writes its own part of `output`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::fold`].
+    ///
+    /// # Panics
+    ///
+    /// If `output` has not one row per input row: a bug in the caller.
+    pub fn fold_into<P: Monoid + Send, O: Output>(
+        &self,
+        partition: &Partition,
+        output: O,
+        map: impl Fn(Range<usize>, O) -> Result<P, Error> + Sync,
+    ) -> Result<P, Error> {
+        assert!(output.has_rows(partition.rows()), "an output has one row per input row");
+        if partition.leaves() == 0 {
+            self.check()?;
+            return Ok(P::identity());
+        }
+        let tree = Tree { context: self, partition, map, failed: AtomicUsize::new(usize::MAX) };
+        tree.branch(0..partition.leaves(), output)
+    }
+}
+
+/// One walk over the tree of blocks.
+struct Tree<'a, F> {
+    context: &'a Context,
+    partition: &'a Partition,
+    map: F,
+    /// The first block known to have failed: those after it no longer matter.
+    failed: AtomicUsize,
+}
+
+impl<F> Tree<'_, F> {
+    fn branch<P, O>(&self, leaves: Range<usize>, output: O) -> Result<P, Error>
+    where
+        P: Monoid + Send,
+        O: Output,
+        F: Fn(Range<usize>, O) -> Result<P, Error> + Sync,
+    {
+        if leaves.len() == 1 {
+            return self.leaf(leaves.start, output);
+        }
+        let middle = leaves.start + left_branch(leaves.len());
+        let rows = self.partition.row_of(middle) - self.partition.row_of(leaves.start);
+        let (left_output, right_output) = output.split_at_row(rows);
+        let (left, right) = self.context.join(
+            || self.branch(leaves.start..middle, left_output),
+            || self.branch(middle..leaves.end, right_output),
+        );
+        // The left error comes first in the order of the rows, and a right branch that was
+        // skipped because of it must not hide it.
+        let mut merged = left?;
+        merged.merge(&right?);
+        Ok(merged)
+    }
+
+    fn leaf<P, O>(&self, leaf: usize, output: O) -> Result<P, Error>
+    where
+        F: Fn(Range<usize>, O) -> Result<P, Error> + Sync,
+    {
+        self.context.check()?;
+        if leaf > self.failed.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
+        let result = (self.map)(self.partition.leaf(leaf), output);
+        if result.is_err() {
+            self.failed.fetch_min(leaf, Ordering::Relaxed);
+        }
+        result
+    }
+}

@@ -1,0 +1,35 @@
+//! The compiled part of foldstat: mixture models, random walkers and mergeable summaries that
+//! use every core.
+//!
+//! Every result is a fold over blocks of rows ([`fold`]). The rooms, lowest first; each may use
+//! those above it in this list, never those below:
+//!
+//! * [`error`]: the one error type
+//! * [`fold`]: monoids, fixed blocks, ordered merges, threads, the stop flag
+//! * [`rows`]: rows of numbers as they lie in memory
+//! * [`simd`]: vectorised mathematics and run-time dispatch
+//! * [`rng`]: random numbers as a function of seed and stream
+//! * [`lapack`], [`linalg`]: factorisations
+//! * [`mixture`]: Gaussian mixtures
+//! * [`python`]: the boundary
+//!
+//! Only `python` and `lapack` know Python.
+
+pub mod error;
+pub mod fold;
+pub mod lapack;
+pub mod linalg;
+pub mod mixture;
+pub mod pairwise;
+pub mod python;
+pub mod rng;
+pub mod rows;
+pub mod simd;
+
+use pyo3::prelude::*;
+
+/// The Python module `foldstat._core`.
+#[pymodule]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    python::register(module)
+}

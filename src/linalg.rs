@@ -1,0 +1,172 @@
+//! Small dense linear algebra. Square matrices are slices of d·d numbers, row by row.
+//!
+//! Inside of the EM loop the factorisations are ours: plain loops in a fixed order, so that no
+//! BLAS's choice of kernel changes a bit of the result. The inner loops run along rows, over
+//! contiguous memory. Products are rounded before they are added (`mul_add` would be a call into
+//! libm outside of the SIMD dispatch).
+//!
+//! What happens once per fit goes to LAPACK, through ndarray-linalg.
+
+use ndarray::{Array2, ArrayView2};
+use ndarray_linalg::{EigValsh, UPLO};
+
+use crate::error::Error;
+use crate::lapack;
+
+/// Independent sums of a dot product: enough to keep any SIMD unit busy, in a fixed order.
+const LANES: usize = 8;
+
+/// Σ aᵢbᵢ in a fixed order.
+#[inline]
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut sums = [0.0; LANES];
+    let (a_chunks, a_rest) = a.as_chunks::<LANES>();
+    let (b_chunks, b_rest) = b.as_chunks::<LANES>();
+    for (x, y) in a_chunks.iter().zip(b_chunks) {
+        for lane in 0..LANES {
+            sums[lane] += x[lane] * y[lane];
+        }
+    }
+    let [s0, s1, s2, s3, s4, s5, s6, s7] = sums;
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(x, y)| x * y).sum();
+    ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7)) + rest
+}
+
+/// The lower triangular L with LLᵀ = A; reads the lower triangle of A only.
+///
+/// # Errors
+///
+/// [`Error::IllConditioned`] if A is not positive definite.
+///
+/// # Panics
+///
+/// If `matrix` does not hold d·d numbers.
+pub fn cholesky(matrix: &[f64], d: usize) -> Result<Vec<f64>, Error> {
+    assert_eq!(matrix.len(), d * d, "a square matrix");
+    let mut factor = vec![0.0; d * d];
+    for i in 0..d {
+        let (above, row) = factor.split_at_mut(i * d);
+        for j in 0..i {
+            let above = &above[j * d..];
+            row[j] = (matrix[i * d + j] - dot(&row[..j], &above[..j])) / above[j];
+        }
+        let pivot = matrix[i * d + i] - dot(&row[..i], &row[..i]);
+        // NaN must fail too, so this asks for what is right.
+        if !(pivot > 0.0 && pivot.is_finite()) {
+            return Err(Error::IllConditioned { component: 0 });
+        }
+        row[i] = pivot.sqrt();
+    }
+    Ok(factor)
+}
+
+/// The lower triangular L⁻¹ of a lower triangular L without zeros on the diagonal.
+///
+/// # Panics
+///
+/// If `factor` does not hold d·d numbers.
+#[must_use]
+pub fn invert_lower(factor: &[f64], d: usize) -> Vec<f64> {
+    assert_eq!(factor.len(), d * d, "a square matrix");
+    let mut inverse = vec![0.0; d * d];
+    for i in 0..d {
+        let (above, row) = inverse.split_at_mut(i * d);
+        for k in 0..i {
+            let weight = factor[i * d + k];
+            for (target, &source) in row.iter_mut().zip(&above[k * d..][..=k]) {
+                *target -= weight * source;
+            }
+        }
+        let diagonal = factor[i * d + i];
+        row[..i].iter_mut().for_each(|value| *value /= diagonal);
+        row[i] = 1.0 / diagonal;
+    }
+    inverse
+}
+
+/// The upper triangular U with Σ⁻¹ = UUᵀ for a covariance Σ = LLᵀ: U = (L⁻¹)ᵀ, as in scikit-learn.
+///
+/// # Errors
+///
+/// [`Error::IllConditioned`] if Σ is not positive definite, or so nearly singular that U
+/// overflows.
+///
+/// # Panics
+///
+/// If `covariance` does not hold d·d numbers.
+pub fn precision_cholesky(covariance: &[f64], d: usize) -> Result<Vec<f64>, Error> {
+    let inverse = invert_lower(&cholesky(covariance, d)?, d);
+    if inverse.iter().any(|value| !value.is_finite()) {
+        return Err(Error::IllConditioned { component: 0 });
+    }
+    Ok(transposed(&inverse, d))
+}
+
+/// The upper triangular U with P = UUᵀ for a precision P.
+///
+/// Read backwards, rows and columns, an upper triangular factor is a lower one.
+///
+/// # Errors
+///
+/// [`Error::IllConditioned`] if P is not positive definite.
+///
+/// # Panics
+///
+/// If `precision` does not hold d·d numbers.
+pub fn precision_cholesky_from_precision(precision: &[f64], d: usize) -> Result<Vec<f64>, Error> {
+    let reversed: Vec<f64> = precision.iter().rev().copied().collect();
+    let mut factor = cholesky(&reversed, d)?;
+    factor.reverse();
+    Ok(factor)
+}
+
+/// The precision P = UUᵀ of its upper triangular factor.
+///
+/// # Panics
+///
+/// If `factor` does not hold d·d numbers.
+#[must_use]
+pub fn precision(factor: &[f64], d: usize) -> Vec<f64> {
+    assert_eq!(factor.len(), d * d, "a square matrix");
+    let mut product = vec![0.0; d * d];
+    for i in 0..d {
+        for j in 0..=i {
+            let value = dot(&factor[i * d + i..(i + 1) * d], &factor[j * d + i..(j + 1) * d]);
+            product[i * d + j] = value;
+            product[j * d + i] = value;
+        }
+    }
+    product
+}
+
+fn transposed(matrix: &[f64], d: usize) -> Vec<f64> {
+    let mut result = Vec::with_capacity(d * d);
+    for i in 0..d {
+        result.extend((0..d).map(|j| matrix[j * d + i]));
+    }
+    result
+}
+
+/// The smallest eigenvalue of a symmetric matrix, of which the lower triangle is read.
+///
+/// # Errors
+///
+/// [`Error::Shape`] if the matrix is empty or not square, [`Error::InvalidArgument`] if it holds
+/// NaN or infinity, [`Error::Lapack`] if LAPACK is missing or fails.
+pub fn smallest_eigenvalue(matrix: ArrayView2<'_, f64>) -> Result<f64, Error> {
+    if matrix.is_empty() || !matrix.is_square() {
+        let found = matrix.shape().to_vec();
+        return Err(Error::Shape { name: "matrix", expected: "(d, d), d > 0".to_owned(), found });
+    }
+    if matrix.iter().any(|value| !value.is_finite()) {
+        let message = "holds NaN or infinity".to_owned();
+        return Err(Error::InvalidArgument { name: "matrix", message });
+    }
+    lapack::require()?;
+    // Which triangle ndarray-linalg reads depends on the memory order: leave it no choice.
+    let symmetric = Array2::from_shape_fn(matrix.dim(), |(i, j)| matrix[[i.max(j), i.min(j)]]);
+    let eigenvalues = symmetric.eigvalsh(UPLO::Lower).map_err(|error| {
+        Error::Lapack(format!("the eigenvalues of the matrix were not found: {error}"))
+    })?;
+    Ok(eigenvalues[0])
+}
