@@ -1,0 +1,375 @@
+//! Vectors of eight `f64` or sixteen `f32`, their elementary functions, and run-time dispatch.
+//!
+//! A kernel is written once over *logical* lanes ([`Vector`]): eight for `f64`, sixteen for `f32`.
+//! AVX-512 holds them in one register, AVX2 in two, and the portable level in an array. Every
+//! operation is the same IEEE operation on each lane and every reduction has a fixed order, so
+//! all levels give the same bits. [`Vector::mul_add`] is a true fused multiply-add everywhere.
+//!
+//! A kernel must be reached through [`dispatch`]: the CPU features are switched on for the code
+//! inlined into that call only, hence the `#[inline(always)]` on everything below it.
+
+mod coefficients;
+mod portable;
+mod registers;
+
+use std::ops::{Add, Mul, Sub};
+use std::sync::OnceLock;
+
+#[cfg(target_arch = "x86_64")]
+use pulp::x86::{V3, V4};
+use pulp::{NullaryFnOnce, Scalar, Simd};
+
+pub use self::portable::{Portable, ln};
+pub use self::registers::{F32, F64};
+use crate::rows::Element;
+
+/// Eight `f64` or sixteen `f32`, aligned to a cache line: what a [`Vector`] is loaded from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(align(64))]
+pub struct Lanes<T, const N: usize>(pub [T; N]);
+
+/// Eight `f64`: also the accumulator of the `f32` kernels.
+pub type Lanes64 = Lanes<f64, 8>;
+/// Sixteen `f32`.
+pub type Lanes32 = Lanes<f32, 16>;
+
+#[inline(always)]
+fn lanes_as_scalars<T, const N: usize>(lanes: &[Lanes<T, N>]) -> &[T] {
+    const { assert!(size_of::<Lanes<T, N>>() == N * size_of::<T>(), "lanes have no padding") };
+    // SAFETY: `Lanes` is N scalars and, as asserted, nothing else; its alignment is larger.
+    unsafe { std::slice::from_raw_parts(lanes.as_ptr().cast(), lanes.len() * N) }
+}
+
+#[inline(always)]
+fn lanes_as_scalars_mut<T, const N: usize>(lanes: &mut [Lanes<T, N>]) -> &mut [T] {
+    const { assert!(size_of::<Lanes<T, N>>() == N * size_of::<T>(), "lanes have no padding") };
+    // SAFETY: as in `lanes_as_scalars`, and the exclusive borrow carries over.
+    unsafe { std::slice::from_raw_parts_mut(lanes.as_mut_ptr().cast(), lanes.len() * N) }
+}
+
+impl Lanes64 {
+    /// Eight zeros.
+    pub const ZERO: Self = Lanes([0.0; 8]);
+
+    /// The sum of the lanes, by halving: `((0+4)+(2+6)) + ((1+5)+(3+7))`.
+    #[inline(always)]
+    pub fn sum(&self) -> f64 {
+        let v = &self.0;
+        ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]))
+    }
+}
+
+/// The memory form of a vector.
+pub trait Memory: Copy + Send + Sync + 'static {
+    /// What a lane holds.
+    type Scalar;
+    /// Adds the lanes to `f64` accumulators; lane i of `f32` goes to accumulator i mod 8.
+    fn accumulate(&self, target: &mut Lanes64);
+    /// The scalars of consecutive vectors.
+    fn scalars(lanes: &[Self]) -> &[Self::Scalar];
+    /// The scalars of consecutive vectors, to write.
+    fn scalars_mut(lanes: &mut [Self]) -> &mut [Self::Scalar];
+}
+
+impl Memory for Lanes64 {
+    type Scalar = f64;
+
+    #[inline(always)]
+    fn accumulate(&self, target: &mut Lanes64) {
+        for i in 0..8 {
+            target.0[i] += self.0[i];
+        }
+    }
+    #[inline(always)]
+    fn scalars(lanes: &[Self]) -> &[f64] {
+        lanes_as_scalars(lanes)
+    }
+    #[inline(always)]
+    fn scalars_mut(lanes: &mut [Self]) -> &mut [f64] {
+        lanes_as_scalars_mut(lanes)
+    }
+}
+
+impl Memory for Lanes32 {
+    type Scalar = f32;
+
+    #[inline(always)]
+    fn accumulate(&self, target: &mut Lanes64) {
+        for i in 0..8 {
+            target.0[i] += f64::from(self.0[i]) + f64::from(self.0[i + 8]);
+        }
+    }
+    #[inline(always)]
+    fn scalars(lanes: &[Self]) -> &[f32] {
+        lanes_as_scalars(lanes)
+    }
+    #[inline(always)]
+    fn scalars_mut(lanes: &mut [Self]) -> &mut [f32] {
+        lanes_as_scalars_mut(lanes)
+    }
+}
+
+/// A floating-point type that kernels are written for.
+pub trait Real: Element {
+    /// The vector of this type at SIMD level `L`.
+    type Vector<L: Level>: Vector<Scalar = Self, Token = L>;
+
+    /// Rounds to this type.
+    fn from_f64(value: f64) -> Self;
+}
+
+impl Real for f64 {
+    type Vector<L: Level> = L::F64;
+
+    #[inline(always)]
+    fn from_f64(value: f64) -> Self {
+        value
+    }
+}
+
+impl Real for f32 {
+    type Vector<L: Level> = L::F32;
+
+    #[inline(always)]
+    fn from_f64(value: f64) -> Self {
+        value as f32
+    }
+}
+
+/// The logical vector: 8 lanes of `f64` or 16 lanes of `f32`.
+pub trait Vector:
+    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + 'static
+{
+    /// What a lane holds.
+    type Scalar: Real;
+    /// The proof that the CPU has the instructions.
+    type Token: Level;
+    /// The memory form.
+    type Lanes: Memory<Scalar = Self::Scalar>;
+    /// Number of lanes.
+    const LANES: usize;
+    /// The memory form of all zeros.
+    const ZERO: Self::Lanes;
+
+    /// All lanes equal to `value`.
+    fn splat(token: Self::Token, value: Self::Scalar) -> Self;
+    /// Reads from memory.
+    fn load(token: Self::Token, lanes: &Self::Lanes) -> Self;
+    /// Writes to memory.
+    fn store(self, lanes: &mut Self::Lanes);
+    /// `self * b + c`, rounded once.
+    fn mul_add(self, b: Self, c: Self) -> Self;
+    /// Lane-wise quotient.
+    fn div(self, divisor: Self) -> Self;
+    /// Lane-wise `if self > other { self } else { other }`: a NaN in `self` yields `other`.
+    fn max(self, other: Self) -> Self;
+    /// Lane-wise `if self < other { self } else { other }`.
+    fn min(self, other: Self) -> Self;
+    /// Lane-wise `eˣ` for x ≤ 0 (and moderate x > 0): below the normal range it is 0. Error < 1 ulp.
+    ///
+    /// Of several vectors at once: each is a chain of some twenty dependent operations, and only
+    /// chains that are interleaved in the instruction stream keep the arithmetic units busy.
+    fn exp_each<const N: usize>(x: [Self; N]) -> [Self; N];
+
+    /// [`Self::exp_each`] of one vector.
+    #[inline(always)]
+    fn exp(self) -> Self {
+        Self::exp_each([self])[0]
+    }
+    /// Lane-wise natural logarithm of positive normal numbers. Error < 1.5 ulp.
+    fn ln(self) -> Self;
+    /// Adds the lanes to `f64` accumulators: see [`Memory::accumulate`].
+    #[inline(always)]
+    fn accumulate(self, target: &mut Lanes64) {
+        let mut lanes = Self::ZERO;
+        self.store(&mut lanes);
+        lanes.accumulate(target);
+    }
+
+    /// The scalars of a memory form.
+    #[inline(always)]
+    fn scalars(lanes: &[Self::Lanes]) -> &[Self::Scalar] {
+        Memory::scalars(lanes)
+    }
+
+    /// The scalars of a memory form, to write.
+    #[inline(always)]
+    fn scalars_mut(lanes: &mut [Self::Lanes]) -> &mut [Self::Scalar] {
+        Memory::scalars_mut(lanes)
+    }
+}
+
+/// A SIMD level: a zero-sized proof that the CPU has its instructions.
+pub trait Level: Simd {
+    /// Name in `system()`.
+    const NAME: &'static str;
+    /// Row vectors that a register tile of four columns spans without spilling: 4 or 1.
+    const WIDE: bool;
+    /// Eight lanes of `f64`.
+    type F64: Vector<Scalar = f64, Token = Self, Lanes = Lanes64>;
+    /// Sixteen lanes of `f32`.
+    type F32: Vector<Scalar = f32, Token = Self, Lanes = Lanes32>;
+}
+
+/// A level whose vectors are registers of pulp's: all but the portable one.
+pub trait Registers: Level {
+    /// Shifts every 64-bit lane left by the 52 bits of the significand.
+    fn shift_into_exponent_f64(self, bits: Self::u64s) -> Self::u64s;
+    /// Shifts every 64-bit lane right by the 52 bits of the significand.
+    fn shift_out_of_exponent_f64(self, bits: Self::u64s) -> Self::u64s;
+    /// Shifts every 32-bit lane left by the 23 bits of the significand.
+    fn shift_into_exponent_f32(self, bits: Self::u32s) -> Self::u32s;
+    /// Shifts every 32-bit lane right by the 23 bits of the significand.
+    fn shift_out_of_exponent_f32(self, bits: Self::u32s) -> Self::u32s;
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Level for V4 {
+    const NAME: &'static str = "avx512";
+    const WIDE: bool = true;
+    type F64 = F64<Self, 1>;
+    type F32 = F32<Self, 1>;
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Registers for V4 {
+    #[inline(always)]
+    fn shift_into_exponent_f64(self, bits: Self::u64s) -> Self::u64s {
+        self.shl_const_u64x8::<52>(bits)
+    }
+    #[inline(always)]
+    fn shift_out_of_exponent_f64(self, bits: Self::u64s) -> Self::u64s {
+        self.shr_const_u64x8::<52>(bits)
+    }
+    #[inline(always)]
+    fn shift_into_exponent_f32(self, bits: Self::u32s) -> Self::u32s {
+        self.shl_const_u32x16::<23>(bits)
+    }
+    #[inline(always)]
+    fn shift_out_of_exponent_f32(self, bits: Self::u32s) -> Self::u32s {
+        self.shr_const_u32x16::<23>(bits)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Level for V3 {
+    const NAME: &'static str = "avx2";
+    const WIDE: bool = false;
+    type F64 = F64<Self, 2>;
+    type F32 = F32<Self, 2>;
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Registers for V3 {
+    #[inline(always)]
+    fn shift_into_exponent_f64(self, bits: Self::u64s) -> Self::u64s {
+        self.shl_const_u64x4::<52>(bits)
+    }
+    #[inline(always)]
+    fn shift_out_of_exponent_f64(self, bits: Self::u64s) -> Self::u64s {
+        self.shr_const_u64x4::<52>(bits)
+    }
+    #[inline(always)]
+    fn shift_into_exponent_f32(self, bits: Self::u32s) -> Self::u32s {
+        self.shl_const_u32x8::<23>(bits)
+    }
+    #[inline(always)]
+    fn shift_out_of_exponent_f32(self, bits: Self::u32s) -> Self::u32s {
+        self.shr_const_u32x8::<23>(bits)
+    }
+}
+
+impl Level for Scalar {
+    const NAME: &'static str = "scalar";
+    const WIDE: bool = false;
+    type F64 = Portable<f64, 8>;
+    type F32 = Portable<f32, 16>;
+}
+
+/// A computation written over a SIMD level; every function below `run` must be inlined into it.
+pub trait Kernel {
+    /// What it returns.
+    type Output;
+    /// Computes with the instructions that `level` proves.
+    fn run<L: Level>(self, level: L) -> Self::Output;
+}
+
+/// The level in use, chosen once per process.
+#[derive(Clone, Copy, Debug)]
+enum Chosen {
+    #[cfg(target_arch = "x86_64")]
+    Avx512(V4),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(V3),
+    Scalar,
+}
+
+/// The best level of this CPU, or a lower one named by `FOLDSTAT_SIMD`
+/// (`avx512`, `avx2` or `scalar`; to check that all of them give the same bits).
+fn chosen() -> Chosen {
+    static CHOSEN: OnceLock<Chosen> = OnceLock::new();
+    *CHOSEN.get_or_init(|| {
+        let limit = std::env::var("FOLDSTAT_SIMD").unwrap_or_default();
+        #[cfg(target_arch = "x86_64")]
+        {
+            if let (Some(v4), true) =
+                (V4::try_new(), !matches!(limit.as_str(), Avx2::NAME | Scalar::NAME))
+            {
+                return Chosen::Avx512(v4);
+            }
+            if let (Some(v3), true) = (V3::try_new(), limit != Scalar::NAME) {
+                return Chosen::Avx2(v3);
+            }
+        }
+        let _ = limit;
+        Chosen::Scalar
+    })
+}
+
+#[cfg(target_arch = "x86_64")]
+use pulp::x86::V3 as Avx2;
+
+/// The name of the SIMD level in use: `avx512`, `avx2` or `scalar`.
+pub fn level_name() -> &'static str {
+    match chosen() {
+        #[cfg(target_arch = "x86_64")]
+        Chosen::Avx512(_) => V4::NAME,
+        #[cfg(target_arch = "x86_64")]
+        Chosen::Avx2(_) => V3::NAME,
+        Chosen::Scalar => Scalar::NAME,
+    }
+}
+
+/// Runs a kernel compiled for the best instructions of this CPU.
+pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
+    struct Call<K, L>(K, L);
+    impl<K: Kernel, L: Level> NullaryFnOnce for Call<K, L> {
+        type Output = K::Output;
+        #[inline(always)]
+        fn call(self) -> K::Output {
+            self.0.run(self.1)
+        }
+    }
+    match chosen() {
+        #[cfg(target_arch = "x86_64")]
+        Chosen::Avx512(level) => level.vectorize(Call(kernel, level)),
+        #[cfg(target_arch = "x86_64")]
+        Chosen::Avx2(level) => level.vectorize(Call(kernel, level)),
+        Chosen::Scalar => Call(kernel, Scalar).call(),
+    }
+}
+
+/// Asks for memory that will be read soon: blocks are read in bursts between long computations,
+/// which is too irregular for the hardware to foresee.
+#[inline(always)]
+pub fn prefetch(bytes: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in bytes.chunks(64) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch accesses no memory as far as the program can tell, and SSE is in
+        // the baseline of x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = bytes;
+}

@@ -1,0 +1,167 @@
+//! Vectors in arrays.
+
+use std::ops::{Add, Mul, Sub};
+
+use pulp::Scalar;
+
+use super::coefficients::*;
+use super::{Lanes, Lanes32, Lanes64, Real, Vector};
+
+/// Lanes in an array: the level of machines without AVX2, and the yardstick of the others.
+///
+/// On x86-64 a fused multiply-add is a call into the C library here, so nothing is gained by
+/// inlining; elsewhere it is one instruction and the loops over lanes vectorise.
+#[derive(Clone, Copy)]
+pub struct Portable<T, const N: usize>([T; N]);
+
+/// The vectors in arrays. Lane by lane they do exactly what the vectors in registers do.
+macro_rules! portable_vector {
+    (
+        $real:ty, $constants:ident, $lanes:ty, $n:literal, $bits:ty, $significand:literal, $bias:literal, floor: $floor:literal,
+        exp: [$exp:ident, $round:ident, $high:ident, $low:ident], ln: [$ln:ident, $two:literal]
+    ) => {
+        impl Add for Portable<$real, $n> {
+            type Output = Self;
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                Self(std::array::from_fn(|i| self.0[i] + other.0[i]))
+            }
+        }
+        impl Sub for Portable<$real, $n> {
+            type Output = Self;
+            #[inline(always)]
+            fn sub(self, other: Self) -> Self {
+                Self(std::array::from_fn(|i| self.0[i] - other.0[i]))
+            }
+        }
+        impl Mul for Portable<$real, $n> {
+            type Output = Self;
+            #[inline(always)]
+            fn mul(self, other: Self) -> Self {
+                Self(std::array::from_fn(|i| self.0[i] * other.0[i]))
+            }
+        }
+
+        impl Vector for Portable<$real, $n> {
+            type Scalar = $real;
+            type Token = Scalar;
+            type Lanes = $lanes;
+            const LANES: usize = $n;
+            const ZERO: $lanes = Lanes([0.0; $n]);
+
+            #[inline(always)]
+            fn splat(_: Scalar, value: $real) -> Self {
+                Self([value; $n])
+            }
+            #[inline(always)]
+            fn load(_: Scalar, lanes: &$lanes) -> Self {
+                Self(lanes.0)
+            }
+            #[inline(always)]
+            fn store(self, lanes: &mut $lanes) {
+                lanes.0 = self.0;
+            }
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
+            fn mul_add(self, b: Self, c: Self) -> Self {
+                Self(std::array::from_fn(|i| self.0[i].mul_add(b.0[i], c.0[i])))
+            }
+            #[inline(always)]
+            fn div(self, divisor: Self) -> Self {
+                Self(std::array::from_fn(|i| self.0[i] / divisor.0[i]))
+            }
+            #[inline(always)]
+            fn max(self, other: Self) -> Self {
+                Self(std::array::from_fn(|i| {
+                    if self.0[i] > other.0[i] { self.0[i] } else { other.0[i] }
+                }))
+            }
+            #[inline(always)]
+            fn min(self, other: Self) -> Self {
+                Self(std::array::from_fn(|i| {
+                    if self.0[i] < other.0[i] { self.0[i] } else { other.0[i] }
+                }))
+            }
+
+            #[inline(never)]
+            fn exp_each<const N: usize>(x: [Self; N]) -> [Self; N] {
+                x.map(|vector| {
+                    Self(vector.0.map(|x| {
+                        let rounded = x.mul_add(std::$constants::consts::LOG2_E, $round);
+                        let k = rounded - $round;
+                        let r = k.mul_add(-$low, k.mul_add(-$high, x));
+                        let p = (r * r).mul_add(polynomial(r, &$exp), r) + 1.0;
+                        let scaled = <$real>::from_bits(
+                            p.to_bits().wrapping_add(rounded.to_bits() << $significand),
+                        );
+                        if x < $floor { 0.0 } else { scaled }
+                    }))
+                })
+            }
+
+            #[inline(never)]
+            fn ln(self) -> Self {
+                const HALF_ROOT: $bits = std::$constants::consts::FRAC_1_SQRT_2.to_bits();
+                const ONE: $bits = (1.0 as $real).to_bits();
+                const TWO: $real = $two;
+                Self(self.0.map(|lane| {
+                    let offset = lane.to_bits().wrapping_add(ONE).wrapping_sub(HALF_ROOT);
+                    let m = <$real>::from_bits((offset & ((1 << $significand) - 1)) + HALF_ROOT);
+                    let e = <$real>::from_bits((offset >> $significand) | TWO.to_bits())
+                        - (TWO + $bias);
+                    let quotient = (m - 1.0) / (m + 1.0);
+                    let square = quotient * quotient;
+                    let tail = polynomial(square, &$ln) * (square * quotient);
+                    e.mul_add($high, (quotient + quotient) + e.mul_add($low, tail))
+                }))
+            }
+        }
+    };
+}
+
+/// Horner's rule, highest coefficient last.
+fn polynomial<T: Real + FusedMultiplyAdd>(x: T, coefficients: &[T]) -> T {
+    let (last, rest) = coefficients
+        .split_last()
+        .map_or((T::from_f64(0.0), coefficients), |(&last, rest)| (last, rest));
+    rest.iter().rev().fold(last, |value, &c| value.fused_mul_add(x, c))
+}
+
+/// `mul_add` for both elements.
+trait FusedMultiplyAdd {
+    fn fused_mul_add(self, b: Self, c: Self) -> Self;
+}
+impl FusedMultiplyAdd for f64 {
+    #[inline(always)]
+    fn fused_mul_add(self, b: f64, c: f64) -> f64 {
+        self.mul_add(b, c)
+    }
+}
+impl FusedMultiplyAdd for f32 {
+    #[inline(always)]
+    fn fused_mul_add(self, b: f32, c: f32) -> f32 {
+        self.mul_add(b, c)
+    }
+}
+
+portable_vector!(
+    f64, f64, Lanes64, 8, u64, 52, 1023.0, floor: -708.0,
+    exp: [EXP_F64, ROUND_F64, LN2_HIGH_F64, LN2_LOW_F64], ln: [LN_F64, 4_503_599_627_370_496.0]
+);
+portable_vector!(
+    f32, f32, Lanes32, 16, u32, 23, 127.0, floor: -87.0,
+    exp: [EXP_F32, ROUND_F32, LN2_HIGH_F32, LN2_LOW_F32], ln: [LN_F32, 8_388_608.0]
+);
+
+/// The natural logarithm of one number, the same bits on every machine; −∞ for 0.
+#[must_use]
+pub fn ln(x: f64) -> f64 {
+    const SCALE: f64 = (1_u64 << 54) as f64;
+    if x == 0.0 {
+        f64::NEG_INFINITY
+    } else if x < f64::MIN_POSITIVE {
+        ln(x * SCALE) - 54.0 * std::f64::consts::LN_2
+    } else {
+        Portable([x; 8]).ln().0[0]
+    }
+}

@@ -1,0 +1,200 @@
+//! Vectors in registers: one of AVX-512, two of AVX2.
+
+use std::ops::{Add, Mul, Sub};
+
+use bytemuck::cast;
+
+use super::coefficients::*;
+use super::{Lanes, Lanes32, Lanes64, Registers, Vector};
+
+/// Eight lanes of `f64` in `R` registers of level `S`.
+#[derive(Clone, Copy)]
+pub struct F64<S: Registers, const R: usize> {
+    simd: S,
+    parts: [S::f64s; R],
+}
+
+/// Sixteen lanes of `f32` in `R` registers of level `S`.
+#[derive(Clone, Copy)]
+pub struct F32<S: Registers, const R: usize> {
+    simd: S,
+    parts: [S::f32s; R],
+}
+
+/// Applies an operation register by register. A macro and not a function taking a closure, because
+/// a closure does not inherit the CPU features of the function around it.
+macro_rules! by_register {
+    ($vector:expr, |$s:ident, $r:ident| $operation:expr) => {{
+        let $s = $vector.simd;
+        let mut parts = $vector.parts;
+        for $r in 0..R {
+            parts[$r] = $operation;
+        }
+        Self { simd: $s, parts }
+    }};
+}
+
+/// The arithmetic operators, the same for both elements.
+macro_rules! vector_operators {
+    ($name:ident, $($operator:ident::$method:ident => $operation:ident),*) => {$(
+        impl<S: Registers, const R: usize> $operator for $name<S, R> {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                by_register!(self, |s, r| s.$operation(self.parts[r], other.parts[r]))
+            }
+        }
+    )*};
+}
+
+vector_operators!(F64, Add::add => add_f64s, Sub::sub => sub_f64s, Mul::mul => mul_f64s);
+vector_operators!(F32, Add::add => add_f32s, Sub::sub => sub_f32s, Mul::mul => mul_f32s);
+
+/// The vectors of both elements; operations are named by what pulp calls them.
+macro_rules! register_vector {
+    (
+        $vector:ident, $real:ident, $bits:ty, $lanes:ty, $n:literal,
+        significand: $significand:literal, bias: $bias:literal, two: $two:literal, floor: $floor:literal,
+        exp: [$exp:ident, $round:ident, $high:ident, $low:ident], ln: $ln:ident,
+        arithmetic: [$splat:ident, $mul_add:ident, $div:ident, $max:ident, $min:ident],
+        choice: [$less_than:ident, $select:ident],
+        bits: [$to_bits:ident, $from_bits:ident, $splat_bits:ident, $add_bits:ident, $sub_bits:ident,
+            $and_bits:ident, $or_bits:ident, $shift_in:ident, $shift_out:ident]
+    ) => {
+        impl<S: Registers, const R: usize> Vector for $vector<S, R> {
+            type Scalar = $real;
+            type Token = S;
+            type Lanes = $lanes;
+            const LANES: usize = $n;
+            const ZERO: $lanes = Lanes([0.0; $n]);
+
+            #[inline(always)]
+            fn splat(token: S, value: $real) -> Self {
+                Self { simd: token, parts: [token.$splat(value); R] }
+            }
+
+            #[inline(always)]
+            fn load(token: S, lanes: &$lanes) -> Self {
+                Self { simd: token, parts: cast(lanes.0) }
+            }
+
+            #[inline(always)]
+            fn store(self, lanes: &mut $lanes) {
+                lanes.0 = cast(self.parts);
+            }
+
+            #[inline(always)]
+            fn mul_add(self, b: Self, c: Self) -> Self {
+                by_register!(self, |s, r| s.$mul_add(self.parts[r], b.parts[r], c.parts[r]))
+            }
+
+            #[inline(always)]
+            fn div(self, divisor: Self) -> Self {
+                by_register!(self, |s, r| s.$div(self.parts[r], divisor.parts[r]))
+            }
+
+            #[inline(always)]
+            fn max(self, other: Self) -> Self {
+                // x86's instruction is exactly this comparison and choice.
+                by_register!(self, |s, r| s.$max(self.parts[r], other.parts[r]))
+            }
+
+            #[inline(always)]
+            fn min(self, other: Self) -> Self {
+                // x86's instruction is exactly this comparison and choice.
+                by_register!(self, |s, r| s.$min(self.parts[r], other.parts[r]))
+            }
+
+            /// eˣ = 2ᵏ eʳ with k = ⌊x / ln 2⌉ and r = x − k ln 2 (Cody & Waite 1980).
+            #[inline(always)]
+            fn exp_each<const N: usize>(x: [Self; N]) -> [Self; N] {
+                let s = x[0].simd;
+                let (mut rounded, mut r) = (x, x);
+                // Below the floor all this is nonsense, and replaced by 0 in the end.
+                for n in 0..N {
+                    rounded[n] = x[n].mul_add(
+                        Self::splat(s, std::$real::consts::LOG2_E),
+                        Self::splat(s, $round),
+                    );
+                }
+                for n in 0..N {
+                    let k = rounded[n] - Self::splat(s, $round);
+                    r[n] = k.mul_add(Self::splat(s, -$high), x[n]);
+                    r[n] = k.mul_add(Self::splat(s, -$low), r[n]);
+                }
+                let (&highest, others) = $exp.split_last().unwrap_or((&0.0, &[]));
+                let mut p = [Self::splat(s, highest); N];
+                for &c in others.iter().rev() {
+                    for n in 0..N {
+                        p[n] = p[n].mul_add(r[n], Self::splat(s, c));
+                    }
+                }
+                for n in 0..N {
+                    p[n] = (r[n] * r[n]).mul_add(p[n], r[n]) + Self::splat(s, 1.0);
+                    for i in 0..R {
+                        let bits = s.$to_bits(rounded[n].parts[i]);
+                        let shift = s.$shift_in(bits);
+                        let scaled = s.$add_bits(s.$to_bits(p[n].parts[i]), shift);
+                        let dead = s.$less_than(x[n].parts[i], s.$splat($floor));
+                        let zero = s.$splat(0.0);
+                        p[n].parts[i] = s.$select(dead, zero, s.$from_bits(scaled));
+                    }
+                }
+                p
+            }
+
+            /// ln x = e ln 2 + 2 artanh((m−1)/(m+1)) with x = 2ᵉ m, m in [√½, √2).
+            #[inline(always)]
+            fn ln(self) -> Self {
+                let s = self.simd;
+                let mut m = self;
+                let mut e = self;
+                const HALF_ROOT: $bits = std::$real::consts::FRAC_1_SQRT_2.to_bits();
+                const TWO: $real = $two;
+                for i in 0..R {
+                    let offset = s.$sub_bits(
+                        s.$add_bits(
+                            s.$to_bits(self.parts[i]),
+                            s.$splat_bits((1.0 as $real).to_bits()),
+                        ),
+                        s.$splat_bits(HALF_ROOT),
+                    );
+                    let exponent = s.$shift_out(offset);
+                    let low = s.$and_bits(offset, s.$splat_bits((1 << $significand) - 1));
+                    m.parts[i] = s.$from_bits(s.$add_bits(low, s.$splat_bits(HALF_ROOT)));
+                    e.parts[i] = s.$from_bits(s.$or_bits(exponent, s.$splat_bits(TWO.to_bits())));
+                }
+                let e = e - Self::splat(s, TWO + $bias);
+                let quotient = (m - Self::splat(s, 1.0)).div(m + Self::splat(s, 1.0));
+                let square = quotient * quotient;
+                let (&highest, others) = $ln.split_last().unwrap_or((&0.0, &[]));
+                let mut tail = Self::splat(s, highest);
+                for &c in others.iter().rev() {
+                    tail = tail.mul_add(square, Self::splat(s, c));
+                }
+                let tail = tail * (square * quotient);
+                let low = e.mul_add(Self::splat(s, $low), tail);
+                e.mul_add(Self::splat(s, $high), (quotient + quotient) + low)
+            }
+        }
+    };
+}
+
+register_vector!(
+    F64, f64, u64, Lanes64, 8,
+    significand: 52, bias: 1023.0, two: 4_503_599_627_370_496.0, floor: -708.0,
+    exp: [EXP_F64, ROUND_F64, LN2_HIGH_F64, LN2_LOW_F64], ln: LN_F64,
+    arithmetic: [splat_f64s, mul_add_f64s, div_f64s, max_f64s, min_f64s],
+    choice: [less_than_f64s, select_f64s],
+    bits: [transmute_u64s_f64s, transmute_f64s_u64s, splat_u64s, add_u64s, sub_u64s,
+        and_u64s, or_u64s, shift_into_exponent_f64, shift_out_of_exponent_f64]
+);
+register_vector!(
+    F32, f32, u32, Lanes32, 16,
+    significand: 23, bias: 127.0, two: 8_388_608.0, floor: -87.0,
+    exp: [EXP_F32, ROUND_F32, LN2_HIGH_F32, LN2_LOW_F32], ln: LN_F32,
+    arithmetic: [splat_f32s, mul_add_f32s, div_f32s, max_f32s, min_f32s],
+    choice: [less_than_f32s, select_f32s],
+    bits: [transmute_u32s_f32s, transmute_f32s_u32s, splat_u32s, add_u32s, sub_u32s,
+        and_u32s, or_u32s, shift_into_exponent_f32, shift_out_of_exponent_f32]
+);
