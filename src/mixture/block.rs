@@ -1,0 +1,197 @@
+//! A block of rows, copied once into cache with one array per feature.
+
+use ndarray::{ArrayView1, ArrayView2, s};
+
+use crate::rows::{Element, Rows};
+use crate::simd::{Lanes64, Real, Vector};
+use crate::with_rows;
+
+/// Vectors in a panel: with 8 lanes a panel is 32 rows.
+pub const PANEL: usize = 4;
+
+/// One feature (or one component) of the rows of a panel.
+pub type PanelColumn<V> = [<V as Vector>::Lanes; PANEL];
+
+/// Rows of a block in the layouts the kernels read.
+pub struct Block<V: Vector> {
+    /// Panel by panel, one column per feature, x − c (see [`Block::pack`]). Rows past the end are 0.
+    pub columns: Vec<PanelColumn<V>>,
+    /// Sample weights; rows past the end weigh 0.
+    pub weights: Vec<PanelColumn<V>>,
+    /// Whether all weights of full panels are 1.
+    pub unweighted: bool,
+    /// Row by row, features padded with zeros to a multiple of 8; only where asked for.
+    pub row_major: Vec<Lanes64>,
+    n_features: usize,
+    n_rows: usize,
+}
+
+impl<V: Vector> Block<V> {
+    /// Rows in a panel.
+    pub const PANEL_ROWS: usize = PANEL * V::LANES;
+
+    /// Room for rows of that many features.
+    pub fn new(n_features: usize) -> Self {
+        Self {
+            columns: Vec::new(),
+            weights: Vec::new(),
+            unweighted: true,
+            row_major: Vec::new(),
+            n_features,
+            n_rows: 0,
+        }
+    }
+
+    /// Number of panels, the last one possibly padded.
+    pub fn n_panels(&self) -> usize {
+        self.weights.len()
+    }
+
+    /// The columns of one panel.
+    #[inline(always)]
+    pub fn panel(&self, p: usize) -> &[PanelColumn<V>] {
+        &self.columns[p * self.n_features..][..self.n_features]
+    }
+
+    /// Number of rows of panel `p` that exist.
+    pub fn rows_in_panel(&self, p: usize) -> usize {
+        (self.n_rows - p * Self::PANEL_ROWS).min(Self::PANEL_ROWS)
+    }
+
+    /// Whether every row of panel `p` exists and weighs 1.
+    pub fn plain(&self, p: usize) -> bool {
+        self.unweighted && self.rows_in_panel(p) == Self::PANEL_ROWS
+    }
+
+    /// Copies `rows` in, subtracting `center` where one is given.
+    ///
+    /// Kernels in `f32` need the centre: the difference is taken in `f64` and only then rounded.
+    #[inline(always)]
+    pub fn pack(
+        &mut self,
+        rows: Rows<'_>,
+        weights: Option<ArrayView1<'_, f64>>,
+        center: Option<&[f64]>,
+        row_major: bool,
+    ) {
+        self.n_rows = rows.n_rows();
+        let n_panels = self.n_rows.div_ceil(Self::PANEL_ROWS);
+        self.columns.resize(n_panels * self.n_features, [V::ZERO; PANEL]);
+        self.weights.resize(n_panels, [V::ZERO; PANEL]);
+        self.unweighted = weights.is_none();
+        for p in 0..n_panels {
+            let first = p * Self::PANEL_ROWS;
+            let count = self.rows_in_panel(p);
+            let here = rows.row_block(first..first + count);
+            with_rows!(here, view => self.pack_panel(p, view, center));
+            let panel_weights = V::scalars_mut(&mut self.weights[p]);
+            panel_weights.fill(V::Scalar::ZERO);
+            match weights {
+                None => panel_weights[..count].fill(V::Scalar::from_f64(1.0)),
+                Some(weights) => {
+                    for (target, &w) in
+                        panel_weights.iter_mut().zip(weights.slice(s![first..first + count]))
+                    {
+                        *target = V::Scalar::from_f64(w);
+                    }
+                }
+            }
+        }
+        if row_major {
+            with_rows!(rows, view => self.pack_row_major(view));
+        }
+    }
+
+    #[inline(always)]
+    fn pack_panel<T: Element>(
+        &mut self,
+        p: usize,
+        rows: ArrayView2<'_, T>,
+        center: Option<&[f64]>,
+    ) {
+        let d = self.n_features;
+        let columns = &mut self.columns[p * d..][..d];
+        if rows.nrows() < Self::PANEL_ROWS {
+            columns.fill([V::ZERO; PANEL]);
+        }
+        match (rows.to_slice(), center) {
+            (Some(values), None) => transpose::<V, T>(values, columns, |value, _| value.to_f64()),
+            (Some(values), Some(c)) => {
+                transpose::<V, T>(values, columns, |value, j| value.to_f64() - c[j]);
+            }
+            (None, _) => {
+                for (j, (column, source)) in columns.iter_mut().zip(rows.columns()).enumerate() {
+                    let c = center.map_or(0.0, |center| center[j]);
+                    for (target, value) in V::scalars_mut(column).iter_mut().zip(source) {
+                        *target = V::Scalar::from_f64(value.to_f64() - c);
+                    }
+                }
+            }
+        }
+    }
+
+    fn pack_row_major<T: Element>(&mut self, rows: ArrayView2<'_, T>) {
+        let width = self.n_features.div_ceil(8);
+        self.row_major.resize(self.n_rows * width, Lanes64::ZERO);
+        for (target, row) in self.row_major.chunks_exact_mut(width).zip(rows.outer_iter()) {
+            for (i, value) in row.iter().enumerate() {
+                target[i / 8].0[i % 8] = value.to_f64();
+            }
+        }
+    }
+}
+
+/// Rows that are transposed together: a cache line of each is used up while it is near.
+const GROUP: usize = 8;
+
+/// Writes rows of contiguous values as columns, in squares of eight rows by eight columns.
+#[inline(always)]
+fn transpose<V: Vector, T: Element>(
+    values: &[T],
+    columns: &mut [PanelColumn<V>],
+    convert: impl Fn(T, usize) -> f64,
+) {
+    let d = columns.len();
+    let mut groups = values.chunks_exact(GROUP * d);
+    for (g, group) in groups.by_ref().enumerate() {
+        for (start, columns) in (0..d).step_by(GROUP).zip(columns.chunks_mut(GROUP)) {
+            macro_rules! square {
+                ($($width:literal)*) => {
+                    match columns.len() {
+                        $($width => transpose_square::<V, T, $width>(group, d, start, g, columns, &convert),)*
+                        _ => transpose_square::<V, T, GROUP>(group, d, start, g, columns, &convert),
+                    }
+                };
+            }
+            square!(1 2 3 4 5 6 7);
+        }
+    }
+    let done = values.len() / (GROUP * d) * GROUP;
+    for (i, row) in groups.remainder().chunks_exact(d).enumerate() {
+        for (j, (column, &value)) in columns.iter_mut().zip(row).enumerate() {
+            V::scalars_mut(column)[done + i] = V::Scalar::from_f64(convert(value, j));
+        }
+    }
+}
+
+/// Eight rows by W columns; every index is a constant, so nothing is checked one by one.
+#[inline(always)]
+fn transpose_square<V: Vector, T: Element, const W: usize>(
+    group: &[T],
+    d: usize,
+    start: usize,
+    g: usize,
+    columns: &mut [PanelColumn<V>],
+    convert: &impl Fn(T, usize) -> f64,
+) {
+    let mut square = [[T::ZERO; W]; GROUP];
+    for (i, row) in square.iter_mut().enumerate() {
+        row.copy_from_slice(&group[i * d + start..][..W]);
+    }
+    for (j, column) in columns.iter_mut().enumerate().take(W) {
+        let target = &mut V::scalars_mut(column)[g * GROUP..][..GROUP];
+        for i in 0..GROUP {
+            target[i] = V::Scalar::from_f64(convert(square[i][j], start + j));
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Diagonal and spherical covariances: O(d) per row and component in both steps.
+//!
+//! E-step: |(x−μ) p|² with p the square roots of the precisions. M-step: Σr, Σr(x−μ) and
+//! Σr(x−μ)², per feature or (spherical) summed over features.
+
+use super::block::{Block, PANEL, PanelColumn};
+use super::family::{Constants, Family, Scratch, centered};
+use super::full::any_counts;
+use super::parameters::{CovarianceType, Parameters};
+use super::statistics::MixtureStatistics;
+use super::triangular::{Panels, TILE, with_width};
+use crate::rows::Element;
+use crate::simd::{Lanes64, Real, Vector};
+
+/// Prepared parameters of diagonal (or spherical) covariances.
+pub struct Diagonal<E> {
+    constants: Constants<E>,
+    covariance_type: CovarianceType,
+    n_components: usize,
+    n_features: usize,
+    /// μ less the centre the block was packed with.
+    means: Vec<E>,
+    /// p, components × features; for spherical covariances one p² per component.
+    scales: Vec<E>,
+}
+
+impl<E: Real> Diagonal<E> {
+    /// From checked parameters.
+    pub fn new(parameters: &Parameters, center: Option<&[f64]>, weighted: bool) -> Self {
+        let covariance_type = parameters.covariance_type();
+        let spherical = covariance_type == CovarianceType::Spherical;
+        let scale = |&p: &f64| E::from_f64(if spherical { p * p } else { p });
+        Self {
+            constants: Constants::new(parameters, weighted),
+            covariance_type,
+            n_components: parameters.n_components(),
+            n_features: parameters.n_features(),
+            means: centered(parameters.means(), center),
+            scales: parameters.precisions_cholesky().iter().map(scale).collect(),
+        }
+    }
+
+    fn spherical(&self) -> bool {
+        self.covariance_type == CovarianceType::Spherical
+    }
+}
+
+/// Accumulators: Σr, Σr(x−μ), Σr(x−μ)² (components × features, summed later if spherical).
+pub struct DiagonalSums {
+    counts: Vec<Lanes64>,
+    firsts: Vec<Lanes64>,
+    seconds: Vec<Lanes64>,
+}
+
+impl<E: Real> Family<E> for Diagonal<E> {
+    type Sums = DiagonalSums;
+
+    fn needs_row_major(&self) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    fn log_densities<V: Vector<Scalar = E>>(
+        &self,
+        token: V::Token,
+        panel: &[PanelColumn<V>],
+        _: &mut Scratch<V>,
+        densities: &mut [PanelColumn<V>],
+    ) {
+        let d = self.n_features;
+        let spherical = self.spherical();
+        for (k, density) in densities.iter_mut().enumerate() {
+            let mean = &self.means[k * d..][..d];
+            let zero = V::splat(token, E::ZERO);
+            let norm = if spherical {
+                let mut norm = [zero; PANEL];
+                squared_distance(token, panel, mean, &mut norm);
+                let scale = V::splat(token, self.scales[k]);
+                for n in &mut norm {
+                    *n = *n * scale;
+                }
+                norm
+            } else {
+                let mut norm = [zero; PANEL];
+                for ((x, &m), &p) in panel.iter().zip(mean).zip(&self.scales[k * d..][..d]) {
+                    let (m, p) = (V::splat(token, m), V::splat(token, p));
+                    for v in 0..PANEL {
+                        let y = (V::load(token, &x[v]) - m) * p;
+                        norm[v] = y.mul_add(y, norm[v]);
+                    }
+                }
+                norm
+            };
+            for v in 0..PANEL {
+                self.constants.log_density(token, k, norm[v]).store(&mut density[v]);
+            }
+        }
+    }
+
+    fn sums(&self) -> DiagonalSums {
+        let cells = self.n_components * self.n_features;
+        DiagonalSums {
+            counts: vec![Lanes64::ZERO; self.n_components],
+            firsts: vec![Lanes64::ZERO; cells],
+            seconds: vec![Lanes64::ZERO; cells],
+        }
+    }
+
+    #[inline(always)]
+    fn accumulate<V: Vector<Scalar = E>>(
+        &self,
+        token: V::Token,
+        block: &Block<V>,
+        responsibilities: &[PanelColumn<V>],
+        _: &mut Scratch<V>,
+        sums: &mut DiagonalSums,
+    ) {
+        let (k, d) = (self.n_components, self.n_features);
+        for component in 0..k {
+            let r = Panels::<V> { columns: responsibilities, stride: k, offset: component };
+            if !any_counts(token, r) {
+                continue;
+            }
+            for start in (0..d).step_by(TILE) {
+                let width = TILE.min(d - start);
+                let cells = component * d + start..component * d + start + width;
+                let x = Panels::<V> { columns: &block.columns, stride: d, offset: start };
+                let count = (start == 0).then_some(&mut sums.counts[component]);
+                let firsts = &mut sums.firsts[cells.clone()];
+                let seconds = &mut sums.seconds[cells.clone()];
+                with_width!(
+                    width,
+                    moments_tile,
+                    [V],
+                    (token, x, r, &self.means[cells], count, firsts, seconds)
+                );
+            }
+        }
+    }
+
+    fn finish(&self, sums: &DiagonalSums, parameters: &Parameters) -> MixtureStatistics {
+        let means = parameters.means().to_vec();
+        let mut statistics = MixtureStatistics::zeros(self.covariance_type, self.n_features, means);
+        let Some(moments) = &mut statistics.model else { return statistics };
+        moments.counts = sums.counts.iter().map(Lanes64::sum).collect();
+        moments.sums = sums.firsts.iter().map(Lanes64::sum).collect();
+        let seconds: Vec<f64> = sums.seconds.iter().map(Lanes64::sum).collect();
+        moments.scatter = if self.spherical() {
+            seconds.chunks_exact(self.n_features).map(|row| row.iter().sum()).collect()
+        } else {
+            seconds
+        };
+        statistics
+    }
+}
+
+/// |x − μ|² of the rows of a panel.
+#[inline(always)]
+pub fn squared_distance<V: Vector>(
+    token: V::Token,
+    panel: &[PanelColumn<V>],
+    mean: &[V::Scalar],
+    norm: &mut [V; PANEL],
+) {
+    for (x, &m) in panel.iter().zip(mean) {
+        let m = V::splat(token, m);
+        for v in 0..PANEL {
+            let z = V::load(token, &x[v]) - m;
+            norm[v] = z.mul_add(z, norm[v]);
+        }
+    }
+}
+
+/// Σr, Σrz and Σrz² of up to four features.
+#[inline(always)]
+fn moments_tile<V: Vector, const W: usize>(
+    token: V::Token,
+    x: Panels<'_, V>,
+    r: Panels<'_, V>,
+    mean: &[V::Scalar],
+    count: Option<&mut Lanes64>,
+    firsts: &mut [Lanes64],
+    seconds: &mut [Lanes64],
+) {
+    let zero = V::splat(token, V::Scalar::ZERO);
+    let mut n = zero;
+    let mut s = [zero; W];
+    let mut q = [zero; W];
+    for (x_panel, r_panel) in x.columns.chunks_exact(x.stride).zip(r.columns.chunks_exact(r.stride))
+    {
+        let x_tile = &x_panel[x.offset..][..W];
+        let r_column = &r_panel[r.offset];
+        for v in 0..PANEL {
+            let r = V::load(token, &r_column[v]);
+            n = n + r;
+            for i in 0..W {
+                let z = V::load(token, &x_tile[i][v]) - V::splat(token, mean[i]);
+                let rz = r * z;
+                s[i] = s[i] + rz;
+                q[i] = rz.mul_add(z, q[i]);
+            }
+        }
+    }
+    if let Some(count) = count {
+        n.accumulate(count);
+    }
+    for i in 0..W {
+        s[i].accumulate(&mut firsts[i]);
+        q[i].accumulate(&mut seconds[i]);
+    }
+}

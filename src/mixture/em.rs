@@ -1,0 +1,105 @@
+//! The EM loop: fold, read the folded statistics, repeat (Dempster, Laird & Rubin 1977).
+
+use ndarray::ArrayView1;
+
+use super::maximization::{Estimates, estimate};
+use super::parameters::Parameters;
+use super::pass::{Responsibilities, statistics};
+use crate::error::Error;
+use crate::fold::{Context, Report};
+use crate::rows::Rows;
+
+/// When to stop, and how to regularise.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Converged when the mean log-likelihood changes by less than this.
+    pub tolerance: f64,
+    /// Added to every variance.
+    pub reg_covar: f64,
+    /// Most iterations.
+    pub max_iter: usize,
+}
+
+/// Where a fit ended.
+#[derive(Clone, Debug)]
+pub struct Fit {
+    /// Parameters after the last M-step.
+    pub parameters: Parameters,
+    /// Estimates of the last M-step, with the covariances.
+    pub estimates: Estimates,
+    /// Whether the change fell below the tolerance.
+    pub converged: bool,
+    /// The mean log-likelihood found by each iteration's E-step.
+    pub lower_bounds: Vec<f64>,
+}
+
+/// Runs EM from every start; all of them share each pass over the rows until they converge.
+///
+/// `previous` are the lower bounds that the starts come with (−∞ for a fresh start).
+///
+/// # Errors
+///
+/// [`Error::IllConditioned`] if a covariance collapses, [`Error::Interrupted`] if stopped.
+pub fn em<'a>(
+    context: &Context,
+    rows: Rows<'a>,
+    weights: Option<ArrayView1<'a, f64>>,
+    starts: Vec<Parameters>,
+    previous: &[f64],
+    options: Options,
+) -> Result<Vec<Fit>, Error> {
+    let total = weights.map_or(rows.n_rows() as f64, |weights| weights.sum());
+    if total.is_nan() || total <= 0.0 {
+        return Err(Error::InvalidArgument {
+            name: if weights.is_some() { "sample_weight" } else { "X" },
+            message: "at least one row of positive weight is needed, found none".into(),
+        });
+    }
+    let mut runs: Vec<Run> =
+        starts.into_iter().zip(previous).map(|(start, &bound)| Run::new(start, bound)).collect();
+    for iteration in 1..=options.max_iter {
+        let active: Vec<usize> = (0..runs.len()).filter(|&i| !runs[i].converged).collect();
+        if active.is_empty() {
+            break;
+        }
+        let models: Vec<Parameters> = active.iter().map(|&i| runs[i].parameters.clone()).collect();
+        let folded = statistics(context, rows, weights, &models, Responsibilities::Model)?;
+        for (&i, statistics) in active.iter().zip(&folded) {
+            let run = &mut runs[i];
+            let estimates = estimate(statistics, options.reg_covar)?;
+            run.parameters = estimates.parameters(context)?;
+            run.estimates = Some(estimates);
+            let bound = statistics.lower_bound();
+            run.converged = (bound - run.bound).abs() < options.tolerance;
+            run.bound = bound;
+            run.lower_bounds.push(bound);
+            let finished = run.converged || iteration == options.max_iter;
+            context.report(Report { task: i, step: iteration, value: bound, finished });
+        }
+    }
+    runs.into_iter().map(Run::finish).collect()
+}
+
+/// A fit under way.
+struct Run {
+    parameters: Parameters,
+    estimates: Option<Estimates>,
+    bound: f64,
+    converged: bool,
+    lower_bounds: Vec<f64>,
+}
+
+impl Run {
+    fn new(parameters: Parameters, bound: f64) -> Self {
+        Self { parameters, estimates: None, bound, converged: false, lower_bounds: Vec::new() }
+    }
+
+    fn finish(self) -> Result<Fit, Error> {
+        let Self { parameters, estimates, converged, lower_bounds, .. } = self;
+        let estimates = estimates.ok_or_else(|| Error::InvalidArgument {
+            name: "max_iter",
+            message: "at least one iteration is needed".into(),
+        })?;
+        Ok(Fit { parameters, estimates, converged, lower_bounds })
+    }
+}

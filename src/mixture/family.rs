@@ -1,0 +1,119 @@
+//! What a covariance family has to provide: its E-step and its sums.
+
+use super::block::{Block, PanelColumn};
+use super::parameters::Parameters;
+use super::softmax::lowest;
+use super::statistics::MixtureStatistics;
+use super::triangular::ScatterScratch;
+use super::wide::WideScratch;
+use crate::simd::{Real, Vector, ln};
+
+/// Scratch memory of one thread for one leaf.
+pub struct Scratch<V: Vector> {
+    /// Columns of one panel: z = x − μ or the whitened rows.
+    pub z: Vec<PanelColumn<V>>,
+    /// Columns of one panel.
+    pub y: Vec<PanelColumn<V>>,
+    /// Columns of a block: rows less the mean expected of them (tied covariance).
+    pub residuals: Vec<PanelColumn<V>>,
+    /// Σr and its inverse, of a block (tied covariance).
+    pub totals: Vec<PanelColumn<V>>,
+    /// For the narrow scatter.
+    pub scatter: ScatterScratch<V>,
+    /// For the wide scatter.
+    pub wide: WideScratch,
+}
+
+impl<V: Vector> Scratch<V> {
+    /// For rows of `n_features`.
+    pub fn new(n_features: usize) -> Self {
+        let columns = vec![[V::ZERO; super::block::PANEL]; n_features];
+        Self {
+            z: columns.clone(),
+            y: columns,
+            residuals: Vec::new(),
+            totals: Vec::new(),
+            scatter: ScatterScratch::new(),
+            wide: WideScratch::default(),
+        }
+    }
+}
+
+/// A covariance family, prepared from parameters for kernels in `E`.
+pub trait Family<E: Real>: Sync {
+    /// Lane accumulators of the statistics, for one leaf.
+    type Sums: Send;
+
+    /// Whether [`Block::row_major`] is needed.
+    fn needs_row_major(&self) -> bool;
+
+    /// Writes log wₖ + log N(x | μₖ, Σₖ) of a panel's rows, one column per component.
+    fn log_densities<V: Vector<Scalar = E>>(
+        &self,
+        token: V::Token,
+        panel: &[PanelColumn<V>],
+        scratch: &mut Scratch<V>,
+        densities: &mut [PanelColumn<V>],
+    );
+
+    /// Empty accumulators.
+    fn sums(&self) -> Self::Sums;
+
+    /// Adds the rows of a block with their responsibilities (per panel one column per component).
+    fn accumulate<V: Vector<Scalar = E>>(
+        &self,
+        token: V::Token,
+        block: &Block<V>,
+        responsibilities: &[PanelColumn<V>],
+        scratch: &mut Scratch<V>,
+        sums: &mut Self::Sums,
+    );
+
+    /// The accumulators as statistics about the means of `parameters`.
+    fn finish(&self, sums: &Self::Sums, parameters: &Parameters) -> MixtureStatistics;
+}
+
+/// The constants of each component's log-density, in the kernel's element type.
+#[derive(Clone)]
+pub struct Constants<E> {
+    /// log det U − (d/2) log 2π.
+    pub normalizers: Vec<E>,
+    /// log wₖ; all 0 where unweighted densities are asked for.
+    pub log_weights: Vec<E>,
+}
+
+impl<E: Real> Constants<E> {
+    /// Of all components; `weighted` says whether log w is included.
+    pub fn new(parameters: &Parameters, weighted: bool) -> Self {
+        let k = parameters.n_components();
+        let log_weight = |w: &f64| E::from_f64(if weighted { ln(*w) } else { 0.0 });
+        Self {
+            normalizers: (0..k).map(|k| E::from_f64(parameters.log_normalizer(k))).collect(),
+            log_weights: parameters.weights().iter().map(log_weight).collect(),
+        }
+    }
+
+    /// max(−½|y|² + normalizer, lowest) + log w; a squared norm that overflowed counts as lowest.
+    #[inline(always)]
+    pub fn log_density<V: Vector<Scalar = E>>(
+        &self,
+        token: V::Token,
+        k: usize,
+        squared_norm: V,
+    ) -> V {
+        squared_norm
+            .mul_add(V::splat(token, E::from_f64(-0.5)), V::splat(token, self.normalizers[k]))
+            .max(V::splat(token, lowest::<E>()))
+            + V::splat(token, self.log_weights[k])
+    }
+}
+
+/// Rounds a vector of parameters, less a centre repeated along it.
+pub fn centered<E: Real>(values: &[f64], center: Option<&[f64]>) -> Vec<E> {
+    match center {
+        None => values.iter().map(|&v| E::from_f64(v)).collect(),
+        Some(c) => {
+            values.iter().enumerate().map(|(i, v)| E::from_f64(v - c[i % c.len()])).collect()
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Full covariances: a triangular product per component in both steps.
+//!
+//! E-step: log N = −½|(x−μ)U|² + log det U − (d/2) log 2π with Σ⁻¹ = UUᵀ: d(d+1)/2 multiply-adds
+//! per row and component. M-step: Σ r(x−μ)(x−μ)ᵀ about the current mean μ, one triangle: as many.
+
+use super::block::{Block, PANEL, PanelColumn};
+use super::family::{Constants, Family, Scratch, centered};
+use super::parameters::{CovarianceType, Parameters, triangle};
+use super::statistics::MixtureStatistics;
+use super::triangular::{Panels, Scatter, SquaredNorm, pack_upper, whiten};
+use super::wide::{WIDE_FROM, WideScatter, sparse_threshold};
+use crate::rows::Element;
+use crate::simd::{Real, Vector};
+
+/// Prepared parameters of full covariances.
+pub struct Full<E> {
+    constants: Constants<E>,
+    n_features: usize,
+    /// μ less the centre the block was packed with.
+    means: Vec<E>,
+    /// μ itself, for the wide scatter, which reads the rows as they are.
+    raw_means: Vec<f64>,
+    factors: Vec<E>,
+    /// Responsibilities up to this do not reach the rounding of the second moments.
+    thresholds: Vec<f64>,
+}
+
+impl<E: Real> Full<E> {
+    /// From checked parameters; `n_rows` is the (weighted) number of rows of the whole pass.
+    pub fn new(
+        parameters: &Parameters,
+        center: Option<&[f64]>,
+        weighted: bool,
+        n_rows: f64,
+    ) -> Self {
+        let d = parameters.n_features();
+        Self {
+            constants: Constants::new(parameters, weighted),
+            n_features: d,
+            means: centered(parameters.means(), center),
+            raw_means: parameters.means().to_vec(),
+            factors: parameters
+                .precisions_cholesky()
+                .chunks_exact((d * d).max(1))
+                .flat_map(|u| pack_upper::<E>(u, d))
+                .collect(),
+            thresholds: parameters.weights().iter().map(|w| sparse_threshold(w * n_rows)).collect(),
+        }
+    }
+}
+
+/// Accumulators of each component: across lanes of rows or, for many features, of features.
+pub enum FullSums {
+    /// Rows across lanes.
+    Narrow(Vec<Scatter>),
+    /// Features across lanes.
+    Wide(Vec<WideScatter>),
+}
+
+impl<E: Real> Family<E> for Full<E> {
+    type Sums = FullSums;
+
+    fn needs_row_major(&self) -> bool {
+        self.n_features >= WIDE_FROM
+    }
+
+    #[inline(always)]
+    fn log_densities<V: Vector<Scalar = E>>(
+        &self,
+        token: V::Token,
+        panel: &[PanelColumn<V>],
+        scratch: &mut Scratch<V>,
+        densities: &mut [PanelColumn<V>],
+    ) {
+        let d = self.n_features;
+        let factors = self.factors.chunks_exact(triangle(d));
+        let components = self.means.chunks_exact(d).zip(factors).zip(densities.iter_mut());
+        for (k, ((mean, factor), density)) in components.enumerate() {
+            for ((z, x), &m) in scratch.z.iter_mut().zip(panel).zip(mean) {
+                let m = V::splat(token, m);
+                for v in 0..PANEL {
+                    (V::load(token, &x[v]) - m).store(&mut z[v]);
+                }
+            }
+            let mut norm = SquaredNorm([V::splat(token, E::ZERO); PANEL]);
+            whiten(token, &scratch.z, factor, &mut norm);
+            for v in 0..PANEL {
+                self.constants.log_density(token, k, norm.0[v]).store(&mut density[v]);
+            }
+        }
+    }
+
+    fn sums(&self) -> FullSums {
+        let (k, d) = (self.thresholds.len(), self.n_features);
+        if d >= WIDE_FROM {
+            FullSums::Wide(vec![WideScatter::zeros(d); k])
+        } else {
+            FullSums::Narrow(vec![Scatter::zeros(d); k])
+        }
+    }
+
+    #[inline(always)]
+    fn accumulate<V: Vector<Scalar = E>>(
+        &self,
+        token: V::Token,
+        block: &Block<V>,
+        responsibilities: &[PanelColumn<V>],
+        scratch: &mut Scratch<V>,
+        sums: &mut FullSums,
+    ) {
+        let (k, d) = (self.thresholds.len(), self.n_features);
+        let x = Panels { columns: &block.columns, stride: d, offset: 0 };
+        for component in 0..k {
+            let weights = Panels { columns: responsibilities, stride: k, offset: component };
+            let mean = component * d..(component + 1) * d;
+            match sums {
+                FullSums::Narrow(sums) => {
+                    if any_counts(token, weights) {
+                        let mean = &self.means[mean];
+                        sums[component].add_block(token, x, weights, mean, &mut scratch.scatter);
+                    }
+                }
+                FullSums::Wide(sums) => sums[component].add_block(
+                    token,
+                    block,
+                    weights,
+                    &self.raw_means[mean],
+                    self.thresholds[component],
+                    &mut scratch.wide,
+                ),
+            }
+        }
+    }
+
+    fn finish(&self, sums: &FullSums, parameters: &Parameters) -> MixtureStatistics {
+        let d = self.n_features;
+        let means = parameters.means().to_vec();
+        let mut statistics = MixtureStatistics::zeros(CovarianceType::Full, d, means);
+        let Some(moments) = &mut statistics.model else { return statistics };
+        for k in 0..moments.counts.len() {
+            let target = &mut moments.scatter[k * triangle(d)..][..triangle(d)];
+            let totals = &mut moments.sums[k * d..][..d];
+            match sums {
+                FullSums::Narrow(sums) => {
+                    moments.counts[k] = sums[k].count();
+                    totals.iter_mut().zip(sums[k].sums()).for_each(|(a, b)| *a = b);
+                    sums[k].add_products_to(target);
+                }
+                FullSums::Wide(sums) => {
+                    moments.counts[k] = sums[k].count();
+                    totals.iter_mut().zip(sums[k].sums()).for_each(|(a, b)| *a = b);
+                    sums[k].add_products_to(target);
+                }
+            }
+        }
+        statistics
+    }
+}
+
+/// Whether any responsibility of a component in a block reaches 1e-300: otherwise its sums
+/// cannot change, and the M-step of this (block, component) pair is skipped.
+#[inline(always)]
+pub fn any_counts<V: Vector>(token: V::Token, weights: Panels<'_, V>) -> bool {
+    let smallest = V::splat(token, V::Scalar::from_f64(1e-300));
+    let mut highest = smallest;
+    for panel in weights.columns.chunks_exact(weights.stride) {
+        for v in 0..PANEL {
+            highest = V::load(token, &panel[weights.offset][v]).max(highest);
+        }
+    }
+    let mut lanes = [V::ZERO];
+    highest.store(&mut lanes[0]);
+    V::scalars(&lanes).iter().any(|&r| r.to_f64() > 1e-300)
+}

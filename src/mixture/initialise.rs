@@ -1,0 +1,230 @@
+//! Where EM starts: first statistics by k-means, k-means++ or chance.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `draw.rs` | rows drawn without replacement |
+//! | `seeding.rs` | k-means++ |
+//! | `lloyd.rs` | k-means |
+//!
+//! Everything is a function of the rows, the weights and the seeds. Restarts share their passes.
+
+mod draw;
+mod lloyd;
+mod seeding;
+
+use ndarray::ArrayView1;
+
+use super::parameters::{CovarianceType, Parameters};
+use super::pass::{Responsibilities, statistics};
+use super::statistics::MixtureStatistics;
+use crate::error::Error;
+use crate::fold::Context;
+use crate::rows::Rows;
+
+/// How the first responsibilities are made (scikit-learn's `init_params`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// 1 for the cluster found by k-means.
+    Kmeans,
+    /// 1 for rows chosen by k-means++, one per component; the other rows count for none.
+    KmeansPlusPlus,
+    /// Uniform random numbers, normalised.
+    Random,
+    /// As `KmeansPlusPlus`, of rows drawn at random.
+    RandomFromData,
+}
+
+impl Method {
+    /// All methods.
+    pub const ALL: [Self; 4] =
+        [Self::Kmeans, Self::KmeansPlusPlus, Self::Random, Self::RandomFromData];
+
+    /// scikit-learn's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kmeans => "kmeans",
+            Self::KmeansPlusPlus => "k-means++",
+            Self::Random => "random",
+            Self::RandomFromData => "random_from_data",
+        }
+    }
+
+    /// The method of that name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] if there is none.
+    pub fn from_name(name: &str) -> Result<Self, Error> {
+        Self::ALL.into_iter().find(|method| method.name() == name).ok_or_else(|| {
+            Error::InvalidArgument {
+                name: "init_params",
+                message: format!(
+                    "must be 'kmeans', 'k-means++', 'random' or 'random_from_data', found {name:?}"
+                ),
+            }
+        })
+    }
+}
+
+/// What every way to start reads.
+#[derive(Clone, Copy)]
+struct Input<'i, 'a> {
+    context: &'i Context,
+    rows: Rows<'a>,
+    weights: Option<ArrayView1<'a, f64>>,
+}
+
+impl<'a> Input<'_, 'a> {
+    fn weight(&self, row: usize) -> f64 {
+        self.weights.map_or(1.0, |weights| weights[row])
+    }
+
+    fn row(&self, row: usize) -> Vec<f64> {
+        let mut values = vec![0.0; self.rows.n_columns()];
+        self.rows.copy_row(row, &mut values);
+        values
+    }
+
+    fn statistics(
+        &self,
+        models: &[Parameters],
+        responsibilities: Responsibilities<'a>,
+    ) -> Result<Vec<MixtureStatistics>, Error> {
+        statistics(self.context, self.rows, self.weights, models, responsibilities)
+    }
+
+    /// Statistics that count each row for the nearest of the centres.
+    fn nearest(
+        &self,
+        covariance_type: CovarianceType,
+        centers: impl IntoIterator<Item = Vec<f64>>,
+    ) -> Result<Vec<MixtureStatistics>, Error> {
+        let d = self.rows.n_columns();
+        let model = |centers| Parameters::of_centers(covariance_type, d, centers);
+        let models: Vec<Parameters> = centers.into_iter().map(model).collect();
+        self.statistics(&models, Responsibilities::Nearest)
+    }
+
+    /// The mean of the rows and the mean variance of their columns.
+    fn mean_and_variance(&self) -> Result<(Vec<f64>, f64), Error> {
+        // Moments about one of the rows lose nothing if all of them lie far from the origin.
+        let amid = (0..self.rows.n_rows()).find(|&row| self.weight(row) > 0.0).unwrap_or(0);
+        let folded = self.nearest(CovarianceType::Spherical, [self.row(amid)])?;
+        let moments = folded.first().and_then(|statistics| statistics.model.as_ref());
+        let moments = moments.ok_or_else(|| Error::Bug("a pass lost its model".into()))?;
+        let mean = moments.means();
+        let scatter = moments.about(&mean).scatter[0];
+        let values = moments.counts[0] * self.rows.n_columns() as f64;
+        Ok((mean, (scatter / values).max(0.0)))
+    }
+
+    /// As many rows that count as there are components, and something to see in them.
+    fn check(&self, n_components: usize) -> Result<(), Error> {
+        let (n, d) = (self.rows.n_rows(), self.rows.n_columns());
+        if d == 0 {
+            let expected = "at least one column".into();
+            return Err(Error::Shape { name: "X", expected, found: vec![n, d] });
+        }
+        let counting = self
+            .weights
+            .map_or(n, |weights| weights.iter().filter(|&&weight| weight > 0.0).count());
+        let found = match self.weights {
+            None => "",
+            Some(_) => " (rows of positive sample_weight)",
+        };
+        let message = if n_components == 0 {
+            "must be at least 1, found 0".into()
+        } else if counting < n_components {
+            format!(
+                "Expected n_samples >= n_components but got n_components = {n_components}, \
+                 n_samples = {counting}{found}"
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Error::InvalidArgument { name: "n_components", message })
+    }
+}
+
+/// The statistics that EM starts from, one per seed; all of them share each pass over the rows.
+///
+/// The total weight is that of all rows, whichever of them count for a component.
+///
+/// # Errors
+///
+/// [`Error::InvalidArgument`] if fewer rows have a positive weight than there are components,
+/// [`Error::Shape`] if the rows have no columns, [`Error::Interrupted`] if the stop flag was raised.
+pub fn initial_statistics<'a>(
+    context: &Context,
+    rows: Rows<'a>,
+    n_components: usize,
+    covariance_type: CovarianceType,
+    method: Method,
+    seeds: &[u64],
+    weights: Option<ArrayView1<'a, f64>>,
+) -> Result<Vec<MixtureStatistics>, Error> {
+    let input = Input { context, rows, weights };
+    input.check(n_components)?;
+    match method {
+        Method::Kmeans => {
+            let chosen = seeding::choose(input, n_components, seeds)?;
+            let starts = chosen.iter().map(|rows| centers_at(input, rows)).collect();
+            input.nearest(covariance_type, lloyd::lloyd(input, starts)?)
+        }
+        Method::KmeansPlusPlus => {
+            let chosen = seeding::choose(input, n_components, seeds)?;
+            Ok(of_rows(input, covariance_type, &chosen))
+        }
+        Method::Random => random(input, n_components, covariance_type, seeds),
+        Method::RandomFromData => {
+            let chosen = draw::rows(input, n_components, seeds)?;
+            Ok(of_rows(input, covariance_type, &chosen))
+        }
+    }
+}
+
+/// Random responsibilities; second moments about the mean of all rows, where the means will be.
+fn random(
+    input: Input<'_, '_>,
+    n_components: usize,
+    covariance_type: CovarianceType,
+    seeds: &[u64],
+) -> Result<Vec<MixtureStatistics>, Error> {
+    let (mean, _) = input.mean_and_variance()?;
+    let model = Parameters::of_centers(covariance_type, mean.len(), mean.repeat(n_components));
+    let models = vec![model; seeds.len()];
+    // Views do not shorten their lifetime by themselves, and the seeds may live shorter.
+    let rows = match input.rows {
+        Rows::F64(view) => Rows::F64(view.reborrow()),
+        Rows::F32(view) => Rows::F32(view.reborrow()),
+    };
+    let weights = input.weights.map(|weights| weights.reborrow());
+    let responsibilities = Responsibilities::Random(seeds);
+    statistics(input.context, rows, weights, &models, responsibilities)
+}
+
+/// The given rows, one after the other.
+fn centers_at(input: Input<'_, '_>, rows: &[usize]) -> Vec<f64> {
+    rows.iter().flat_map(|&row| input.row(row)).collect()
+}
+
+/// Statistics in which each chosen row counts for a component of its own.
+fn of_rows(
+    input: Input<'_, '_>,
+    covariance_type: CovarianceType,
+    chosen: &[Vec<usize>],
+) -> Vec<MixtureStatistics> {
+    let total = input.weights.map_or(input.rows.n_rows() as f64, |weights| weights.sum());
+    let of = |rows: &Vec<usize>| {
+        let centers = centers_at(input, rows);
+        let d = input.rows.n_columns();
+        let mut statistics = MixtureStatistics::zeros(covariance_type, d, centers);
+        if let Some(moments) = &mut statistics.model {
+            moments.counts = rows.iter().map(|&row| input.weight(row)).collect();
+        }
+        statistics.total_weight = total;
+        statistics
+    };
+    chosen.iter().map(of).collect()
+}

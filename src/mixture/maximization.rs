@@ -1,0 +1,197 @@
+//! The M-step's last act: from folded statistics to weights, means, covariances, precisions.
+
+use super::parameters::{CovarianceType, Parameters, triangle};
+use super::statistics::{MixtureStatistics, symmetric};
+use crate::error::Error;
+use crate::fold::Context;
+use crate::linalg;
+
+/// Counts, means and covariances of the components.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Estimates {
+    /// The covariance family.
+    pub covariance_type: CovarianceType,
+    /// nₖ = Σr + 10 ε, which keeps an empty component from dividing by zero.
+    pub counts: Vec<f64>,
+    /// Σrx / nₖ, components × features.
+    pub means: Vec<f64>,
+    /// Of [`CovarianceType::shape`].
+    pub covariances: Vec<f64>,
+}
+
+/// Maximum-likelihood estimates with `reg_covar` added to every variance.
+///
+/// They are scikit-learn's: nₖ = Σr + 10 ε; μ = Σrx / nₖ; Σ = Σ r(x−μ)(x−μ)ᵀ / nₖ (for `tied` summed over
+/// components and divided by Σ nₖ; for `spherical` averaged over features). Only the way there
+/// differs: the second moments were accumulated about nearby centres.
+///
+/// # Errors
+///
+/// [`Error::InvalidArgument`] for the identity, which has no components.
+pub fn estimate(statistics: &MixtureStatistics, reg_covar: f64) -> Result<Estimates, Error> {
+    let Some(moments) = &statistics.model else {
+        return Err(Error::InvalidArgument {
+            name: "statistics",
+            message: "the identity MixtureStatistics() holds no components; add the statistics of some rows".into(),
+        });
+    };
+    let d = moments.n_features;
+    let counts: Vec<f64> = moments.counts.iter().map(|n| n + 10.0 * f64::EPSILON).collect();
+    let mut means = Vec::with_capacity(moments.centers.len());
+    for (i, (center, sum)) in moments.centers.iter().zip(&moments.sums).enumerate() {
+        let k = i / d;
+        means.push(center * (moments.counts[k] / counts[k]) + sum / counts[k]);
+    }
+    let scatter = moments.about(&means).scatter;
+    let k = counts.len();
+    let covariances = match moments.covariance_type {
+        CovarianceType::Full => {
+            let matrices = scatter.chunks_exact(triangle(d).max(1)).zip(&counts);
+            matrices.flat_map(|(lower, &n)| covariance(lower, d, n, reg_covar)).collect()
+        }
+        CovarianceType::Tied => covariance(&scatter, d, counts.iter().sum(), reg_covar),
+        CovarianceType::Diagonal => {
+            (0..k * d).map(|i| scatter[i] / counts[i / d] + reg_covar).collect()
+        }
+        CovarianceType::Spherical => {
+            (0..k).map(|i| scatter[i] / (counts[i] * d as f64) + reg_covar).collect()
+        }
+    };
+    Ok(Estimates { covariance_type: moments.covariance_type, counts, means, covariances })
+}
+
+/// The covariance matrix of a scatter's lower triangle: divided by n, `reg_covar` on the diagonal.
+fn covariance(lower: &[f64], d: usize, n: f64, reg_covar: f64) -> Vec<f64> {
+    let mut matrix = symmetric(lower, d);
+    for value in &mut matrix {
+        *value /= n;
+    }
+    for variance in matrix.iter_mut().step_by(d + 1) {
+        *variance += reg_covar;
+    }
+    matrix
+}
+
+/// Cholesky factors U of the precisions, Σ⁻¹ = UUᵀ, of covariances of the family's shape.
+///
+/// # Errors
+///
+/// [`Error::IllConditioned`] naming the first component whose covariance is not positive definite.
+pub fn precisions_cholesky(
+    context: &Context,
+    covariance_type: CovarianceType,
+    covariances: &[f64],
+    n_features: usize,
+) -> Result<Vec<f64>, Error> {
+    let d = n_features;
+    match covariance_type {
+        CovarianceType::Full | CovarianceType::Tied => {
+            factor_each(context, covariances, d, linalg::precision_cholesky)
+        }
+        CovarianceType::Diagonal | CovarianceType::Spherical => {
+            let per_component =
+                if covariance_type == CovarianceType::Diagonal { d.max(1) } else { 1 };
+            match covariances.iter().position(|v| !(v.is_finite() && *v > 0.0)) {
+                Some(i) => Err(Error::IllConditioned { component: i / per_component }),
+                None => Ok(covariances.iter().map(|v| 1.0 / v.sqrt()).collect()),
+            }
+        }
+    }
+}
+
+/// Cholesky factors U of given precisions.
+///
+/// # Errors
+///
+/// As [`precisions_cholesky`].
+pub fn precisions_cholesky_from_precisions(
+    context: &Context,
+    covariance_type: CovarianceType,
+    precisions: &[f64],
+    n_features: usize,
+) -> Result<Vec<f64>, Error> {
+    match covariance_type {
+        CovarianceType::Full | CovarianceType::Tied => {
+            factor_each(context, precisions, n_features, linalg::precision_cholesky_from_precision)
+        }
+        CovarianceType::Diagonal | CovarianceType::Spherical => {
+            Ok(precisions.iter().map(|p| p.sqrt()).collect())
+        }
+    }
+}
+
+/// Precisions U Uᵀ (for diagonal families p²) of their Cholesky factors.
+///
+/// # Errors
+///
+/// None; the signature is that of the factorisations.
+pub fn precisions(
+    context: &Context,
+    covariance_type: CovarianceType,
+    factors: &[f64],
+    n_features: usize,
+) -> Result<Vec<f64>, Error> {
+    match covariance_type {
+        CovarianceType::Full | CovarianceType::Tied => {
+            factor_each(context, factors, n_features, |factor, d| Ok(linalg::precision(factor, d)))
+        }
+        CovarianceType::Diagonal | CovarianceType::Spherical => {
+            Ok(factors.iter().map(|p| p * p).collect())
+        }
+    }
+}
+
+/// Applies a d × d factorisation to every matrix of a stack, in parallel where it is worth it.
+fn factor_each(
+    context: &Context,
+    matrices: &[f64],
+    d: usize,
+    factor: fn(&[f64], usize) -> Result<Vec<f64>, Error>,
+) -> Result<Vec<f64>, Error> {
+    let size = (d * d).max(1);
+    let count = matrices.len() / size;
+    if count > 1 && d >= 16 {
+        let middle = count / 2;
+        let (left, right) = matrices.split_at(middle * size);
+        let (left, right) = context.join(
+            || factor_each(context, left, d, factor),
+            || factor_each(context, right, d, factor),
+        );
+        let mut left = left?;
+        left.extend(right.map_err(|error| shift_component(error, middle))?);
+        return Ok(left);
+    }
+    let mut factors = Vec::with_capacity(matrices.len());
+    for (component, matrix) in matrices.chunks_exact(size).enumerate() {
+        factors.extend(factor(matrix, d).map_err(|error| shift_component(error, component))?);
+    }
+    Ok(factors)
+}
+
+fn shift_component(error: Error, by: usize) -> Error {
+    match error {
+        Error::IllConditioned { component } => Error::IllConditioned { component: component + by },
+        other => other,
+    }
+}
+
+impl Estimates {
+    /// Number of features.
+    #[must_use]
+    pub fn n_features(&self) -> usize {
+        self.means.len() / self.counts.len().max(1)
+    }
+
+    /// The parameters of the next E-step: weights nₖ / Σ nₖ and the factors of the precisions.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IllConditioned`] if a covariance is not positive definite.
+    pub fn parameters(&self, context: &Context) -> Result<Parameters, Error> {
+        let d = self.n_features();
+        let total: f64 = self.counts.iter().sum();
+        let weights = self.counts.iter().map(|n| n / total).collect();
+        let factors = precisions_cholesky(context, self.covariance_type, &self.covariances, d)?;
+        Parameters::new(self.covariance_type, d, weights, self.means.clone(), factors)
+    }
+}

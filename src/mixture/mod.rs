@@ -1,0 +1,44 @@
+//! Gaussian mixtures: parameters, E-step, statistics, M-step, EM loop, initialisation.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `parameters.rs` | covariance families by name, checked parameters |
+//! | `statistics.rs` | sufficient statistics: the monoid |
+//! | `block.rs` | rows packed into cache |
+//! | `softmax.rs` | log-sum-exp and responsibilities of a panel |
+//! | `family.rs` | what a covariance family provides |
+//! | `full.rs`, `tied.rs`, `diagonal.rs` | the families |
+//! | `triangular.rs`, `wide.rs` | the triangular products, rows or features across lanes |
+//! | `pass.rs` | one pass: rows → statistics |
+//! | `score.rs` | one pass: rows → densities, responsibilities, labels |
+//! | `maximization.rs` | statistics → estimates → parameters |
+//! | `em.rs` | the loop |
+
+mod block;
+mod diagonal;
+mod em;
+mod family;
+mod full;
+mod initialise;
+mod maximization;
+mod parameters;
+mod pass;
+mod score;
+mod softmax;
+mod statistics;
+mod tied;
+mod triangular;
+mod wide;
+
+pub use em::{Fit, Options, em};
+pub use initialise::{Method, initial_statistics};
+pub use maximization::{
+    Estimates, estimate, precisions, precisions_cholesky, precisions_cholesky_from_precisions,
+};
+pub use parameters::{CovarianceType, Parameters, triangle};
+pub use pass::{
+    Responsibilities, check_weights, single_precision_is_safe, statistics,
+    statistics_of_responsibilities,
+};
+pub use score::{Columns, Outputs, score};
+pub use statistics::MixtureStatistics;

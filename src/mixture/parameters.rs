@@ -1,0 +1,232 @@
+//! Covariance families and checked parameters of a Gaussian mixture.
+
+use crate::error::Error;
+use crate::simd::ln;
+
+/// How the covariances of the components are constrained (scikit-learn's `covariance_type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CovarianceType {
+    /// Each component has its own covariance matrix.
+    Full,
+    /// All components share one covariance matrix.
+    Tied,
+    /// Each component has its own diagonal covariance matrix.
+    Diagonal,
+    /// Each component has its own single variance.
+    Spherical,
+}
+
+impl CovarianceType {
+    /// All families, in the order of their codes.
+    pub const ALL: [Self; 4] = [Self::Full, Self::Tied, Self::Diagonal, Self::Spherical];
+
+    /// scikit-learn's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Tied => "tied",
+            Self::Diagonal => "diag",
+            Self::Spherical => "spherical",
+        }
+    }
+
+    /// The family of that name.
+    pub fn from_name(name: &str) -> Result<Self, Error> {
+        Self::ALL.into_iter().find(|family| family.name() == name).ok_or_else(|| {
+            Error::InvalidArgument {
+                name: "covariance_type",
+                message: format!("must be 'full', 'tied', 'diag' or 'spherical', found {name:?}"),
+            }
+        })
+    }
+
+    /// Shape of covariances, precisions and their Cholesky factors.
+    #[must_use]
+    pub fn shape(self, n_components: usize, n_features: usize) -> Vec<usize> {
+        match self {
+            Self::Full => vec![n_components, n_features, n_features],
+            Self::Tied => vec![n_features, n_features],
+            Self::Diagonal => vec![n_components, n_features],
+            Self::Spherical => vec![n_components],
+        }
+    }
+
+    /// Number of values in that shape.
+    #[must_use]
+    pub fn len(self, n_components: usize, n_features: usize) -> usize {
+        self.shape(n_components, n_features).iter().product()
+    }
+
+    /// Number of values of a scatter: as `len`, but symmetric matrices keep one triangle.
+    #[must_use]
+    pub fn scatter_len(self, n_components: usize, n_features: usize) -> usize {
+        match self {
+            Self::Full => n_components * triangle(n_features),
+            Self::Tied => triangle(n_features),
+            Self::Diagonal | Self::Spherical => self.len(n_components, n_features),
+        }
+    }
+}
+
+/// Number of entries on and below the diagonal of an n × n matrix.
+#[must_use]
+pub const fn triangle(n: usize) -> usize {
+    n * (n + 1) / 2
+}
+
+/// Weights, means and Cholesky factors of the precisions: all that an E-step needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameters {
+    covariance_type: CovarianceType,
+    n_features: usize,
+    weights: Vec<f64>,
+    means: Vec<f64>,
+    precisions_cholesky: Vec<f64>,
+}
+
+impl Parameters {
+    /// Checks the shapes and that every value is usable.
+    ///
+    /// `means` is row-major (components × features); `precisions_cholesky` has
+    /// [`CovarianceType::shape`] with upper-triangular U, U Uᵀ = Σ⁻¹.
+    pub fn new(
+        covariance_type: CovarianceType,
+        n_features: usize,
+        weights: Vec<f64>,
+        means: Vec<f64>,
+        precisions_cholesky: Vec<f64>,
+    ) -> Result<Self, Error> {
+        let k = weights.len();
+        if k == 0 {
+            return invalid("weights", "at least one component is needed, found none");
+        }
+        if n_features == 0 {
+            return invalid("means", "at least one feature is needed, found none");
+        }
+        if means.len() != k * n_features {
+            return invalid(
+                "means",
+                &format!(
+                    "expected {k} components × {n_features} features, found {} values",
+                    means.len()
+                ),
+            );
+        }
+        if precisions_cholesky.len() != covariance_type.len(k, n_features) {
+            return invalid(
+                "precisions_cholesky",
+                &format!(
+                    "expected shape {:?} for {k} components, found {} values",
+                    covariance_type.shape(k, n_features),
+                    precisions_cholesky.len()
+                ),
+            );
+        }
+        if let Some(w) = weights.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
+            return invalid("weights", &format!("must be finite and not negative, found {w}"));
+        }
+        if let Some(m) = means.iter().find(|m| !m.is_finite()) {
+            return invalid("means", &format!("must be finite, found {m}"));
+        }
+        if let Some(p) = precisions_cholesky.iter().find(|p| !p.is_finite()) {
+            return invalid("precisions_cholesky", &format!("must be finite, found {p}"));
+        }
+        Ok(Self { covariance_type, n_features, weights, means, precisions_cholesky })
+    }
+
+    /// Parameters for a pass that only accumulates given responsibilities about `centers`.
+    #[must_use]
+    pub fn of_centers(
+        covariance_type: CovarianceType,
+        n_features: usize,
+        centers: Vec<f64>,
+    ) -> Self {
+        let k = centers.len() / n_features.max(1);
+        let precisions_cholesky = vec![0.0; covariance_type.len(k, n_features)];
+        Self {
+            covariance_type,
+            n_features,
+            weights: vec![1.0 / k as f64; k],
+            means: centers,
+            precisions_cholesky,
+        }
+    }
+
+    /// The covariance family.
+    #[must_use]
+    pub fn covariance_type(&self) -> CovarianceType {
+        self.covariance_type
+    }
+    /// Number of components.
+    #[must_use]
+    pub fn n_components(&self) -> usize {
+        self.weights.len()
+    }
+    /// Number of features.
+    #[must_use]
+    pub fn n_features(&self) -> usize {
+        self.n_features
+    }
+    /// Mixture weights.
+    #[must_use]
+    pub fn weights(&self) -> &[f64] {
+        &self.weights
+    }
+    /// Means, components × features.
+    #[must_use]
+    pub fn means(&self) -> &[f64] {
+        &self.means
+    }
+    /// Mean of component `k`.
+    #[must_use]
+    pub fn mean(&self, k: usize) -> &[f64] {
+        &self.means[k * self.n_features..][..self.n_features]
+    }
+    /// Cholesky factors of the precisions.
+    #[must_use]
+    pub fn precisions_cholesky(&self) -> &[f64] {
+        &self.precisions_cholesky
+    }
+
+    /// log det U of component `k`: half the log-determinant of its precision.
+    #[must_use]
+    pub fn log_det(&self, k: usize) -> f64 {
+        let d = self.n_features;
+        let u = &self.precisions_cholesky;
+        match self.covariance_type {
+            CovarianceType::Full => diagonal(&u[k * d * d..][..d * d], d).map(ln).sum(),
+            CovarianceType::Tied => diagonal(u, d).map(ln).sum(),
+            CovarianceType::Diagonal => u[k * d..][..d].iter().map(|&p| ln(p)).sum(),
+            CovarianceType::Spherical => d as f64 * ln(u[k]),
+        }
+    }
+
+    /// The constant of component `k`'s log-density: log det U − (d/2) log 2π.
+    #[must_use]
+    pub fn log_normalizer(&self, k: usize) -> f64 {
+        self.log_det(k) - 0.5 * self.n_features as f64 * ln(2.0 * std::f64::consts::PI)
+    }
+
+    /// The weighted mean of the means: a point amid the data, to centre on.
+    #[must_use]
+    pub fn center(&self) -> Vec<f64> {
+        let total: f64 = self.weights.iter().sum();
+        let total = if total > 0.0 { total } else { 1.0 };
+        let mut center = vec![0.0; self.n_features];
+        for (k, w) in self.weights.iter().enumerate() {
+            for (c, m) in center.iter_mut().zip(self.mean(k)) {
+                *c += w / total * m;
+            }
+        }
+        center
+    }
+}
+
+fn diagonal(matrix: &[f64], d: usize) -> impl Iterator<Item = f64> {
+    matrix.iter().step_by(d + 1).copied()
+}
+
+fn invalid<T>(name: &'static str, message: &str) -> Result<T, Error> {
+    Err(Error::InvalidArgument { name, message: message.to_owned() })
+}

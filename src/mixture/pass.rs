@@ -1,0 +1,364 @@
+//! One pass over the rows: blocks of rows → responsibilities → statistics, or outputs per row.
+//!
+//! Nothing of the size of the input is stored: a leaf holds one block of a few hundred rows, the
+//! responsibilities of that block, and its sums.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use ndarray::{ArrayView1, ArrayView2, s};
+
+use super::block::{Block, PANEL, PanelColumn};
+use super::diagonal::{Diagonal, squared_distance};
+use super::family::{Family, Scratch, centered};
+use super::full::Full;
+use super::parameters::{CovarianceType, Parameters};
+use super::softmax::LogSum;
+use super::statistics::MixtureStatistics;
+use super::tied::Tied;
+use super::wide::WIDE_FROM;
+use crate::error::Error;
+use crate::fold::{Context, Partition};
+use crate::rng;
+use crate::rows::{Element, Rows};
+use crate::simd::{Kernel, Lanes64, Level, Real, Vector, dispatch, prefetch};
+
+/// Where the responsibilities of a pass come from.
+#[derive(Clone, Copy)]
+pub enum Responsibilities<'a> {
+    /// From the model: an E-step.
+    Model,
+    /// Given, rows × components.
+    Given(ArrayView2<'a, f64>),
+    /// 1 for the component whose mean is nearest, the first of them if tied; 0 for the others.
+    Nearest,
+    /// Uniform random numbers, normalised; one seed per model.
+    Random(&'a [u64]),
+}
+
+/// Folds the rows into the statistics of every model, sharing the pass between the models.
+///
+/// The models must be of one family and size.
+///
+/// # Errors
+///
+/// [`Error::Interrupted`] if the stop flag was raised.
+pub fn statistics<'a>(
+    context: &Context,
+    rows: Rows<'a>,
+    weights: Option<ArrayView1<'a, f64>>,
+    models: &[Parameters],
+    responsibilities: Responsibilities<'a>,
+) -> Result<Vec<MixtureStatistics>, Error> {
+    let Some(first) = models.first() else { return Ok(Vec::new()) };
+    if rows.n_rows() == 0 {
+        let zeros = |m: &Parameters| {
+            MixtureStatistics::zeros(m.covariance_type(), m.n_features(), m.means().to_vec())
+        };
+        return Ok(models.iter().map(zeros).collect());
+    }
+    let center = first.center();
+    let single = |model| single_precision_is_safe(model, &center);
+    let input = Input { rows, weights, responsibilities };
+    let modelled = matches!(responsibilities, Responsibilities::Model);
+    if modelled && matches!(rows, Rows::F32(_)) && models.iter().all(single) {
+        run::<f32>(context, &input, Models { parameters: models, center: Some(&center) })
+    } else {
+        run::<f64>(context, &input, Models { parameters: models, center: None })
+    }
+}
+
+/// Folds the rows with given responsibilities (rows × components), about the components' means.
+///
+/// Three passes: the mean of all rows, the mean of each component about it, then the moments.
+///
+/// # Errors
+///
+/// As [`statistics`].
+pub fn statistics_of_responsibilities<'a>(
+    context: &Context,
+    rows: Rows<'a>,
+    weights: Option<ArrayView1<'a, f64>>,
+    covariance_type: CovarianceType,
+    responsibilities: ArrayView2<'a, f64>,
+) -> Result<MixtureStatistics, Error> {
+    let d = rows.n_columns();
+    let given = Responsibilities::Given(responsibilities);
+    let pass = |family, centers, responsibilities| {
+        let model = Parameters::of_centers(family, d, centers);
+        let folded = statistics(context, rows, weights, &[model], responsibilities)?;
+        folded.into_iter().next().ok_or_else(|| Error::Bug("a pass gave no statistics".into()))
+    };
+    let origin: Vec<f64> =
+        (0..d).map(|j| if rows.n_rows() > 0 { rows.get(0, j) } else { 0.0 }).collect();
+    let mean = pass(CovarianceType::Spherical, origin, Responsibilities::Nearest)?.means();
+    let centers = mean.repeat(responsibilities.ncols());
+    let means = pass(CovarianceType::Spherical, centers, given)?.means();
+    pass(covariance_type, means, given)
+}
+
+/// Checks that sample weights are finite and not negative.
+///
+/// # Errors
+///
+/// [`Error::InvalidWeight`] with the first that is not.
+pub fn check_weights(weights: Option<ArrayView1<'_, f64>>) -> Result<(), Error> {
+    let bad = |w: &f64| !(w.is_finite() && *w >= 0.0);
+    match weights.and_then(|weights| weights.iter().position(bad).map(|row| (row, weights[row]))) {
+        Some((row, value)) => Err(Error::InvalidWeight { row, value }),
+        None => Ok(()),
+    }
+}
+
+/// Whether `f32` lanes keep a model's squared distances good to about 2⁻¹⁴.
+///
+/// An error of 2⁻²⁴ in a coordinate is amplified by (distance of the means from the centre) ×
+/// (entries of the precision's factor), and the condition of the factor: both must stay below 2¹⁰.
+#[must_use]
+pub fn single_precision_is_safe(model: &Parameters, center: &[f64]) -> bool {
+    const LIMIT: f64 = 1024.0;
+    let (k, d) = (model.n_components(), model.n_features());
+    let u = model.precisions_cholesky();
+    let entry = |k: usize, i: usize, j: usize| match model.covariance_type() {
+        CovarianceType::Full => u[(k * d + i) * d + j],
+        CovarianceType::Tied => u[i * d + j],
+        CovarianceType::Diagonal if i == j => u[k * d + i],
+        CovarianceType::Spherical if i == j => u[k],
+        _ => 0.0,
+    };
+    (0..k).all(|k| {
+        (0..d).all(|j| {
+            // |1/u_jj| is the residual standard deviation of feature j given those before it.
+            let scale = 1.0 / entry(k, j, j);
+            let amplification: f64 =
+                (0..=j).map(|i| (entry(k, i, j) * (model.mean(k)[i] - center[i])).abs()).sum();
+            let condition: f64 = (0..=j).map(|i| (entry(k, i, j) * scale).abs()).sum();
+            let representable = (1e-15..1e15).contains(&scale.abs());
+            amplification < LIMIT && condition < LIMIT && representable
+        })
+    })
+}
+
+/// Chooses the family's kernels, in lanes of `E`.
+fn run<E: Real>(
+    context: &Context,
+    input: &Input<'_>,
+    models: Models<'_>,
+) -> Result<Vec<MixtureStatistics>, Error> {
+    let total = input.weights.map_or(input.rows.n_rows() as f64, |weights| weights.sum());
+    let center = models.center;
+    match models.parameters[0].covariance_type() {
+        CovarianceType::Full => {
+            fold(context, input, models, |m| Full::<E>::new(m, center, true, total))
+        }
+        CovarianceType::Tied => fold(context, input, models, |m| Tied::<E>::new(m, center, true)),
+        CovarianceType::Diagonal | CovarianceType::Spherical => {
+            fold(context, input, models, |m| Diagonal::<E>::new(m, center, true))
+        }
+    }
+}
+
+/// What a pass reads.
+struct Input<'a> {
+    rows: Rows<'a>,
+    weights: Option<ArrayView1<'a, f64>>,
+    responsibilities: Responsibilities<'a>,
+}
+
+/// The models of a pass, and the point that blocks are centred on.
+#[derive(Clone, Copy)]
+struct Models<'a> {
+    parameters: &'a [Parameters],
+    center: Option<&'a [f64]>,
+}
+
+fn fold<E: Real, F: Family<E>>(
+    context: &Context,
+    input: &Input<'_>,
+    models: Models<'_>,
+    prepare: impl Fn(&Parameters) -> F,
+) -> Result<Vec<MixtureStatistics>, Error> {
+    let families: Vec<F> = models.parameters.iter().map(prepare).collect();
+    let families = &families[..];
+    context.fold(&Partition::of_rows(input.rows.n_rows()), |range| {
+        dispatch(Leaf { context, input, models, families, range, element: PhantomData::<E> })
+    })
+}
+
+/// Panels of a block: as many as keep its columns and responsibilities near the first cache.
+/// A function of the shape only, as `f32` kernels round their sums at the end of a block.
+fn panels_per_block(n_features: usize, n_components: usize) -> usize {
+    if n_features >= WIDE_FROM { 8 } else { (64 / (n_features + n_components)).clamp(2, 12) }
+}
+
+/// The statistics of one leaf.
+struct Leaf<'l, 'a, E, F> {
+    context: &'l Context,
+    input: &'l Input<'a>,
+    models: Models<'l>,
+    families: &'l [F],
+    range: Range<usize>,
+    element: PhantomData<E>,
+}
+
+impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
+    type Output = Result<Vec<MixtureStatistics>, Error>;
+
+    #[inline(always)]
+    fn run<L: Level>(self, token: L) -> Self::Output {
+        let &Input { rows, weights, responsibilities } = self.input;
+        let Models { parameters: models, center } = self.models;
+        let (k, d) = (models[0].n_components(), models[0].n_features());
+        let mut block = Block::<E::Vector<L>>::new(d);
+        let mut scratch = Scratch::<E::Vector<L>>::new(d);
+        let mut terms = Vec::new();
+        let mut sums: Vec<F::Sums> = self.families.iter().map(F::sums).collect();
+        let centers: Vec<Vec<E>> =
+            models.iter().map(|model| centered(model.means(), center)).collect();
+        let mut log_likelihoods = vec![Lanes64::ZERO; models.len()];
+        let block_rows = panels_per_block(d, k) * Block::<E::Vector<L>>::PANEL_ROWS;
+        for first in self.range.clone().step_by(block_rows) {
+            self.context.check()?;
+            let here = first..self.range.end.min(first + block_rows);
+            let block_weights = weights.map(|w| w.slice_move(s![here.clone()]));
+            let row_major = self.families[0].needs_row_major();
+            block.pack(rows.row_block(here.clone()), block_weights, center, row_major);
+            let ahead = here.end..self.range.end.min(here.end + block_rows);
+            let ahead = rows.row_block(ahead).as_bytes().unwrap_or_default();
+            terms.resize(block.n_panels() * k, [<E::Vector<L> as Vector>::ZERO; PANEL]);
+            for (m, family) in self.families.iter().enumerate() {
+                match responsibilities {
+                    Responsibilities::Model => {
+                        let log_likelihood = &mut log_likelihoods[m];
+                        let ahead = if m == 0 { ahead } else { &[] };
+                        expect(
+                            token,
+                            family,
+                            &block,
+                            ahead,
+                            &mut scratch,
+                            &mut terms,
+                            log_likelihood,
+                        );
+                    }
+                    Responsibilities::Nearest => assign(token, &centers[m], &block, &mut terms),
+                    Responsibilities::Given(given) => fill(&block, &mut terms, |p, row, target| {
+                        let source =
+                            given.row(here.start + p * Block::<E::Vector<L>>::PANEL_ROWS + row);
+                        target.iter_mut().zip(source).for_each(|(target, &r)| *target = r);
+                    }),
+                    Responsibilities::Random(seeds) => {
+                        let mut generator = rng::stream(seeds[m], here.start as u64);
+                        fill(&block, &mut terms, |_, _, target| {
+                            random_simplex(&mut generator, target)
+                        });
+                    }
+                }
+                family.accumulate(token, &block, &terms, &mut scratch, &mut sums[m]);
+            }
+        }
+        let total: f64 = match weights {
+            None => self.range.len() as f64,
+            Some(weights) => weights.slice(s![self.range.clone()]).iter().sum(),
+        };
+        let finish = |(m, sums): (usize, &F::Sums)| {
+            let mut statistics = self.families[m].finish(sums, &models[m]);
+            statistics.total_weight = total;
+            statistics.log_likelihood = log_likelihoods[m].sum();
+            statistics
+        };
+        Ok(sums.iter().enumerate().map(finish).collect())
+    }
+}
+
+/// The E-step of a block: `terms` become the responsibilities (times the sample weights).
+///
+/// Meanwhile the bytes `ahead`, which the next block will be packed from, are asked for.
+#[inline(always)]
+fn expect<E: Real, V: Vector<Scalar = E>, F: Family<E>>(
+    token: V::Token,
+    family: &F,
+    block: &Block<V>,
+    ahead: &[u8],
+    scratch: &mut Scratch<V>,
+    terms: &mut [PanelColumn<V>],
+    log_likelihood: &mut Lanes64,
+) {
+    let k = terms.len() / block.n_panels();
+    let mut ahead = ahead.chunks(ahead.len().div_ceil(block.n_panels()).max(1));
+    for (p, terms) in terms.chunks_exact_mut(k).enumerate() {
+        prefetch(ahead.next().unwrap_or_default());
+        family.log_densities(token, block.panel(p), scratch, terms);
+        let log_sum = LogSum::<V>::of(token, terms);
+        log_sum.accumulate(token, &block.weights[p], block.plain(p), log_likelihood);
+        log_sum.normalize(token, &block.weights[p], terms);
+    }
+}
+
+/// Hard assignment of a block's rows to the nearest mean.
+#[inline(always)]
+fn assign<V: Vector>(
+    token: V::Token,
+    means: &[V::Scalar],
+    block: &Block<V>,
+    terms: &mut [PanelColumn<V>],
+) {
+    let k = terms.len() / block.n_panels();
+    let d = means.len() / k;
+    for (p, terms) in terms.chunks_exact_mut(k).enumerate() {
+        let mut best = [V::splat(token, V::Scalar::from_f64(f64::INFINITY)); PANEL];
+        for (term, mean) in terms.iter_mut().zip(means.chunks_exact(d)) {
+            let mut norm = [V::splat(token, V::Scalar::ZERO); PANEL];
+            squared_distance(token, block.panel(p), mean, &mut norm);
+            for v in 0..PANEL {
+                norm[v].store(&mut term[v]);
+                best[v] = norm[v].min(best[v]);
+            }
+        }
+        let mut free = block.weights[p];
+        let free = V::scalars_mut(&mut free);
+        let mut nearest = [V::ZERO; PANEL];
+        for v in 0..PANEL {
+            best[v].store(&mut nearest[v]);
+        }
+        let nearest = V::scalars(&nearest);
+        for term in terms {
+            let rows = V::scalars_mut(term).iter_mut().zip(nearest).zip(free.iter_mut());
+            for ((term, &nearest), free) in rows {
+                let mine = if *term <= nearest { *free } else { V::Scalar::ZERO };
+                *free = if *term <= nearest { V::Scalar::ZERO } else { *free };
+                *term = mine;
+            }
+        }
+    }
+}
+
+/// Writes responsibilities, times the sample weights, as columns; `row` fills those of one row.
+fn fill<V: Vector>(
+    block: &Block<V>,
+    terms: &mut [PanelColumn<V>],
+    mut row: impl FnMut(usize, usize, &mut [f64]),
+) {
+    let k = terms.len() / block.n_panels();
+    let mut values = vec![0.0; k];
+    for (p, terms) in terms.chunks_exact_mut(k).enumerate() {
+        terms.fill([V::ZERO; PANEL]);
+        for i in 0..block.rows_in_panel(p) {
+            row(p, i, &mut values);
+            let weight = V::scalars(&block.weights[p])[i].to_f64();
+            for (term, r) in terms.iter_mut().zip(&values) {
+                V::scalars_mut(term)[i] = V::Scalar::from_f64(r * weight);
+            }
+        }
+    }
+}
+
+/// Uniform random numbers divided by their sum.
+fn random_simplex(generator: &mut rng::Stream, values: &mut [f64]) {
+    for value in values.iter_mut() {
+        // 1 − u lies in (0, 1], so the sum is positive.
+        *value = 1.0 - rng::uniform_f64(generator);
+    }
+    let total: f64 = values.iter().sum();
+    values.iter_mut().for_each(|value| *value /= total);
+}

@@ -1,0 +1,195 @@
+//! Outputs per row: log-densities, responsibilities and labels, each in a single pass.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use super::block::{Block, PANEL, PanelColumn};
+use super::diagonal::Diagonal;
+use super::family::{Family, Scratch};
+use super::full::Full;
+use super::parameters::{CovarianceType, Parameters};
+use super::pass::single_precision_is_safe;
+use super::softmax::LogSum;
+use super::tied::Tied;
+use crate::error::Error;
+use crate::fold::{Context, Partition, RowsMut};
+use crate::rows::{Element, Rows};
+use crate::simd::{Kernel, Level, Real, Vector, dispatch};
+
+/// What to write per row. Each is written straight into the caller's memory.
+pub struct Outputs<'a> {
+    /// log p(x), one per row.
+    pub log_likelihoods: Option<RowsMut<'a, f64>>,
+    /// One row of k values per row: see [`Columns`].
+    pub components: Option<RowsMut<'a, f64>>,
+    /// The component with the largest responsibility.
+    pub labels: Option<RowsMut<'a, i64>>,
+}
+
+/// What [`Outputs::components`] holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Columns {
+    /// log N(x | μₖ, Σₖ), not weighted.
+    LogDensities,
+    /// Responsibilities: posterior probabilities of the components.
+    Responsibilities,
+}
+
+type Parts<'a> = ((Option<RowsMut<'a, f64>>, Option<RowsMut<'a, f64>>), Option<RowsMut<'a, i64>>);
+
+/// Scores every row under a model.
+///
+/// # Errors
+///
+/// [`Error::Interrupted`] if the stop flag was raised.
+pub fn score(
+    context: &Context,
+    rows: Rows<'_>,
+    model: &Parameters,
+    columns: Columns,
+    outputs: Outputs<'_>,
+) -> Result<(), Error> {
+    let center = model.center();
+    let (k, d) = (model.n_components(), model.n_features());
+    let job = Job { context, rows, columns, center: None, k, d };
+    if matches!(rows, Rows::F32(_)) && single_precision_is_safe(model, &center) {
+        run::<f32>(&Job { center: Some(&center), ..job }, model, outputs)
+    } else {
+        run::<f64>(&job, model, outputs)
+    }
+}
+
+fn run<E: Real>(job: &Job<'_, '_>, model: &Parameters, outputs: Outputs<'_>) -> Result<(), Error> {
+    let weighted = job.columns == Columns::Responsibilities;
+    let center = job.center;
+    match model.covariance_type() {
+        CovarianceType::Full => {
+            each_leaf::<E, _>(job, &Full::<E>::new(model, center, weighted, 0.0), outputs)
+        }
+        CovarianceType::Tied => {
+            each_leaf::<E, _>(job, &Tied::<E>::new(model, center, weighted), outputs)
+        }
+        CovarianceType::Diagonal | CovarianceType::Spherical => {
+            each_leaf::<E, _>(job, &Diagonal::<E>::new(model, center, weighted), outputs)
+        }
+    }
+}
+
+struct Job<'j, 'a> {
+    context: &'j Context,
+    rows: Rows<'a>,
+    columns: Columns,
+    center: Option<&'j [f64]>,
+    k: usize,
+    d: usize,
+}
+
+fn each_leaf<E: Real, F: Family<E>>(
+    job: &Job<'_, '_>,
+    family: &F,
+    outputs: Outputs<'_>,
+) -> Result<(), Error> {
+    let outputs = ((outputs.log_likelihoods, outputs.components), outputs.labels);
+    job.context.for_each_chunk(&Partition::of_rows(job.rows.n_rows()), outputs, |range, outputs| {
+        dispatch(Leaf { job, family, range, outputs, element: PhantomData::<E> })
+    })
+}
+
+struct Leaf<'l, 'j, 'a, 'o, E, F> {
+    job: &'l Job<'j, 'a>,
+    family: &'l F,
+    range: Range<usize>,
+    outputs: Parts<'o>,
+    element: PhantomData<E>,
+}
+
+impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, '_, '_, E, F> {
+    type Output = Result<(), Error>;
+
+    #[inline(always)]
+    fn run<L: Level>(mut self, token: L) -> Self::Output {
+        let &Job { context, rows, columns, center, k, d } = self.job;
+        let mut block = Block::<E::Vector<L>>::new(d);
+        let mut scratch = Scratch::<E::Vector<L>>::new(d);
+        let mut densities = vec![[<E::Vector<L> as Vector>::ZERO; PANEL]; k];
+        let block_rows = 4 * Block::<E::Vector<L>>::PANEL_ROWS;
+        for first in self.range.clone().step_by(block_rows) {
+            context.check()?;
+            let here = first..self.range.end.min(first + block_rows);
+            block.pack(rows.row_block(here), None, center, false);
+            for p in 0..block.n_panels() {
+                self.family.log_densities(token, block.panel(p), &mut scratch, &mut densities);
+                let start = first - self.range.start + p * Block::<E::Vector<L>>::PANEL_ROWS;
+                let rows = start..start + block.rows_in_panel(p);
+                write_panel::<E::Vector<L>>(
+                    token,
+                    &block.weights[p],
+                    &mut densities,
+                    columns,
+                    rows,
+                    &mut self.outputs,
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Turns a panel's densities into the wanted outputs.
+#[inline(always)]
+fn write_panel<V: Vector>(
+    token: V::Token,
+    weights: &PanelColumn<V>,
+    densities: &mut [PanelColumn<V>],
+    columns: Columns,
+    rows: Range<usize>,
+    outputs: &mut Parts<'_>,
+) {
+    let ((log_likelihoods, components), labels) = outputs;
+    if let Some(labels) = labels {
+        write_labels::<V>(densities, &mut labels.values()[rows.clone()]);
+    }
+    if columns == Columns::Responsibilities && (log_likelihoods.is_some() || components.is_some()) {
+        let log_sum = LogSum::<V>::of(token, densities);
+        if let Some(output) = log_likelihoods {
+            let mut column = [V::ZERO; PANEL];
+            for v in 0..PANEL {
+                log_sum.log_likelihood(v).store(&mut column[v]);
+            }
+            for (target, value) in output.values()[rows.clone()].iter_mut().zip(V::scalars(&column))
+            {
+                *target = value.to_f64();
+            }
+        }
+        if components.is_some() {
+            log_sum.normalize(token, weights, densities);
+        }
+    }
+    if let Some(output) = components {
+        let k = densities.len();
+        let target = &mut output.values()[rows.start * k..rows.end * k];
+        for (component, column) in densities.iter().enumerate() {
+            for (row, value) in target.chunks_exact_mut(k).zip(V::scalars(column)) {
+                row[component] = value.to_f64();
+            }
+        }
+    }
+}
+
+/// The first component with the largest weighted density, by rows.
+#[inline(always)]
+fn write_labels<V: Vector>(densities: &[PanelColumn<V>], labels: &mut [i64]) {
+    labels.fill(0);
+    let Some((first, others)) = densities.split_first() else { return };
+    let mut best = *first;
+    let best = V::scalars_mut(&mut best);
+    for (component, column) in others.iter().enumerate() {
+        let values = V::scalars(column).iter().zip(best.iter_mut());
+        for (label, (&value, best)) in labels.iter_mut().zip(values) {
+            if value > *best {
+                *best = value;
+                *label = component as i64 + 1;
+            }
+        }
+    }
+}

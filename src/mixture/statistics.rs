@@ -1,0 +1,365 @@
+//! Sufficient statistics of a Gaussian mixture: the monoid that one EM iteration folds into.
+
+use super::parameters::{CovarianceType, triangle};
+use crate::error::Error;
+use crate::fold::Monoid;
+
+/// Σr, Σr(x−c), Σr(x−c)(x−c)ᵀ about centres c, with Σw and the log-likelihood.
+///
+/// The centres are the means of the model that gave the responsibilities, so that second moments
+/// are accumulated near where they are needed and data far from the origin lose nothing
+/// (Chan, Golub & LeVeque 1983). Merging two of the same centres adds; otherwise the right one is
+/// first moved to the centres of the left one by the parallel-axis theorem.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MixtureStatistics {
+    /// What was counted; `None` is the identity.
+    pub(crate) model: Option<Moments>,
+    /// Σw, the number of rows where unweighted.
+    pub(crate) total_weight: f64,
+    /// Σ w log p(x).
+    pub(crate) log_likelihood: f64,
+}
+
+/// The moments of each component about its centre.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Moments {
+    pub covariance_type: CovarianceType,
+    pub n_features: usize,
+    /// Σr per component.
+    pub counts: Vec<f64>,
+    /// c, components × features.
+    pub centers: Vec<f64>,
+    /// Σr(x−c), components × features.
+    pub sums: Vec<f64>,
+    /// Σr(x−c)(x−c)ᵀ: lower triangles by rows; for `diag` the diagonals, for `spherical` Σr|x−c|².
+    pub scatter: Vec<f64>,
+}
+
+impl Moments {
+    pub fn zeros(covariance_type: CovarianceType, n_features: usize, centers: Vec<f64>) -> Self {
+        let k = centers.len() / n_features.max(1);
+        Self {
+            covariance_type,
+            n_features,
+            counts: vec![0.0; k],
+            sums: vec![0.0; centers.len()],
+            scatter: vec![0.0; covariance_type.scatter_len(k, n_features)],
+            centers,
+        }
+    }
+
+    pub fn n_components(&self) -> usize {
+        self.counts.len()
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (a, b) in [
+            (&mut self.counts, &other.counts),
+            (&mut self.sums, &other.sums),
+            (&mut self.scatter, &other.scatter),
+        ] {
+            for (a, b) in a.iter_mut().zip(b) {
+                *a += b;
+            }
+        }
+    }
+
+    /// The same moments about other centres: with δ = c − c′,
+    /// Σr(x−c′) = s + nδ and Σr(x−c′)(x−c′)ᵀ = S + sδᵀ + δsᵀ + nδδᵀ.
+    pub fn about(&self, centers: &[f64]) -> Self {
+        let mut moved = self.clone();
+        let d = self.n_features;
+        for k in 0..self.n_components() {
+            let n = self.counts[k];
+            let old = &self.centers[k * d..][..d];
+            let new = &centers[k * d..][..d];
+            let shift: Vec<f64> = old.iter().zip(new).map(|(old, new)| old - new).collect();
+            let sums = &self.sums[k * d..][..d];
+            for (i, moved) in moved.sums[k * d..][..d].iter_mut().enumerate() {
+                *moved = sums[i] + n * shift[i];
+            }
+            let cross = |i: usize, j: usize| {
+                sums[i] * shift[j] + shift[i] * sums[j] + n * shift[i] * shift[j]
+            };
+            moved.add_to_scatter(k, cross);
+        }
+        moved.centers.copy_from_slice(centers);
+        moved
+    }
+
+    /// Adds a symmetric matrix, given by its entries, to the scatter of component `k`.
+    pub fn add_to_scatter(&mut self, k: usize, entry: impl Fn(usize, usize) -> f64) {
+        let d = self.n_features;
+        let lower = |scatter: &mut [f64]| {
+            for i in 0..d {
+                for j in 0..=i {
+                    scatter[triangle(i) + j] += entry(i, j);
+                }
+            }
+        };
+        match self.covariance_type {
+            CovarianceType::Full => lower(&mut self.scatter[k * triangle(d)..]),
+            CovarianceType::Tied => lower(&mut self.scatter),
+            CovarianceType::Diagonal => {
+                for i in 0..d {
+                    self.scatter[k * d + i] += entry(i, i);
+                }
+            }
+            CovarianceType::Spherical => {
+                for i in 0..d {
+                    self.scatter[k] += entry(i, i);
+                }
+            }
+        }
+    }
+
+    /// Σrx / Σr; the centre where Σr = 0.
+    pub fn means(&self) -> Vec<f64> {
+        let d = self.n_features;
+        let mut means = self.centers.clone();
+        for (i, mean) in means.iter_mut().enumerate() {
+            let n = self.counts[i / d];
+            if n > 0.0 {
+                *mean += self.sums[i] / n;
+            }
+        }
+        means
+    }
+
+    fn describe(&self) -> String {
+        format!(
+            "statistics of {} '{}' components in {} features",
+            self.n_components(),
+            self.covariance_type.name(),
+            self.n_features
+        )
+    }
+}
+
+impl MixtureStatistics {
+    /// Nothing counted yet, about given centres.
+    pub(crate) fn zeros(
+        covariance_type: CovarianceType,
+        n_features: usize,
+        centers: Vec<f64>,
+    ) -> Self {
+        Self {
+            model: Some(Moments::zeros(covariance_type, n_features, centers)),
+            total_weight: 0.0,
+            log_likelihood: 0.0,
+        }
+    }
+
+    /// Whether the two can be merged.
+    pub fn check_compatible(&self, other: &Self) -> Result<(), Error> {
+        match (&self.model, &other.model) {
+            (Some(a), Some(b))
+                if (a.covariance_type, a.n_features, a.n_components())
+                    != (b.covariance_type, b.n_features, b.n_components()) =>
+            {
+                Err(Error::Incompatible { left: a.describe(), right: b.describe() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The covariance family; `None` for the identity.
+    #[must_use]
+    pub fn covariance_type(&self) -> Option<CovarianceType> {
+        self.model.as_ref().map(|moments| moments.covariance_type)
+    }
+
+    /// Number of components; 0 for the identity.
+    #[must_use]
+    pub fn n_components(&self) -> usize {
+        self.model.as_ref().map_or(0, Moments::n_components)
+    }
+
+    /// Number of features; 0 for the identity.
+    #[must_use]
+    pub fn n_features(&self) -> usize {
+        self.model.as_ref().map_or(0, |moments| moments.n_features)
+    }
+
+    /// Σw: the number of rows where unweighted.
+    #[must_use]
+    pub fn total_weight(&self) -> f64 {
+        self.total_weight
+    }
+
+    /// Σ w log p(x).
+    #[must_use]
+    pub fn log_likelihood(&self) -> f64 {
+        self.log_likelihood
+    }
+
+    /// Σr of each component.
+    #[must_use]
+    pub fn counts(&self) -> Vec<f64> {
+        self.model.as_ref().map_or(Vec::new(), |moments| moments.counts.clone())
+    }
+
+    /// Σrx / Σr of each component (its centre where Σr = 0), components × features.
+    #[must_use]
+    pub fn means(&self) -> Vec<f64> {
+        self.model.as_ref().map_or(Vec::new(), Moments::means)
+    }
+
+    /// Σr(x−m)(x−m)ᵀ about [`Self::means`], in the shape of the family's covariances.
+    #[must_use]
+    pub fn scatter(&self) -> Vec<f64> {
+        let Some(moments) = &self.model else { return Vec::new() };
+        let about_means = moments.about(&moments.means());
+        match moments.covariance_type {
+            CovarianceType::Full | CovarianceType::Tied => {
+                let d = moments.n_features;
+                let matrices = about_means.scatter.chunks_exact(triangle(d).max(1));
+                matrices.flat_map(|lower| symmetric(lower, d)).collect()
+            }
+            CovarianceType::Diagonal | CovarianceType::Spherical => about_means.scatter,
+        }
+    }
+
+    /// Mean log-likelihood per unit of weight: the lower bound of EM.
+    #[must_use]
+    pub fn lower_bound(&self) -> f64 {
+        self.log_likelihood / self.total_weight
+    }
+
+    /// Little-endian bytes: magic, version, family, k, d, Σw, log-likelihood, the moments, and a
+    /// checksum of all before it.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        let Some(moments) = &self.model else {
+            bytes.push(IDENTITY);
+            return sealed(bytes);
+        };
+        bytes.push(moments.covariance_type as u8);
+        for size in [moments.n_components(), moments.n_features] {
+            bytes.extend((size as u64).to_le_bytes());
+        }
+        let scalars = [self.total_weight, self.log_likelihood];
+        let parts =
+            [&scalars[..], &moments.counts, &moments.centers, &moments.sums, &moments.scatter];
+        for value in parts.into_iter().flatten() {
+            bytes.extend(value.to_le_bytes());
+        }
+        sealed(bytes)
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote; anything else is an error, and allocates nothing large.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let corrupt = |message: &str| {
+            Error::Corrupt(format!("not the bytes of MixtureStatistics: {message}"))
+        };
+        let (bytes, seal) = bytes.split_last_chunk::<8>().ok_or_else(|| corrupt("truncated"))?;
+        let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| corrupt("wrong magic or version"))?;
+        if checksum(bytes) != u64::from_le_bytes(*seal) {
+            return Err(corrupt("its checksum does not fit"));
+        }
+        let (&code, rest) = rest.split_first().ok_or_else(|| corrupt("truncated"))?;
+        if code == IDENTITY && rest.is_empty() {
+            return Ok(Self::default());
+        }
+        let family =
+            *CovarianceType::ALL.get(usize::from(code)).ok_or_else(|| corrupt("unknown family"))?;
+        let (words, tail) = rest.as_chunks::<8>();
+        if !tail.is_empty() || words.len() < 4 {
+            return Err(corrupt("truncated"));
+        }
+        let size = |i: usize| {
+            usize::try_from(u64::from_le_bytes(words[i])).ok().filter(|&n| n <= words.len())
+        };
+        let (Some(k), Some(d)) = (size(0), size(1)) else {
+            return Err(corrupt("sizes do not fit its length"));
+        };
+        // k and d are at most the length of a slice in memory, so the products fit 128 bits.
+        let values = &words[2..];
+        let wide = |n: usize| n as u128;
+        let scatter_len = match family {
+            CovarianceType::Full => wide(k) * (wide(d) * (wide(d) + 1) / 2),
+            CovarianceType::Tied => wide(d) * (wide(d) + 1) / 2,
+            CovarianceType::Diagonal => wide(k) * wide(d),
+            CovarianceType::Spherical => wide(k),
+        };
+        if wide(values.len()) != 2 + wide(k) + 2 * wide(k) * wide(d) + scatter_len {
+            return Err(corrupt("its length does not fit its sizes"));
+        }
+        let mut values = values.iter().map(|word| f64::from_le_bytes(*word));
+        if values.clone().any(|value| !value.is_finite()) {
+            return Err(corrupt("NaN or infinity inside"));
+        }
+        let mut take = |n: usize| values.by_ref().take(n).collect::<Vec<f64>>();
+        let scalars = take(2);
+        let model = Moments {
+            covariance_type: family,
+            n_features: d,
+            counts: take(k),
+            centers: take(k * d),
+            sums: take(k * d),
+            scatter: take(family.scatter_len(k, d)),
+        };
+        Ok(Self { model: Some(model), total_weight: scalars[0], log_likelihood: scalars[1] })
+    }
+}
+
+/// The symmetric d × d matrix of a lower triangle by rows.
+pub(crate) fn symmetric(lower: &[f64], d: usize) -> Vec<f64> {
+    let mut matrix = vec![0.0; d * d];
+    for i in 0..d {
+        for j in 0..=i {
+            matrix[i * d + j] = lower[triangle(i) + j];
+            matrix[j * d + i] = lower[triangle(i) + j];
+        }
+    }
+    matrix
+}
+
+impl std::hash::Hash for MixtureStatistics {
+    /// Equal statistics hash alike: −0 counts as 0.
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        let bits = |value: &f64| (value + 0.0).to_bits();
+        bits(&self.total_weight).hash(state);
+        bits(&self.log_likelihood).hash(state);
+        let Some(moments) = &self.model else { return };
+        (moments.covariance_type, moments.n_features, moments.n_components()).hash(state);
+        for part in [&moments.counts, &moments.centers, &moments.sums, &moments.scatter] {
+            part.iter().for_each(|value| bits(value).hash(state));
+        }
+    }
+}
+
+const MAGIC: &[u8] = b"foldstat-mixture-statistics\x01";
+const IDENTITY: u8 = 255;
+
+/// The bytes followed by their checksum.
+fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.extend(checksum(&bytes).to_le_bytes());
+    bytes
+}
+
+/// FNV-1a, 64 bits: every change of a single byte changes it (Fowler, Noll & Vo 1991).
+fn checksum(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+impl Monoid for MixtureStatistics {
+    fn identity() -> Self {
+        Self::default()
+    }
+
+    /// Adds; callers that merge statistics of unknown origin check compatibility first.
+    fn merge(&mut self, other: &Self) {
+        self.total_weight += other.total_weight;
+        self.log_likelihood += other.log_likelihood;
+        match (&mut self.model, &other.model) {
+            (Some(a), Some(b)) if a.centers == b.centers => a.add(b),
+            (Some(a), Some(b)) => a.add(&b.about(&a.centers)),
+            (None, Some(b)) => self.model = Some(b.clone()),
+            (_, None) => {}
+        }
+    }
+}

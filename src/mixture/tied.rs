@@ -1,0 +1,321 @@
+//! One covariance for all components, at O(d²) per row and O(d) per row and component.
+//!
+//! E-step: the row is whitened once, y = (x−c)U, and |y − (μₖ−c)U|² costs O(d) per component.
+//!
+//! M-step: with ρ = Σₖ rₖ and x̂ = Σₖ rₖ μₖ / ρ,
+//!
+//! Σₖ rₖ (x−μₖ)(x−μₖ)ᵀ = ρ (x−x̂)(x−x̂)ᵀ + ½ Σⱼₗ (rⱼ rₗ / ρ) (μⱼ−μₗ)(μⱼ−μₗ)ᵀ,
+//!
+//! so the pass needs one d × d product per row and the k × k matrix Q = Σ r rᵀ / ρ; nothing
+//! is subtracted, unlike in XᵀX − Σ nₖ μₖ μₖᵀ, and components far apart lose no digits. Where
+//! k is so large that Q would cost more than d × d products per component, these are formed.
+
+use super::block::{Block, PANEL, PanelColumn};
+use super::family::{Constants, Family, Scratch, centered};
+use super::parameters::{CovarianceType, Parameters, triangle};
+use super::statistics::MixtureStatistics;
+use super::triangular::{Panels, Scatter, Store, TILE, pack_upper, whiten, with_width};
+use crate::rows::Element;
+use crate::simd::{Lanes64, Real, Vector};
+
+/// Prepared parameters of a tied covariance.
+pub struct Tied<E> {
+    constants: Constants<E>,
+    n_components: usize,
+    n_features: usize,
+    /// c less the centre the block was packed with.
+    center: Vec<E>,
+    factor: Vec<E>,
+    /// (μₖ − c) U, by components.
+    whitened_means: Vec<E>,
+    /// μₖ less the centre the block was packed with, by components.
+    means: Vec<E>,
+    /// μₖ − c, by features: column j of all components.
+    mean_columns: Vec<E>,
+    /// As many zeros as there are components or features.
+    zeros: Vec<E>,
+}
+
+impl<E: Real> Tied<E> {
+    /// From checked parameters.
+    pub fn new(parameters: &Parameters, center: Option<&[f64]>, weighted: bool) -> Self {
+        let (k, d) = (parameters.n_components(), parameters.n_features());
+        let c = parameters.center();
+        let factor = parameters.precisions_cholesky();
+        let mut whitened_means = Vec::with_capacity(k * d);
+        for component in 0..k {
+            let mean = parameters.mean(component);
+            for j in 0..d {
+                let y: f64 = (0..=j).map(|i| (mean[i] - c[i]) * factor[i * d + j]).sum();
+                whitened_means.push(E::from_f64(y));
+            }
+        }
+        let columns = (0..d).flat_map(|j| (0..k).map(move |component| (component, j)));
+        let mean_columns =
+            columns.map(|(component, j)| E::from_f64(parameters.mean(component)[j] - c[j]));
+        Self {
+            constants: Constants::new(parameters, weighted),
+            n_components: k,
+            n_features: d,
+            mean_columns: mean_columns.collect(),
+            center: centered(&c, center),
+            factor: pack_upper(factor, d),
+            whitened_means,
+            means: centered(parameters.means(), center),
+            zeros: vec![E::ZERO; k.max(d)],
+        }
+    }
+
+    /// Whether the k × k matrix Q is cheaper than a d × d product per component.
+    fn uses_overlaps(&self) -> bool {
+        let (k, d) = (self.n_components, self.n_features);
+        triangle(k) + k * d + triangle(d) <= k * triangle(d)
+    }
+
+    /// Forms x − x̂ (into `residuals`, as columns) and ρ, 1/ρ of one panel.
+    #[inline(always)]
+    fn residuals<V: Vector<Scalar = E>>(
+        &self,
+        token: V::Token,
+        panel: &[PanelColumn<V>],
+        responsibilities: &[PanelColumn<V>],
+        residuals: &mut [PanelColumn<V>],
+    ) -> [PanelColumn<V>; 2] {
+        let zero = V::splat(token, E::ZERO);
+        let mut total = [zero; PANEL];
+        for column in responsibilities {
+            for v in 0..PANEL {
+                total[v] = total[v] + V::load(token, &column[v]);
+            }
+        }
+        let mut out = [[V::ZERO; PANEL]; 2];
+        let mut inverse = [zero; PANEL];
+        for v in 0..PANEL {
+            // A row of weight zero has responsibilities zero: any finite inverse will do.
+            let safe = total[v].max(V::splat(token, E::from_f64(f64::from(f32::MIN_POSITIVE))));
+            inverse[v] = V::splat(token, E::from_f64(1.0)).div(safe);
+            total[v].store(&mut out[0][v]);
+            inverse[v].store(&mut out[1][v]);
+        }
+        for (j, (x, residual)) in panel.iter().zip(residuals).enumerate() {
+            let column = &self.mean_columns[j * self.n_components..][..self.n_components];
+            let mut sum = [zero; PANEL];
+            for (r, &m) in responsibilities.iter().zip(column) {
+                let m = V::splat(token, m);
+                for v in 0..PANEL {
+                    sum[v] = V::load(token, &r[v]).mul_add(m, sum[v]);
+                }
+            }
+            let c = V::splat(token, self.center[j]);
+            for v in 0..PANEL {
+                (V::load(token, &x[v]) - c - sum[v] * inverse[v]).store(&mut residual[v]);
+            }
+        }
+        out
+    }
+}
+
+/// Accumulators of the tied statistics.
+pub struct TiedSums {
+    /// Σr(x−μ), by components and features.
+    firsts: Vec<Lanes64>,
+    counts: Vec<Lanes64>,
+    second: Second,
+}
+
+/// How the second moments are accumulated. There is one of these per leaf, so its size is nothing.
+#[allow(clippy::large_enum_variant)]
+enum Second {
+    /// Σ ρ(x−x̂)(x−x̂)ᵀ and Q = Σ r rᵀ / ρ.
+    Overlaps { residuals: Scatter, overlaps: Scatter },
+    /// Σ r(x−μ)(x−μ)ᵀ of each component.
+    Components(Vec<Scatter>),
+}
+
+impl<E: Real> Family<E> for Tied<E> {
+    type Sums = TiedSums;
+
+    fn needs_row_major(&self) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    fn log_densities<V: Vector<Scalar = E>>(
+        &self,
+        token: V::Token,
+        panel: &[PanelColumn<V>],
+        scratch: &mut Scratch<V>,
+        densities: &mut [PanelColumn<V>],
+    ) {
+        for ((z, x), &c) in scratch.z.iter_mut().zip(panel).zip(&self.center) {
+            let c = V::splat(token, c);
+            for v in 0..PANEL {
+                (V::load(token, &x[v]) - c).store(&mut z[v]);
+            }
+        }
+        whiten(token, &scratch.z, &self.factor, &mut Store::<V>(&mut scratch.y));
+        let means = self.whitened_means.chunks_exact(self.n_features);
+        for (k, (mean, density)) in means.zip(densities.iter_mut()).enumerate() {
+            let mut norm = [V::splat(token, E::ZERO); PANEL];
+            for (y, &m) in scratch.y.iter().zip(mean) {
+                let m = V::splat(token, m);
+                for v in 0..PANEL {
+                    let difference = V::load(token, &y[v]) - m;
+                    norm[v] = difference.mul_add(difference, norm[v]);
+                }
+            }
+            for v in 0..PANEL {
+                self.constants.log_density(token, k, norm[v]).store(&mut density[v]);
+            }
+        }
+    }
+
+    fn sums(&self) -> TiedSums {
+        let (k, d) = (self.n_components, self.n_features);
+        let second = if self.uses_overlaps() {
+            Second::Overlaps { residuals: Scatter::zeros(d), overlaps: Scatter::zeros(k) }
+        } else {
+            Second::Components(vec![Scatter::zeros(d); k])
+        };
+        TiedSums { firsts: vec![Lanes64::ZERO; k * d], counts: vec![Lanes64::ZERO; k], second }
+    }
+
+    #[inline(always)]
+    fn accumulate<V: Vector<Scalar = E>>(
+        &self,
+        token: V::Token,
+        block: &Block<V>,
+        responsibilities: &[PanelColumn<V>],
+        scratch: &mut Scratch<V>,
+        sums: &mut TiedSums,
+    ) {
+        let (k, d) = (self.n_components, self.n_features);
+        let x = Panels::<V> { columns: &block.columns, stride: d, offset: 0 };
+        let r = Panels::<V> { columns: responsibilities, stride: k, offset: 0 };
+        match &mut sums.second {
+            Second::Components(scatters) => {
+                for (component, scatter) in scatters.iter_mut().enumerate() {
+                    let mean = &self.means[component * d..][..d];
+                    let weights = Panels { offset: component, ..r };
+                    scatter.add_block(token, x, weights, mean, &mut scratch.scatter);
+                }
+            }
+            Second::Overlaps { residuals, overlaps } => {
+                add_first_moments(
+                    token,
+                    x,
+                    r,
+                    &self.means,
+                    sums.counts.as_mut_slice(),
+                    &mut sums.firsts,
+                );
+                let n_panels = block.n_panels();
+                scratch.residuals.resize(n_panels * d, [V::ZERO; PANEL]);
+                scratch.totals.resize(n_panels * 2, [V::ZERO; PANEL]);
+                for p in 0..n_panels {
+                    let here = &responsibilities[p * k..][..k];
+                    let target = &mut scratch.residuals[p * d..][..d];
+                    let totals = self.residuals::<V>(token, block.panel(p), here, target);
+                    scratch.totals[p * 2..][..2].copy_from_slice(&totals);
+                }
+                let e = Panels::<V> { columns: &scratch.residuals, stride: d, offset: 0 };
+                let total = Panels::<V> { columns: &scratch.totals, stride: 2, offset: 0 };
+                let inverse = Panels { offset: 1, ..total };
+                residuals.add_block(token, e, total, &self.zeros[..d], &mut scratch.scatter);
+                overlaps.add_block(token, r, inverse, &self.zeros[..k], &mut scratch.scatter);
+            }
+        }
+    }
+
+    fn finish(&self, sums: &TiedSums, parameters: &Parameters) -> MixtureStatistics {
+        let (k, d) = (self.n_components, self.n_features);
+        let means = parameters.means().to_vec();
+        let mut statistics = MixtureStatistics::zeros(CovarianceType::Tied, d, means);
+        let Some(moments) = &mut statistics.model else { return statistics };
+        match &sums.second {
+            Second::Components(scatters) => {
+                for (component, scatter) in scatters.iter().enumerate() {
+                    moments.counts[component] = scatter.count();
+                    let target = &mut moments.sums[component * d..][..d];
+                    target.iter_mut().zip(scatter.sums()).for_each(|(a, b)| *a = b);
+                    scatter.add_products_to(&mut moments.scatter);
+                }
+            }
+            Second::Overlaps { residuals, overlaps } => {
+                moments.counts = sums.counts.iter().map(Lanes64::sum).collect();
+                moments.sums = sums.firsts.iter().map(Lanes64::sum).collect();
+                residuals.add_products_to(&mut moments.scatter);
+                let mut q = vec![0.0; triangle(k)];
+                overlaps.add_products_to(&mut q);
+                for j in 0..k {
+                    for l in 0..j {
+                        let (a, b) = (parameters.mean(j), parameters.mean(l));
+                        let overlap = q[triangle(j) + l];
+                        moments.add_to_scatter(0, |i, m| overlap * (a[i] - b[i]) * (a[m] - b[m]));
+                    }
+                }
+            }
+        }
+        statistics
+    }
+}
+
+/// Σr and Σr(x−μ) of every component, by tiles of four features.
+#[inline(always)]
+fn add_first_moments<V: Vector>(
+    token: V::Token,
+    x: Panels<'_, V>,
+    r: Panels<'_, V>,
+    means: &[V::Scalar],
+    counts: &mut [Lanes64],
+    firsts: &mut [Lanes64],
+) {
+    let d = x.stride;
+    for (component, count) in counts.iter_mut().enumerate() {
+        let r = Panels { offset: component, ..r };
+        for start in (0..d).step_by(TILE) {
+            let width = TILE.min(d - start);
+            let range = component * d + start..component * d + start + width;
+            let x = Panels { offset: start, ..x };
+            let count = (start == 0).then_some(&mut *count);
+            with_width!(
+                width,
+                first_tile,
+                [V],
+                (token, x, r, &means[range.clone()], count, &mut firsts[range])
+            );
+        }
+    }
+}
+
+#[inline(always)]
+fn first_tile<V: Vector, const W: usize>(
+    token: V::Token,
+    x: Panels<'_, V>,
+    r: Panels<'_, V>,
+    mean: &[V::Scalar],
+    count: Option<&mut Lanes64>,
+    firsts: &mut [Lanes64],
+) {
+    let zero = V::splat(token, V::Scalar::ZERO);
+    let mut n = zero;
+    let mut s = [zero; W];
+    for (x_panel, r_panel) in x.columns.chunks_exact(x.stride).zip(r.columns.chunks_exact(r.stride))
+    {
+        let x_tile = &x_panel[x.offset..][..W];
+        let r_column = &r_panel[r.offset];
+        for v in 0..PANEL {
+            let r = V::load(token, &r_column[v]);
+            n = n + r;
+            for i in 0..W {
+                s[i] = r.mul_add(V::load(token, &x_tile[i][v]) - V::splat(token, mean[i]), s[i]);
+            }
+        }
+    }
+    if let Some(count) = count {
+        n.accumulate(count);
+    }
+    for i in 0..W {
+        s[i].accumulate(&mut firsts[i]);
+    }
+}

@@ -1,0 +1,371 @@
+//! The two triangular products of EM on panels of rows, tiled to stay in registers.
+//!
+//! * [`whiten`]: y = zU with U upper triangular, for the squared Mahalanobis distance |y|²;
+//! * [`Scatter`]: Σ r z zᵀ, lower triangle, with Σr and Σrz on the way.
+//!
+//! Rows lie across the lanes of vectors, so neither product moves anything between lanes. Both
+//! walk the triangle in tiles of four columns: 16 accumulators over the four vectors of a panel,
+//! which hides the latency of the multiply-adds and reads each operand once per four of them.
+//! The number of multiply-adds is exactly d(d+1)/2 per row and product.
+
+use super::block::{PANEL, PanelColumn};
+use super::parameters::triangle;
+use crate::rows::Element;
+use crate::simd::{Lanes64, Level, Real, Vector};
+
+/// Columns of a register tile.
+pub const TILE: usize = 4;
+
+/// Calls a function with the width of the tile as its last constant: [`TILE`] but for the last one.
+macro_rules! with_width {
+    ($width:expr, $f:ident, [$($generic:ty),*], $arguments:tt) => {
+        match $width {
+            1 => with_width!(@ $f, [$($generic),*], 1, $arguments),
+            2 => with_width!(@ $f, [$($generic),*], 2, $arguments),
+            3 => with_width!(@ $f, [$($generic),*], 3, $arguments),
+            _ => with_width!(@ $f, [$($generic),*], 4, $arguments),
+        }
+    };
+    (@ $f:ident, [$($generic:ty),*], $w:literal, ($($argument:expr),* $(,)?)) => {
+        $f::<$($generic,)* $w>($($argument),*)
+    };
+}
+pub(crate) use with_width;
+
+/// The upper triangle of `matrix` (d × d, row-major) in the order [`whiten`] reads it:
+/// per tile of columns, first the rectangle above the diagonal by rows, then the triangle by rows.
+pub fn pack_upper<E: Real>(matrix: &[f64], d: usize) -> Vec<E> {
+    let mut packed = Vec::with_capacity(triangle(d));
+    for start in (0..d).step_by(TILE) {
+        let end = (start + TILE).min(d);
+        for i in 0..end {
+            for j in start.max(i)..end {
+                packed.push(E::from_f64(matrix[i * d + j]));
+            }
+        }
+    }
+    packed
+}
+
+/// y = zU for one panel; `sink` is handed the columns of y in order.
+///
+/// `z` holds d columns, `factor` is [`pack_upper`] of U.
+#[inline(always)]
+pub fn whiten<V: Vector, S: Sink<V>>(
+    token: V::Token,
+    z: &[PanelColumn<V>],
+    factor: &[V::Scalar],
+    sink: &mut S,
+) {
+    let d = z.len();
+    let mut factor = factor;
+    for start in (0..d).step_by(TILE) {
+        let width = TILE.min(d - start);
+        let (tile, rest) = factor.split_at(start * width + triangle(width));
+        factor = rest;
+        let (left, diagonal) = z.split_at(start);
+        with_width!(width, whiten_tile, [V, S], (token, left, &diagonal[..width], tile, sink));
+    }
+}
+
+/// One tile of [`whiten`]: all four vectors at once where the registers suffice, else one by one.
+#[inline(always)]
+fn whiten_tile<V: Vector, S: Sink<V>, const W: usize>(
+    token: V::Token,
+    left: &[PanelColumn<V>],
+    diagonal: &[PanelColumn<V>],
+    factor: &[V::Scalar],
+    sink: &mut S,
+) {
+    if <V::Token as Level>::WIDE {
+        whiten_vectors::<V, S, W, PANEL>(token, left, diagonal, factor, sink, 0);
+    } else {
+        for first in 0..PANEL {
+            whiten_vectors::<V, S, W, 1>(token, left, diagonal, factor, sink, first);
+        }
+    }
+}
+
+#[inline(always)]
+fn whiten_vectors<V: Vector, S: Sink<V>, const W: usize, const N: usize>(
+    token: V::Token,
+    left: &[PanelColumn<V>],
+    diagonal: &[PanelColumn<V>],
+    factor: &[V::Scalar],
+    sink: &mut S,
+    first: usize,
+) {
+    let zero = V::splat(token, V::Scalar::ZERO);
+    let mut y = [[zero; N]; W];
+    let (rectangle, triangle) = factor.split_at(left.len() * W);
+    for (z, row) in left.iter().zip(rectangle.chunks_exact(W)) {
+        for v in 0..N {
+            let z = V::load(token, &z[first + v]);
+            for j in 0..W {
+                y[j][v] = z.mul_add(V::splat(token, row[j]), y[j][v]);
+            }
+        }
+    }
+    let mut next = 0;
+    for i in 0..W {
+        for v in 0..N {
+            let z = V::load(token, &diagonal[i][first + v]);
+            for j in i..W {
+                y[j][v] = z.mul_add(V::splat(token, triangle[next + j - i]), y[j][v]);
+            }
+        }
+        next += W - i;
+    }
+    sink.take(left.len(), first, y);
+}
+
+/// What becomes of the columns of y.
+pub trait Sink<V: Vector> {
+    /// Receives columns `j..j + W` of vectors `first..first + N` of the panel.
+    fn take<const W: usize, const N: usize>(
+        &mut self,
+        j: usize,
+        first: usize,
+        columns: [[V; N]; W],
+    );
+}
+
+/// Sums the squares of the columns: |y|² of each row.
+pub struct SquaredNorm<V>(pub [V; PANEL]);
+
+impl<V: Vector> Sink<V> for SquaredNorm<V> {
+    #[inline(always)]
+    fn take<const W: usize, const N: usize>(
+        &mut self,
+        _: usize,
+        first: usize,
+        columns: [[V; N]; W],
+    ) {
+        // The squares of a tile are summed apart, so that tiles do not wait for one another.
+        for v in 0..N {
+            let mut squares = columns[0][v] * columns[0][v];
+            for column in &columns[1..] {
+                squares = column[v].mul_add(column[v], squares);
+            }
+            self.0[first + v] = self.0[first + v] + squares;
+        }
+    }
+}
+
+/// Stores the columns.
+pub struct Store<'a, V: Vector>(pub &'a mut [PanelColumn<V>]);
+
+impl<V: Vector> Sink<V> for Store<'_, V> {
+    #[inline(always)]
+    fn take<const W: usize, const N: usize>(
+        &mut self,
+        j: usize,
+        first: usize,
+        columns: [[V; N]; W],
+    ) {
+        for (i, column) in columns.into_iter().enumerate() {
+            for v in 0..N {
+                column[v].store(&mut self.0[j + i][first + v]);
+            }
+        }
+    }
+}
+
+/// Lane accumulators of Σr, Σrz and Σ r z zᵀ for one set of rows weights r.
+///
+/// They live in memory between blocks; inside a block a tile of them lives in registers. For `f32`
+/// a block's partial sums are `f32` and are added to these `f64` lanes at its end.
+#[derive(Clone)]
+pub struct Scatter {
+    count: Lanes64,
+    sums: Vec<Lanes64>,
+    products: Vec<Lanes64>,
+}
+
+impl Scatter {
+    /// All zeros, for d columns.
+    pub fn zeros(d: usize) -> Self {
+        Self {
+            count: Lanes64::ZERO,
+            sums: vec![Lanes64::ZERO; d],
+            products: vec![Lanes64::ZERO; triangle(d)],
+        }
+    }
+
+    /// Σr.
+    pub fn count(&self) -> f64 {
+        self.count.sum()
+    }
+
+    /// Σrz.
+    pub fn sums(&self) -> impl Iterator<Item = f64> {
+        self.sums.iter().map(Lanes64::sum)
+    }
+
+    /// Adds Σ r z zᵀ to the lower triangle `target` (by rows).
+    pub fn add_products_to(&self, target: &mut [f64]) {
+        let d = self.sums.len();
+        let mut products = self.products.iter();
+        for start in (0..d).step_by(TILE) {
+            let width = TILE.min(d - start);
+            for left in (0..=start).step_by(TILE) {
+                for i in start..start + width {
+                    let columns = if left == start { left..i + 1 } else { left..left + TILE };
+                    for j in columns {
+                        target[triangle(i) + j] += products.next().map_or(0.0, Lanes64::sum);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds the rows of a block: z = x − `center`.
+    ///
+    /// `columns(p)` are the d columns of panel p and `weights(p)` its row weights r. `scratch`
+    /// holds z for the whole block and r·z for one tile of columns.
+    #[inline(always)]
+    pub fn add_block<'a, V: Vector>(
+        &mut self,
+        token: V::Token,
+        x: Panels<'a, V>,
+        weights: Panels<'a, V>,
+        center: &[V::Scalar],
+        scratch: &mut ScatterScratch<V>,
+    ) {
+        let d = center.len();
+        let n_panels = x.columns.len() / x.stride;
+        scratch.z.resize(n_panels * d, [V::ZERO; PANEL]);
+        scratch.rz.resize(n_panels * TILE, [V::ZERO; PANEL]);
+        let mut products = &mut self.products[..];
+        for start in (0..d).step_by(TILE) {
+            let width = TILE.min(d - start);
+            let (tiles, rest) = products.split_at_mut(start * width + triangle(width));
+            products = rest;
+            let (rectangle, diagonal) = tiles.split_at_mut(start * width);
+            let sums = &mut self.sums[start..start + width];
+            let center = &center[start..start + width];
+            with_width!(
+                width,
+                diagonal_tile,
+                [V],
+                (token, x, weights, center, start, d, scratch, &mut self.count, sums, diagonal)
+            );
+            for (left, tile) in rectangle.chunks_exact_mut(TILE * width).enumerate() {
+                with_width!(width, rectangle_tile, [V], (token, scratch, left * TILE, d, tile));
+            }
+        }
+    }
+}
+
+/// Columns of several panels: panel p's column j is `columns[p * stride + offset + j]`.
+#[derive(Clone, Copy)]
+pub struct Panels<'a, V: Vector> {
+    /// All columns.
+    pub columns: &'a [PanelColumn<V>],
+    /// Columns from one panel to the next.
+    pub stride: usize,
+    /// First column.
+    pub offset: usize,
+}
+
+/// Scratch of [`Scatter::add_block`].
+pub struct ScatterScratch<V: Vector> {
+    z: Vec<PanelColumn<V>>,
+    rz: Vec<PanelColumn<V>>,
+}
+
+impl<V: Vector> ScatterScratch<V> {
+    /// Empty; grows on first use.
+    pub fn new() -> Self {
+        Self { z: Vec::new(), rz: Vec::new() }
+    }
+}
+
+/// The tile on the diagonal: forms z and r·z, and sums r, r·z and the lower triangle of r·z·zᵀ.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+fn diagonal_tile<V: Vector, const W: usize>(
+    token: V::Token,
+    x: Panels<'_, V>,
+    weights: Panels<'_, V>,
+    center: &[V::Scalar],
+    start: usize,
+    d: usize,
+    scratch: &mut ScatterScratch<V>,
+    count: &mut Lanes64,
+    sums: &mut [Lanes64],
+    products: &mut [Lanes64],
+) {
+    let zero = V::splat(token, V::Scalar::ZERO);
+    let mut n = zero;
+    let mut s = [zero; W];
+    let mut q = [[zero; W]; W];
+    let panels = x.columns.chunks_exact(x.stride).zip(weights.columns.chunks_exact(weights.stride));
+    let outputs = scratch.z.chunks_exact_mut(d).zip(scratch.rz.chunks_exact_mut(TILE));
+    for ((x_panel, r_panel), (z_panel, rz_panel)) in panels.zip(outputs) {
+        let x_tile = &x_panel[x.offset + start..][..W];
+        let r_column = &r_panel[weights.offset];
+        let z_tile = &mut z_panel[start..][..W];
+        for v in 0..PANEL {
+            let r = V::load(token, &r_column[v]);
+            let mut z = [zero; W];
+            n = n + r;
+            for i in 0..W {
+                z[i] = V::load(token, &x_tile[i][v]) - V::splat(token, center[i]);
+                let rz = r * z[i];
+                s[i] = s[i] + rz;
+                for j in 0..=i {
+                    q[i][j] = rz.mul_add(z[j], q[i][j]);
+                }
+                if d > TILE {
+                    z[i].store(&mut z_tile[i][v]);
+                    rz.store(&mut rz_panel[i][v]);
+                }
+            }
+        }
+    }
+    if start == 0 {
+        n.accumulate(count);
+    }
+    let mut next = 0;
+    for i in 0..W {
+        s[i].accumulate(&mut sums[i]);
+        for j in 0..=i {
+            q[i][j].accumulate(&mut products[next]);
+            next += 1;
+        }
+    }
+}
+
+/// A tile left of the diagonal: rows of the current tile of r·z against columns `left..left + 4` of z.
+#[inline(always)]
+fn rectangle_tile<V: Vector, const W: usize>(
+    token: V::Token,
+    scratch: &ScatterScratch<V>,
+    left: usize,
+    d: usize,
+    products: &mut [Lanes64],
+) {
+    let zero = V::splat(token, V::Scalar::ZERO);
+    let mut q = [[zero; TILE]; W];
+    for (z_panel, rz_panel) in scratch.z.chunks_exact(d).zip(scratch.rz.chunks_exact(TILE)) {
+        let z_tile = &z_panel[left..][..TILE];
+        for v in 0..PANEL {
+            let mut z = [zero; TILE];
+            for j in 0..TILE {
+                z[j] = V::load(token, &z_tile[j][v]);
+            }
+            for i in 0..W {
+                let rz = V::load(token, &rz_panel[i][v]);
+                for j in 0..TILE {
+                    q[i][j] = rz.mul_add(z[j], q[i][j]);
+                }
+            }
+        }
+    }
+    for i in 0..W {
+        for j in 0..TILE {
+            q[i][j].accumulate(&mut products[i * TILE + j]);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Σ r z zᵀ for many features: features lie across the lanes, rows are gathered.
+//!
+//! With many features the lane accumulators of [`super::triangular::Scatter`] no longer fit in
+//! cache. Here a tile is 8 rows of the result by up to 3 vectors of 8 columns, in registers while
+//! all gathered rows of a block stream past it, as in a dense matrix product; only tiles that
+//! reach below the diagonal are computed.
+//!
+//! Only rows whose responsibility can reach the rounding of the result are gathered. With many
+//! features responsibilities are nearly always close to 0 or 1, and most of the work falls away.
+
+use super::block::{Block, PANEL};
+use super::parameters::triangle;
+use super::triangular::Panels;
+use crate::rows::Element;
+use crate::simd::{Lanes64, Level, Vector};
+
+/// From this many features on, features lie across lanes.
+pub const WIDE_FROM: usize = 25;
+
+/// Side of the square blocks that the scatter is stored in.
+const SIDE: usize = 8;
+
+/// The responsibility up to which a row is left out of a component's first and second moments.
+///
+/// Rows below 2⁻¹²⁰ add no more than n · 2⁻¹²⁰ · m² to the trace of a component, in units of its
+/// covariance, where m is their largest Mahalanobis distance: 2⁻⁷⁰ for a billion rows at m = 1000.
+/// Against the component's own weight of at least one row that is far below rounding. (Σr itself
+/// always counts every row.) Of components that hold less, only what underflows is left out.
+pub fn sparse_threshold(expected_count: f64) -> f64 {
+    if expected_count >= 1.0 { 1.0 / (1u128 << 120) as f64 } else { 1e-300 }
+}
+
+/// Gathered rows, in column blocks of eight features: first z = x − μ, then r·z.
+#[derive(Default)]
+pub struct WideScratch {
+    chosen: Vec<(u32, f64)>,
+    z: Vec<Lanes64>,
+    rz: Vec<Lanes64>,
+}
+
+/// Accumulators of Σr, Σrz and Σ r z zᵀ.
+#[derive(Clone)]
+pub struct WideScatter {
+    count: Lanes64,
+    n_features: usize,
+    sums: Vec<Lanes64>,
+    /// Blocks of 8 × 8 on and below the diagonal, by rows of blocks.
+    products: Vec<[Lanes64; SIDE]>,
+}
+
+impl WideScatter {
+    /// All zeros, for d features.
+    pub fn zeros(d: usize) -> Self {
+        let side = d.div_ceil(SIDE);
+        Self {
+            count: Lanes64::ZERO,
+            n_features: d,
+            sums: vec![Lanes64::ZERO; side],
+            products: vec![[Lanes64::ZERO; SIDE]; triangle(side)],
+        }
+    }
+
+    /// Σr.
+    pub fn count(&self) -> f64 {
+        self.count.sum()
+    }
+
+    /// Σrz.
+    pub fn sums(&self) -> impl Iterator<Item = f64> {
+        self.sums.iter().flat_map(|lanes| lanes.0).take(self.n_features)
+    }
+
+    /// Adds Σ r z zᵀ to the lower triangle `target` (by rows).
+    pub fn add_products_to(&self, target: &mut [f64]) {
+        for i in 0..self.n_features {
+            for j in 0..=i {
+                let block = &self.products[triangle(i / SIDE) + j / SIDE];
+                target[triangle(i) + j] += block[i % SIDE].0[j % SIDE];
+            }
+        }
+    }
+
+    /// Adds the rows of a block whose responsibility is above `threshold`.
+    #[inline(always)]
+    pub fn add_block<V: Vector>(
+        &mut self,
+        token: V::Token,
+        block: &Block<V>,
+        weights: Panels<'_, V>,
+        mean: &[f64],
+        threshold: f64,
+        scratch: &mut WideScratch,
+    ) {
+        self.choose(token, weights, threshold, scratch);
+        if scratch.chosen.is_empty() {
+            return;
+        }
+        self.gather(token, &block.row_major, mean, scratch);
+        let m = scratch.chosen.len();
+        let side = self.sums.len();
+        let mut products = &mut self.products[..];
+        for row in 0..side {
+            let rz = &scratch.rz[row * m..][..m];
+            let (mut tiles, rest) = products.split_at_mut(row + 1);
+            products = rest;
+            let mut z = &scratch.z[..(row + 1) * m];
+            while tiles.len() >= 3 {
+                let (now, later) = tiles.split_at_mut(3);
+                tile::<_, 3>(token, rz, z, now);
+                (tiles, z) = (later, &z[3 * m..]);
+            }
+            match tiles.len() {
+                2 => tile::<_, 2>(token, rz, z, tiles),
+                1 => tile::<_, 1>(token, rz, z, tiles),
+                _ => {}
+            }
+        }
+    }
+
+    /// Counts all rows and lists those above the threshold.
+    #[inline(always)]
+    fn choose<V: Vector>(
+        &mut self,
+        token: V::Token,
+        weights: Panels<'_, V>,
+        threshold: f64,
+        scratch: &mut WideScratch,
+    ) {
+        scratch.chosen.clear();
+        let mut row = 0;
+        for panel in weights.columns.chunks_exact(weights.stride) {
+            let column = &panel[weights.offset];
+            for v in 0..PANEL {
+                V::load(token, &column[v]).accumulate(&mut self.count);
+            }
+            for r in V::scalars(column) {
+                let r = r.to_f64();
+                if r > threshold {
+                    scratch.chosen.push((row, r));
+                }
+                row += 1;
+            }
+        }
+    }
+
+    /// Forms z and r·z of the chosen rows and adds Σrz.
+    #[inline(always)]
+    fn gather<L: Level>(
+        &mut self,
+        token: L,
+        rows: &[Lanes64],
+        mean: &[f64],
+        scratch: &mut WideScratch,
+    ) {
+        let m = scratch.chosen.len();
+        let side = self.sums.len();
+        scratch.z.resize((m * side).max(scratch.z.len()), Lanes64::ZERO);
+        scratch.rz.resize((m * side).max(scratch.rz.len()), Lanes64::ZERO);
+        for column in 0..side {
+            let mut center = Lanes64::ZERO;
+            for (c, &value) in center.0.iter_mut().zip(&mean[column * SIDE..]) {
+                *c = value;
+            }
+            let center = L::F64::load(token, &center);
+            let mut sum = L::F64::load(token, &self.sums[column]);
+            let z = scratch.z[column * m..][..m].iter_mut();
+            let rz = scratch.rz[column * m..][..m].iter_mut();
+            for ((z, rz), &(row, r)) in z.zip(rz).zip(&scratch.chosen) {
+                let difference = L::F64::load(token, &rows[row as usize * side + column]) - center;
+                let scaled = L::F64::splat(token, r) * difference;
+                sum = sum + scaled;
+                difference.store(z);
+                scaled.store(rz);
+            }
+            sum.store(&mut self.sums[column]);
+        }
+    }
+}
+
+/// Adds Σ over gathered rows of (8 values of r·z) × (N blocks of 8 values of z).
+#[inline(always)]
+fn tile<L: Level, const N: usize>(
+    token: L,
+    rz: &[Lanes64],
+    z: &[Lanes64],
+    products: &mut [[Lanes64; SIDE]],
+) {
+    let m = rz.len();
+    let mut z_columns = [rz; N];
+    for (n, column) in z_columns.iter_mut().enumerate() {
+        *column = &z[n * m..][..m];
+    }
+    let zero = L::F64::splat(token, 0.0);
+    let mut sums = [[zero; N]; SIDE];
+    for row in 0..m {
+        let mut here = [zero; N];
+        for n in 0..N {
+            here[n] = L::F64::load(token, &z_columns[n][row]);
+        }
+        let factors = &rz[row].0;
+        for i in 0..SIDE {
+            let factor = L::F64::splat(token, factors[i]);
+            for n in 0..N {
+                sums[i][n] = factor.mul_add(here[n], sums[i][n]);
+            }
+        }
+    }
+    for (n, block) in products.iter_mut().enumerate().take(N) {
+        for i in 0..SIDE {
+            sums[i][n].accumulate(&mut block[i]);
+        }
+    }
+}
