@@ -1,0 +1,247 @@
+//! Pairs of rows of any number of columns: tiles of 256 × 256 pairs.
+//!
+//! The left rows of a tile lie across the lanes of vectors, the right ones are broadcast one by
+//! one. A tile's sums are kept per left row, so that rows past the end can be left out once at the
+//! end. Tiles are merged in a fixed tree: 10¹⁰ terms lose a few last bits.
+
+use std::ops::Range;
+
+use ndarray::ArrayView2;
+
+use crate::error::Error;
+use crate::fold::{Context, Monoid, Partition};
+use crate::rows::{Element, Rows};
+use crate::simd::{Kernel, Lanes64, Level, Vector, dispatch};
+use crate::with_rows;
+
+/// Vectors of left rows worked on at once.
+const PANEL: usize = 4;
+/// Left rows worked on at once.
+const PANEL_ROWS: usize = 8 * PANEL;
+/// Rows of a side of a tile.
+const TILE: usize = 256;
+
+/// One column of a panel.
+type Column = [Lanes64; PANEL];
+
+/// A kernel of two rows: a sum over columns, and what becomes of it.
+pub trait PairKernel: Copy + Sync {
+    /// Adds one column's part, given the difference of the values and its negative.
+    fn add<V: Vector<Scalar = f64>>(sum: V, difference: V, opposite: V) -> V;
+    /// From the sum over the columns to the kernel.
+    fn finish<V: Vector<Scalar = f64, Lanes = Lanes64>>(self, token: V::Token, sum: V) -> V;
+}
+
+/// exp(−γ|x−y|²).
+#[derive(Clone, Copy)]
+pub struct Rbf {
+    /// γ.
+    pub gamma: f64,
+}
+
+impl PairKernel for Rbf {
+    #[inline(always)]
+    fn add<V: Vector<Scalar = f64>>(sum: V, difference: V, _: V) -> V {
+        difference.mul_add(difference, sum)
+    }
+
+    #[inline(always)]
+    fn finish<V: Vector<Scalar = f64, Lanes = Lanes64>>(self, token: V::Token, sum: V) -> V {
+        (sum * V::splat(token, -self.gamma)).exp()
+    }
+}
+
+/// exp(−γ|x−y|₁).
+#[derive(Clone, Copy)]
+pub struct Laplacian {
+    /// γ.
+    pub gamma: f64,
+}
+
+impl PairKernel for Laplacian {
+    #[inline(always)]
+    fn add<V: Vector<Scalar = f64>>(sum: V, difference: V, opposite: V) -> V {
+        sum + difference.max(opposite)
+    }
+
+    #[inline(always)]
+    fn finish<V: Vector<Scalar = f64, Lanes = Lanes64>>(self, token: V::Token, sum: V) -> V {
+        (sum * V::splat(token, -self.gamma)).exp()
+    }
+}
+
+/// |x−y|.
+#[derive(Clone, Copy)]
+pub struct Distance;
+
+impl PairKernel for Distance {
+    #[inline(always)]
+    fn add<V: Vector<Scalar = f64>>(sum: V, difference: V, _: V) -> V {
+        difference.mul_add(difference, sum)
+    }
+
+    #[inline(always)]
+    fn finish<V: Vector<Scalar = f64, Lanes = Lanes64>>(self, token: V::Token, sum: V) -> V {
+        let mut lanes = Lanes64::ZERO;
+        sum.store(&mut lanes);
+        for value in &mut lanes.0 {
+            *value = value.sqrt();
+        }
+        V::load(token, &lanes)
+    }
+}
+
+/// Σᵢⱼ K(xᵢ, yⱼ).
+pub fn sum<'a>(
+    context: &Context,
+    x: Rows<'a>,
+    y: Option<Rows<'a>>,
+    kernel: impl PairKernel,
+) -> Result<f64, Error> {
+    let right = y.unwrap_or(x);
+    let (left_tiles, right_tiles) = (x.n_rows().div_ceil(TILE), right.n_rows().div_ceil(TILE));
+    let tiles = match y {
+        None => left_tiles * (left_tiles + 1) / 2,
+        Some(_) => left_tiles * right_tiles,
+    };
+    let sum = context.fold(&Partition::new(tiles, 1), |tile| {
+        let (i, j) = match y {
+            None => in_triangle(tile.start),
+            Some(_) => (tile.start / right_tiles, tile.start % right_tiles),
+        };
+        let left = x.row_block(rows_of(i, x));
+        let right = right.row_block(rows_of(j, right));
+        let diagonal = y.is_none() && i == j;
+        let sum = dispatch(Tile { left, right, diagonal, kernel });
+        Ok(Sum(if y.is_none() && i != j { 2.0 * sum } else { sum }))
+    })?;
+    Ok(sum.0)
+}
+
+fn rows_of(tile: usize, rows: Rows<'_>) -> Range<usize> {
+    tile * TILE..rows.n_rows().min((tile + 1) * TILE)
+}
+
+/// Row and column, column ≤ row, of the entry of that index in a lower triangle by rows.
+fn in_triangle(index: usize) -> (usize, usize) {
+    let row = ((8 * index + 1).isqrt() - 1) / 2;
+    (row, index - row * (row + 1) / 2)
+}
+
+/// A plain sum; the tree of the fold keeps it accurate.
+#[derive(Clone, Copy)]
+struct Sum(f64);
+
+impl Monoid for Sum {
+    fn identity() -> Self {
+        Self(0.0)
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.0 += other.0;
+    }
+}
+
+/// The pairs of a tile; on the diagonal both sides are the same rows.
+struct Tile<'a, K> {
+    left: Rows<'a>,
+    right: Rows<'a>,
+    diagonal: bool,
+    kernel: K,
+}
+
+impl<K: PairKernel> Kernel for Tile<'_, K> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<L: Level>(self, token: L) -> f64 {
+        let Self { left, right, diagonal, kernel } = self;
+        let d = left.n_columns();
+        if d == 0 {
+            return 0.0;
+        }
+        let mut columns = vec![[Lanes64::ZERO; PANEL]; d];
+        let mut values = vec![0.0; right.n_rows() * d];
+        with_rows!(right, view => copy_rows(view, &mut values));
+        let mut total = 0.0;
+        for start in (0..left.n_rows()).step_by(PANEL_ROWS) {
+            let rows = (left.n_rows() - start).min(PANEL_ROWS);
+            let panel = left.row_block(start..start + rows);
+            with_rows!(panel, view => copy_columns(view, &mut columns));
+            if diagonal {
+                // Rows of earlier panels meet these here and nowhere else: both orders at once.
+                let (before, rest) = values.split_at(start * d);
+                let both = panel_sum::<L::F64, K>(token, kernel, &columns, before, rows);
+                total += 2.0 * both;
+                total += panel_sum::<L::F64, K>(token, kernel, &columns, &rest[..rows * d], rows);
+            } else {
+                total += panel_sum::<L::F64, K>(token, kernel, &columns, &values, rows);
+            }
+        }
+        total
+    }
+}
+
+/// Σ K over the first `rows` rows of a panel and all rows of `values`.
+#[inline(always)]
+fn panel_sum<V, K>(token: V::Token, kernel: K, panel: &[Column], values: &[f64], rows: usize) -> f64
+where
+    V: Vector<Scalar = f64, Lanes = Lanes64>,
+    K: PairKernel,
+{
+    let zero = V::splat(token, 0.0);
+    let mut sums = [zero; PANEL];
+    for row in values.chunks_exact(panel.len()) {
+        let mut parts = [zero; PANEL];
+        for (column, &value) in panel.iter().zip(row) {
+            let value = V::splat(token, value);
+            for v in 0..PANEL {
+                let x = V::load(token, &column[v]);
+                parts[v] = K::add(parts[v], x - value, value - x);
+            }
+        }
+        for v in 0..PANEL {
+            sums[v] = sums[v] + kernel.finish::<V>(token, parts[v]);
+        }
+    }
+    let mut lanes = [Lanes64::ZERO; PANEL];
+    for v in 0..PANEL {
+        sums[v].store(&mut lanes[v]);
+    }
+    V::scalars_mut(&mut lanes)[rows..].fill(0.0);
+    lanes.iter().map(Lanes64::sum).sum()
+}
+
+fn copy_rows<T: Element>(rows: ArrayView2<'_, T>, values: &mut [f64]) {
+    for (target, &value) in values.iter_mut().zip(rows.iter()) {
+        *target = value.to_f64();
+    }
+}
+
+/// One array per column; lanes past the end keep what they held.
+fn copy_columns<T: Element>(rows: ArrayView2<'_, T>, columns: &mut [Column]) {
+    for (source, target) in rows.columns().into_iter().zip(columns) {
+        for (i, &value) in source.iter().enumerate() {
+            target[i / 8].0[i % 8] = value.to_f64();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_triangle_is_counted_row_by_row() {
+        let mut index = 0;
+        for row in 0..50 {
+            for column in 0..=row {
+                assert_eq!(in_triangle(index), (row, column));
+                index += 1;
+            }
+        }
+        // The last entry of a row whose index needs all digits of a square root.
+        let row = 1_000_000_007;
+        assert_eq!(in_triangle(row * (row + 1) / 2 + row), (row, row));
+    }
+}
