@@ -1,0 +1,618 @@
+//! Gaussian mixtures for Python: arrays in, arrays out.
+
+use ndarray::{Array2, ArrayD, Ix1, Ix2, IxDyn};
+use numpy::{PyArray1, PyArrayDyn};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use super::arrays::{self, BorrowedRows, NewArray};
+use super::enter::enter;
+use crate::error::Error;
+use crate::fold::{Context, Monoid, RowsMut};
+use crate::linalg;
+use crate::mixture::{
+    self, Columns, CovarianceType, Method, MixtureStatistics, Options, Outputs, Parameters,
+    Responsibilities,
+};
+use crate::rows::Rows;
+
+type ArrayOut<'py> = Bound<'py, PyArrayDyn<f64>>;
+
+/// Sufficient statistics of a Gaussian mixture, a monoid: ``a + b`` merges, ``MixtureStatistics()`` is the identity.
+#[pyclass(name = "MixtureStatistics", module = "foldstat._core", frozen)]
+pub struct PyMixtureStatistics(MixtureStatistics);
+
+#[pymethods]
+impl PyMixtureStatistics {
+    #[new]
+    fn new() -> Self {
+        Self(MixtureStatistics::identity())
+    }
+
+    /// The covariance family, or None for the identity.
+    #[getter]
+    fn covariance_type(&self) -> Option<&'static str> {
+        self.0.covariance_type().map(CovarianceType::name)
+    }
+    /// Number of components; 0 for the identity.
+    #[getter]
+    fn n_components(&self) -> usize {
+        self.0.n_components()
+    }
+    /// Number of features; 0 for the identity.
+    #[getter]
+    fn n_features(&self) -> usize {
+        self.0.n_features()
+    }
+    /// Σw: the number of rows where unweighted.
+    #[getter]
+    fn total_weight(&self) -> f64 {
+        self.0.total_weight()
+    }
+    /// Σ w log p(x) under the model that gave the responsibilities.
+    #[getter]
+    fn log_likelihood(&self) -> f64 {
+        self.0.log_likelihood()
+    }
+    /// Σ w r of each component, shape (n_components,).
+    #[getter]
+    fn responsibility_sums<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
+        PyArray1::from_vec(py, self.0.counts())
+    }
+    /// Σ w r x / Σ w r of each component, shape (n_components, n_features).
+    #[getter]
+    fn means<'py>(&self, py: Python<'py>) -> PyResult<ArrayOut<'py>> {
+        array(py, &[self.0.n_components(), self.0.n_features()], self.0.means())
+    }
+    /// Σ w r (x−m)(x−m)ᵀ about ``means``, in the shape of the family's covariances.
+    #[getter]
+    fn scatter<'py>(&self, py: Python<'py>) -> PyResult<ArrayOut<'py>> {
+        let shape = match self.0.covariance_type() {
+            Some(family) => family.shape(self.0.n_components(), self.0.n_features()),
+            None => vec![0],
+        };
+        array(py, &shape, self.0.scatter())
+    }
+
+    fn __add__(&self, other: &Self) -> PyResult<Self> {
+        self.0.check_compatible(&other.0)?;
+        let mut merged = self.0.clone();
+        merged.merge(&other.0);
+        Ok(Self(merged))
+    }
+
+    /// ``0 + statistics``, so that the built-in ``sum`` works without a start.
+    fn __radd__(&self, zero: &Bound<'_, PyAny>) -> PyResult<Self> {
+        match zero.extract::<i64>() {
+            Ok(0) => Ok(Self(self.0.clone())),
+            _ => Err(PyTypeError::new_err(format!(
+                "can only add MixtureStatistics to MixtureStatistics, found {}",
+                zero.get_type().name()?
+            ))),
+        }
+    }
+
+    fn __eq__(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+
+    fn __hash__(&self) -> u64 {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        self.0.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Versioned bytes that ``from_bytes`` reads on any machine.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.to_bytes())
+    }
+
+    /// Reads what ``to_bytes`` wrote; ValueError for anything else.
+    #[staticmethod]
+    fn from_bytes(data: &[u8]) -> PyResult<Self> {
+        Ok(Self(MixtureStatistics::from_bytes(data)?))
+    }
+
+    fn __reduce__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+        let reader = py.get_type::<Self>().getattr("from_bytes")?;
+        Ok((reader, (self.to_bytes(py),)))
+    }
+
+    fn __copy__(&self) -> Self {
+        Self(self.0.clone())
+    }
+
+    fn __deepcopy__(&self, _memo: &Bound<'_, PyAny>) -> Self {
+        Self(self.0.clone())
+    }
+
+    fn __repr__(&self) -> String {
+        match self.covariance_type() {
+            None => "MixtureStatistics()".to_owned(),
+            Some(family) => format!(
+                "<MixtureStatistics of {} '{family}' components in {} features, total weight {}, log-likelihood {}>",
+                self.n_components(),
+                self.n_features(),
+                self.total_weight(),
+                self.log_likelihood()
+            ),
+        }
+    }
+}
+
+fn array<'py>(py: Python<'py>, shape: &[usize], values: Vec<f64>) -> PyResult<ArrayOut<'py>> {
+    let array = ArrayD::from_shape_vec(IxDyn(shape), values)
+        .map_err(|error| PyValueError::new_err(error.to_string()))?;
+    Ok(PyArrayDyn::from_owned_array(py, array))
+}
+
+/// Model parameters as they come from Python.
+struct Model(Parameters);
+
+impl Model {
+    fn extract(
+        weights: Option<&Bound<'_, PyAny>>,
+        means: &Bound<'_, PyAny>,
+        precisions_cholesky: &Bound<'_, PyAny>,
+        covariance_type: &str,
+    ) -> PyResult<Self> {
+        let family = CovarianceType::from_name(covariance_type)?;
+        let means: Array2<f64> = arrays::matrix(means, "means")?;
+        let (k, d) = means.dim();
+        let weights = match weights {
+            Some(weights) => arrays::vector(weights, "weights")?.into_raw_vec_and_offset().0,
+            None => vec![1.0 / k as f64; k],
+        };
+        if weights.len() != k {
+            let (name, found) = ("weights", vec![weights.len()]);
+            return Err(Error::Shape {
+                name,
+                expected: format!("({k},), one per row of means"),
+                found,
+            }
+            .into());
+        }
+        let name = "precisions_cholesky";
+        let factors = arrays::parameter::<IxDyn>(precisions_cholesky, name)?;
+        check_shape(name, family, k, d, factors.shape())?;
+        let (means, factors) =
+            (means.into_raw_vec_and_offset().0, factors.into_raw_vec_and_offset().0);
+        Ok(Self(Parameters::new(family, d, weights, means, factors)?))
+    }
+
+    fn check_features(&self, rows: &Rows<'_>) -> Result<(), Error> {
+        check_columns(rows, self.0.n_features())
+    }
+}
+
+fn check_columns(rows: &Rows<'_>, n_features: usize) -> Result<(), Error> {
+    if rows.n_columns() == n_features {
+        return Ok(());
+    }
+    Err(Error::InvalidArgument {
+        name: "X",
+        message: format!("has {} features, but the model has {n_features}", rows.n_columns()),
+    })
+}
+
+fn check_shape(
+    name: &'static str,
+    family: CovarianceType,
+    k: usize,
+    d: usize,
+    found: &[usize],
+) -> Result<(), Error> {
+    let expected = family.shape(k, d);
+    if expected == found {
+        return Ok(());
+    }
+    let expected = format!("{expected:?} for {k} '{}' components in {d} features", family.name());
+    Err(Error::Shape { name, expected, found: found.to_vec() })
+}
+
+/// A rough time in nanoseconds, to decide between the calling thread and the pool.
+fn work(rows: &Rows<'_>, model: &Parameters) -> f64 {
+    let (k, d) = (model.n_components() as f64, model.n_features() as f64);
+    let per_component = match model.covariance_type() {
+        CovarianceType::Full => d * d / 16.0,
+        _ => d / 4.0,
+    };
+    rows.n_rows() as f64 * k * (2.0 + per_component)
+}
+
+/// log N(x | μₖ, Σₖ), shape (n, k); not weighted.
+#[pyfunction]
+#[pyo3(signature = (X, means, precisions_cholesky, covariance_type, n_jobs=None))]
+#[allow(non_snake_case)]
+fn log_prob<'py>(
+    py: Python<'py>,
+    X: &Bound<'py, PyAny>,
+    means: &Bound<'py, PyAny>,
+    precisions_cholesky: &Bound<'py, PyAny>,
+    covariance_type: &str,
+    n_jobs: Option<isize>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let model = Model::extract(None, means, precisions_cholesky, covariance_type)?;
+    let rows = arrays::rows(X, "X")?;
+    let (_, components, _) =
+        scores(py, &rows, &model, Columns::LogDensities, Wanted::COMPONENTS, n_jobs)?;
+    Ok(components)
+}
+
+/// Which of the outputs of a scoring pass are wanted.
+#[derive(Clone, Copy)]
+struct Wanted {
+    log_likelihoods: bool,
+    components: bool,
+    labels: bool,
+}
+
+impl Wanted {
+    const NOTHING: Self = Self { log_likelihoods: false, components: false, labels: false };
+    const LOG_LIKELIHOODS: Self = Self { log_likelihoods: true, ..Self::NOTHING };
+    const COMPONENTS: Self = Self { components: true, ..Self::NOTHING };
+    const LABELS: Self = Self { labels: true, ..Self::NOTHING };
+    const EXPECTATION: Self = Self { labels: false, log_likelihoods: true, components: true };
+}
+
+/// Log-likelihoods, components and labels; None for those not wanted.
+type Scores<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>);
+
+fn scores<'py>(
+    py: Python<'py>,
+    borrowed: &BorrowedRows<'py>,
+    model: &Model,
+    columns: Columns,
+    wanted: Wanted,
+    n_jobs: Option<isize>,
+) -> PyResult<Scores<'py>> {
+    let rows = borrowed.rows();
+    model.check_features(&rows)?;
+    let (n, k) = (rows.n_rows(), model.0.n_components());
+    let mut log_likelihoods = wanted.log_likelihoods.then(|| NewArray::<f64, Ix1>::zeros(py, [n]));
+    let mut components = wanted.components.then(|| NewArray::<f64, Ix2>::zeros(py, [n, k]));
+    let mut labels = wanted.labels.then(|| NewArray::<i64, Ix1>::zeros(py, [n]));
+    let outputs = Outputs {
+        log_likelihoods: log_likelihoods.as_mut().map(|out| RowsMut::column(out.values())),
+        components: components.as_mut().map(|out| RowsMut::new(out.values(), n, k)),
+        labels: labels.as_mut().map(|out| RowsMut::column(out.values())),
+    };
+    enter(py, work(&rows, &model.0), n_jobs, None, |context| {
+        rows.check_finite("X", context)?;
+        mixture::score(context, rows, &model.0, columns, outputs)
+    })?;
+    let none = || py.None().into_bound(py);
+    Ok((
+        log_likelihoods.map_or_else(none, |out| out.finish().into_any()),
+        components.map_or_else(none, |out| out.finish().into_any()),
+        labels.map_or_else(none, |out| out.finish().into_any()),
+    ))
+}
+
+/// The functions that score rows under a whole mixture differ in what they return only.
+macro_rules! scoring_function {
+    ($(#[$doc:meta])* $name:ident, $wanted:expr, |$py:ident, $scores:ident| $result:expr) => {
+        $(#[$doc])*
+        #[pyfunction]
+        #[pyo3(signature = (X, weights, means, precisions_cholesky, covariance_type, n_jobs=None))]
+        #[allow(non_snake_case)]
+        fn $name<'py>(
+            $py: Python<'py>,
+            X: &Bound<'py, PyAny>,
+            weights: &Bound<'py, PyAny>,
+            means: &Bound<'py, PyAny>,
+            precisions_cholesky: &Bound<'py, PyAny>,
+            covariance_type: &str,
+            n_jobs: Option<isize>,
+        ) -> PyResult<Bound<'py, PyAny>> {
+            let model = Model::extract(Some(weights), means, precisions_cholesky, covariance_type)?;
+            let rows = arrays::rows(X, "X")?;
+            let $scores = scores($py, &rows, &model, Columns::Responsibilities, $wanted, n_jobs)?;
+            $result
+        }
+    };
+}
+
+scoring_function!(
+    /// log p(x) of each row, shape (n,).
+    score_samples, Wanted::LOG_LIKELIHOODS, |py, scores| Ok(scores.0)
+);
+scoring_function!(
+    /// Responsibilities, shape (n, k).
+    predict_proba, Wanted::COMPONENTS, |py, scores| Ok(scores.1)
+);
+scoring_function!(
+    /// The most probable component of each row, shape (n,), int64.
+    predict, Wanted::LABELS, |py, scores| Ok(scores.2)
+);
+scoring_function!(
+    /// log p(x) of each row and the responsibilities: ((n,), (n, k)).
+    expectation, Wanted::EXPECTATION,
+    |py, scores| Ok((scores.0, scores.1).into_pyobject(py)?.into_any())
+);
+
+/// Folds the rows into sufficient statistics: an E-step without the M-step.
+#[pyfunction]
+#[pyo3(signature = (X, weights, means, precisions_cholesky, covariance_type, sample_weight=None, n_jobs=None))]
+#[allow(non_snake_case, clippy::too_many_arguments)]
+fn statistics<'py>(
+    py: Python<'py>,
+    X: &Bound<'py, PyAny>,
+    weights: &Bound<'py, PyAny>,
+    means: &Bound<'py, PyAny>,
+    precisions_cholesky: &Bound<'py, PyAny>,
+    covariance_type: &str,
+    sample_weight: Option<&Bound<'py, PyAny>>,
+    n_jobs: Option<isize>,
+) -> PyResult<PyMixtureStatistics> {
+    let model = Model::extract(Some(weights), means, precisions_cholesky, covariance_type)?;
+    let borrowed = arrays::rows(X, "X")?;
+    let rows = borrowed.rows();
+    model.check_features(&rows)?;
+    let sample_weight = arrays::weights(sample_weight, "sample_weight", rows.n_rows())?;
+    let sample_weight = sample_weight.as_ref().map(|weights| weights.values());
+    let models = [model.0];
+    let folded = enter(py, 2.0 * work(&rows, &models[0]), n_jobs, None, |context| {
+        rows.check_finite("X", context)?;
+        mixture::check_weights(sample_weight)?;
+        mixture::statistics(context, rows, sample_weight, &models, Responsibilities::Model)
+    })?;
+    single(folded)
+}
+
+/// Folds the rows with given responsibilities, shape (n, k), into sufficient statistics.
+#[pyfunction]
+#[pyo3(signature = (X, resp, covariance_type, sample_weight=None, n_jobs=None))]
+#[allow(non_snake_case)]
+fn statistics_from_responsibilities<'py>(
+    py: Python<'py>,
+    X: &Bound<'py, PyAny>,
+    resp: &Bound<'py, PyAny>,
+    covariance_type: &str,
+    sample_weight: Option<&Bound<'py, PyAny>>,
+    n_jobs: Option<isize>,
+) -> PyResult<PyMixtureStatistics> {
+    let family = CovarianceType::from_name(covariance_type)?;
+    let borrowed = arrays::rows(X, "X")?;
+    let rows = borrowed.rows();
+    let resp = arrays::matrix(resp, "responsibilities")?;
+    let (name, found) = ("responsibilities", resp.shape().to_vec());
+    if resp.nrows() != rows.n_rows() || resp.ncols() == 0 {
+        let expected = format!("({}, n_components), one row per row of X", rows.n_rows());
+        return Err(Error::Shape { name, expected, found }.into());
+    }
+    let sample_weight = arrays::weights(sample_weight, "sample_weight", rows.n_rows())?;
+    let sample_weight = sample_weight.as_ref().map(|weights| weights.values());
+    let work =
+        (rows.n_rows() * resp.ncols() * rows.n_columns() * (1 + rows.n_columns() / 8)) as f64;
+    let folded = enter(py, work, n_jobs, None, |context| {
+        rows.check_finite("X", context)?;
+        mixture::check_weights(sample_weight)?;
+        let bad = resp.indexed_iter().find(|(_, r)| !(r.is_finite() && **r >= 0.0));
+        if let Some(((row, column), r)) = bad {
+            let message =
+                format!("must be finite and not negative, found {r} at row {row}, column {column}");
+            return Err(Error::InvalidArgument { name, message });
+        }
+        mixture::statistics_of_responsibilities(context, rows, sample_weight, family, resp.view())
+    })?;
+    Ok(PyMixtureStatistics(folded))
+}
+
+fn single(mut folded: Vec<MixtureStatistics>) -> PyResult<PyMixtureStatistics> {
+    let bug = || Error::Bug("a pass over one model gave no statistics".into());
+    Ok(PyMixtureStatistics(folded.pop().ok_or_else(bug)?))
+}
+
+/// Maximum-likelihood estimates (nk, means, covariances) from statistics.
+#[pyfunction]
+fn moments<'py>(
+    py: Python<'py>,
+    statistics: &PyMixtureStatistics,
+    reg_covar: f64,
+) -> PyResult<(Bound<'py, PyArray1<f64>>, ArrayOut<'py>, ArrayOut<'py>)> {
+    let estimates = mixture::estimate(&statistics.0, reg_covar)?;
+    let (k, d) = (estimates.counts.len(), estimates.n_features());
+    let shape = estimates.covariance_type.shape(k, d);
+    let counts = PyArray1::from_vec(py, estimates.counts);
+    Ok((counts, array(py, &[k, d], estimates.means)?, array(py, &shape, estimates.covariances)?))
+}
+
+/// A factorisation of a stack of matrices: context, family, values, number of features.
+type Factorisation = fn(&Context, CovarianceType, &[f64], usize) -> Result<Vec<f64>, Error>;
+
+/// Applies a factorisation to parameters of a family's shape.
+fn factorise<'py>(
+    matrices: &Bound<'py, PyAny>,
+    name: &'static str,
+    covariance_type: &str,
+    factor: Factorisation,
+) -> PyResult<ArrayOut<'py>> {
+    let py = matrices.py();
+    let family = CovarianceType::from_name(covariance_type)?;
+    let values = arrays::parameter::<IxDyn>(matrices, name)?;
+    let shape = values.shape().to_vec();
+    let (k, d) = match (family, &shape[..]) {
+        (CovarianceType::Full, &[k, d, _]) | (CovarianceType::Diagonal, &[k, d]) => (k, d),
+        (CovarianceType::Tied, &[d, _]) => (1, d),
+        (CovarianceType::Spherical, &[k]) => (k, 1),
+        _ => (0, 0),
+    };
+    check_shape(name, family, k, d, &shape)?;
+    let values = values.into_raw_vec_and_offset().0;
+    let work = (values.len() * d) as f64;
+    let factors = enter(py, work, None, None, |context| factor(context, family, &values, d))?;
+    array(py, &shape, factors)
+}
+
+/// Upper-triangular U with U Uᵀ = Σ⁻¹ (for diagonal families 1/σ) of covariances.
+#[pyfunction]
+fn precisions_cholesky<'py>(
+    covariances: &Bound<'py, PyAny>,
+    covariance_type: &str,
+) -> PyResult<ArrayOut<'py>> {
+    factorise(covariances, "covariances", covariance_type, mixture::precisions_cholesky)
+}
+
+/// Upper-triangular U with U Uᵀ = P of precisions P.
+#[pyfunction]
+fn precisions_cholesky_from_precisions<'py>(
+    precisions: &Bound<'py, PyAny>,
+    covariance_type: &str,
+) -> PyResult<ArrayOut<'py>> {
+    factorise(
+        precisions,
+        "precisions",
+        covariance_type,
+        mixture::precisions_cholesky_from_precisions,
+    )
+}
+
+/// Precisions U Uᵀ from their Cholesky factors.
+#[pyfunction]
+fn precisions<'py>(
+    precisions_cholesky: &Bound<'py, PyAny>,
+    covariance_type: &str,
+) -> PyResult<ArrayOut<'py>> {
+    factorise(precisions_cholesky, "precisions_cholesky", covariance_type, mixture::precisions)
+}
+
+/// The smallest eigenvalue of a symmetric matrix, by LAPACK.
+#[pyfunction]
+fn smallest_eigenvalue(matrix: &Bound<'_, PyAny>) -> PyResult<f64> {
+    let matrix = arrays::matrix(matrix, "matrix")?;
+    if matrix.nrows() != matrix.ncols() || matrix.is_empty() {
+        let (name, found) = ("matrix", matrix.shape().to_vec());
+        return Err(Error::Shape { name, expected: "a square matrix".into(), found }.into());
+    }
+    Ok(linalg::smallest_eigenvalue(matrix.view())?)
+}
+
+/// Statistics to start from, one per seed; all starts share each pass over the rows.
+#[pyfunction]
+#[pyo3(signature = (X, n_components, covariance_type, method, seeds, sample_weight=None, n_jobs=None))]
+#[allow(non_snake_case, clippy::too_many_arguments)]
+fn initial_statistics<'py>(
+    py: Python<'py>,
+    X: &Bound<'py, PyAny>,
+    n_components: usize,
+    covariance_type: &str,
+    method: &str,
+    seeds: Vec<u64>,
+    sample_weight: Option<&Bound<'py, PyAny>>,
+    n_jobs: Option<isize>,
+) -> PyResult<Vec<PyMixtureStatistics>> {
+    let family = CovarianceType::from_name(covariance_type)?;
+    let method = Method::from_name(method)?;
+    let borrowed = arrays::rows(X, "X")?;
+    let rows = borrowed.rows();
+    let sample_weight = arrays::weights(sample_weight, "sample_weight", rows.n_rows())?;
+    let sample_weight = sample_weight.as_ref().map(|weights| weights.values());
+    let size = rows.n_rows() * rows.n_columns() * n_components.max(1);
+    let statistics = enter(py, 10.0 * (size * seeds.len()) as f64, n_jobs, None, |context| {
+        rows.check_finite("X", context)?;
+        mixture::check_weights(sample_weight)?;
+        mixture::initial_statistics(
+            context,
+            rows,
+            n_components,
+            family,
+            method,
+            &seeds,
+            sample_weight,
+        )
+    })?;
+    Ok(statistics.into_iter().map(PyMixtureStatistics).collect())
+}
+
+/// Runs EM from every start; all starts share each pass over the rows.
+#[pyfunction]
+#[pyo3(signature = (
+    X, starts, covariance_type, tol, reg_covar, max_iter,
+    sample_weight=None, n_jobs=None, lower_bounds=None, callback=None
+))]
+#[allow(non_snake_case, clippy::too_many_arguments)]
+fn em<'py>(
+    py: Python<'py>,
+    X: &Bound<'py, PyAny>,
+    starts: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>)>,
+    covariance_type: &str,
+    tol: f64,
+    reg_covar: f64,
+    max_iter: usize,
+    sample_weight: Option<&Bound<'py, PyAny>>,
+    n_jobs: Option<isize>,
+    lower_bounds: Option<Vec<f64>>,
+    callback: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    let borrowed = arrays::rows(X, "X")?;
+    let rows = borrowed.rows();
+    let sample_weight = arrays::weights(sample_weight, "sample_weight", rows.n_rows())?;
+    let sample_weight = sample_weight.as_ref().map(|weights| weights.values());
+    let mut models = Vec::with_capacity(starts.len());
+    for (weights, means, factors) in &starts {
+        let model = Model::extract(Some(weights), means, factors, covariance_type)?;
+        model.check_features(&rows)?;
+        models.push(model.0);
+    }
+    let previous = lower_bounds.unwrap_or_else(|| vec![f64::NEG_INFINITY; models.len()]);
+    if previous.len() != models.len() {
+        let (expected, found) =
+            (format!("({},), one per start", models.len()), vec![previous.len()]);
+        return Err(Error::Shape { name: "lower_bounds", expected, found }.into());
+    }
+    let options = Options { tolerance: tol, reg_covar, max_iter };
+    let work = models.iter().map(|model| 2.0 * max_iter as f64 * work(&rows, model)).sum();
+    let fits = enter(py, work, n_jobs, callback, |context| {
+        rows.check_finite("X", context)?;
+        mixture::check_weights(sample_weight)?;
+        mixture::em(context, rows, sample_weight, models, &previous, options)
+    })?;
+    fits.into_iter().map(|fit| fit_to_dict(py, fit)).collect()
+}
+
+fn fit_to_dict<'py>(py: Python<'py>, fit: mixture::Fit) -> PyResult<Bound<'py, PyDict>> {
+    let parameters = fit.parameters;
+    let (k, d) = (parameters.n_components(), parameters.n_features());
+    let shape = parameters.covariance_type().shape(k, d);
+    let result = PyDict::new(py);
+    result.set_item("weights", array(py, &[k], parameters.weights().to_vec())?)?;
+    result.set_item("means", array(py, &[k, d], parameters.means().to_vec())?)?;
+    result.set_item("covariances", array(py, &shape, fit.estimates.covariances)?)?;
+    result.set_item(
+        "precisions_cholesky",
+        array(py, &shape, parameters.precisions_cholesky().to_vec())?,
+    )?;
+    result.set_item("converged", fit.converged)?;
+    result.set_item("n_iter", fit.lower_bounds.len())?;
+    result.set_item("lower_bounds", PyArray1::from_vec(py, fit.lower_bounds))?;
+    Ok(result)
+}
+
+/// Adds the room's names to the module.
+///
+/// # Errors
+///
+/// Whatever Python raises.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyMixtureStatistics>()?;
+    module.add_function(wrap_pyfunction!(log_prob, module)?)?;
+    module.add_function(wrap_pyfunction!(score_samples, module)?)?;
+    module.add_function(wrap_pyfunction!(predict_proba, module)?)?;
+    module.add_function(wrap_pyfunction!(predict, module)?)?;
+    module.add_function(wrap_pyfunction!(expectation, module)?)?;
+    module.add_function(wrap_pyfunction!(statistics, module)?)?;
+    module.add_function(wrap_pyfunction!(statistics_from_responsibilities, module)?)?;
+    module.add_function(wrap_pyfunction!(moments, module)?)?;
+    module.add_function(wrap_pyfunction!(precisions_cholesky, module)?)?;
+    module.add_function(wrap_pyfunction!(precisions_cholesky_from_precisions, module)?)?;
+    module.add_function(wrap_pyfunction!(precisions, module)?)?;
+    module.add_function(wrap_pyfunction!(smallest_eigenvalue, module)?)?;
+    module.add_function(wrap_pyfunction!(initial_statistics, module)?)?;
+    module.add_function(wrap_pyfunction!(em, module)?)
+}

@@ -1,0 +1,49 @@
+//! The boundary: the only place that speaks both NumPy and Rust.
+//!
+//! Every wrapper has the same five beats: extract ([`arrays`]), validate, enter ([`enter`]),
+//! kernel, convert.
+
+pub mod arrays;
+pub mod enter;
+pub mod mixture;
+pub mod pairwise;
+pub mod system;
+
+use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+
+use crate::error::Error;
+
+/// The one map from our errors to Python's.
+impl From<Error> for PyErr {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        match error {
+            Error::NonFinite { .. }
+            | Error::Shape { .. }
+            | Error::IllConditioned { .. }
+            | Error::InvalidArgument { .. }
+            | Error::InvalidWeight { .. }
+            | Error::Incompatible { .. }
+            | Error::Corrupt(_) => PyValueError::new_err(message),
+            Error::Interrupted => PyKeyboardInterrupt::new_err(message),
+            Error::Lapack(_) | Error::Threads { .. } | Error::Bug(_) => {
+                PyRuntimeError::new_err(message)
+            }
+        }
+    }
+}
+
+/// Fills the module with what each room offers.
+///
+/// # Errors
+///
+/// Whatever Python raises.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    system::register(module)?;
+    mixture::register(module)?;
+    pairwise::register(module)?;
+    crate::lapack::load(module.py());
+    Ok(())
+}
