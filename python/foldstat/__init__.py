@@ -1,0 +1,20 @@
+"""Gaussian mixtures on every core: scikit-learn's interface over a compiled fold.
+
+`GaussianMixture` takes the place of scikit-learn's class of that name. `foldstat.mixture` has its
+kernels as functions on arrays, `foldstat.cells` the functions of the parallel-Python notebook.
+"""
+
+from foldstat import _core, mixture
+from foldstat._core import MixtureStatistics
+from foldstat._validation import threads
+from foldstat.mixture import GaussianMixture
+
+__version__ = _core.__version__
+
+__all__ = [
+    "GaussianMixture",
+    "MixtureStatistics",
+    "__version__",
+    "mixture",
+    "threads",
+]

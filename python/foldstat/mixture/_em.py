@@ -1,0 +1,129 @@
+"""The EM loop as a plain function on arrays."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from numpy.typing import ArrayLike
+
+from foldstat import _core
+from foldstat._validation import Floats, as_sample_weight, thread_count
+from foldstat.mixture._functions import checked
+from foldstat.mixture._progress import progress_bar
+
+
+class MixtureFit(NamedTuple):
+    """What `em` found.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_components,)
+        Share of each component.
+    means : ndarray of shape (n_components, n_features)
+        Centre of each component.
+    covariances : ndarray
+        Covariances, in the shape of the covariance family.
+    lower_bounds : ndarray of shape (n_iter,)
+        Mean log-likelihood of a row under the parameters each iteration started from.
+    converged : bool
+        Whether the last change of the mean log-likelihood was below `tol`.
+    n_iter : int
+        Number of iterations made.
+    """
+
+    weights: Floats
+    means: Floats
+    covariances: Floats
+    lower_bounds: Floats
+    converged: bool
+    n_iter: int
+
+
+def em(
+    X: ArrayLike,
+    weights: ArrayLike,
+    means: ArrayLike,
+    covariances: ArrayLike,
+    *,
+    covariance_type: str = "full",
+    max_iter: int = 100,
+    tol: float = 1e-3,
+    reg_covar: float = 1e-6,
+    sample_weight: ArrayLike | None = None,
+    n_jobs: int | None = None,
+    progress: bool = False,
+) -> MixtureFit:
+    """Run expectation maximisation from given parameters.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Rows.
+    weights : array-like of shape (n_components,)
+        Shares of the components to start from, of sum 1.
+    means : array-like of shape (n_components, n_features)
+        Centres to start from.
+    covariances : array-like
+        Covariances to start from, in the shape of the family (see `log_prob`).
+    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+        The covariance family.
+    max_iter : int, default=100
+        Largest number of iterations, at least 1.
+    tol : float, default=1e-3
+        Stop when the mean log-likelihood of a row changes by less; 0 for exactly `max_iter`
+        iterations.
+    reg_covar : float, default=1e-6
+        Added to the diagonal of every covariance.
+    sample_weight : array-like of shape (n_samples,), default=None
+        How often each row counts.
+    n_jobs : int or None, default=None
+        Number of threads; None for the default of the process.
+    progress : bool, default=False
+        Show a progress bar.
+
+    Returns
+    -------
+    MixtureFit
+        Named tuple of weights, means, covariances, lower_bounds, converged and n_iter.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range, shapes disagree, X has NaN or infinite entries, or a
+        covariance stops being positive definite.
+
+    References
+    ----------
+    Dempster, Laird & Rubin, "Maximum likelihood from incomplete data via the EM algorithm",
+    Journal of the Royal Statistical Society B 39 (1977).
+
+    Examples
+    --------
+    >>> from foldstat.mixture import em
+    >>> X = [[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]]
+    >>> fit = em(X, [0.5, 0.5], [[1.0], [9.0]], [1.0, 1.0], covariance_type="spherical")
+    >>> fit.means.round(3)
+    array([[ 1.],
+           [11.]])
+    >>> fit.converged
+    True
+    """
+    m = checked(X, weights, means, covariances, covariance_type)
+    if max_iter < 1 or not tol >= 0 or not reg_covar >= 0:
+        raise ValueError(
+            "max_iter must be at least 1, tol and reg_covar must not be negative, got "
+            f"max_iter={max_iter!r}, tol={tol!r}, reg_covar={reg_covar!r}"
+        )
+    w = as_sample_weight(sample_weight, len(m.X))
+    threads = thread_count(n_jobs)
+    start = [(m.weights, m.means, m.factors)]
+    with progress_bar(int(max_iter), show=progress) as report:
+        (fit,) = _core.em(m.X, start, m.family, tol, reg_covar, max_iter, w, threads, None, report)
+    return MixtureFit(
+        fit["weights"],
+        fit["means"],
+        fit["covariances"],
+        fit["lower_bounds"],
+        fit["converged"],
+        fit["n_iter"],
+    )

@@ -1,0 +1,309 @@
+"""The kernels of the mixture as plain functions on arrays."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from foldstat import _core, _validation
+from foldstat._core import MixtureStatistics
+from foldstat._validation import Family, Floats, Rows
+
+
+class MixtureParameters(NamedTuple):
+    """Parameters of a Gaussian mixture, the result of `maximization`.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_components,)
+        Share of each component.
+    means : ndarray of shape (n_components, n_features)
+        Centre of each component.
+    covariances : ndarray
+        Covariances, in the shape of the covariance family.
+    """
+
+    weights: Floats
+    means: Floats
+    covariances: Floats
+
+
+class Mixture(NamedTuple):
+    """Checked arguments, in the order of the kernels."""
+
+    X: Rows
+    weights: Floats
+    means: Floats
+    factors: Floats
+    family: Family
+
+
+def checked(
+    X: ArrayLike,
+    weights: ArrayLike | None,
+    means: ArrayLike,
+    covariances: ArrayLike,
+    covariance_type: str,
+) -> Mixture:
+    """Check rows and parameters; without weights, components share equally."""
+    family = _validation.as_family(covariance_type)
+    rows = _validation.as_rows(X)
+    mu = _validation.as_means(means)
+    k, d = mu.shape
+    if rows.shape[1] != d:
+        raise ValueError(f"X has {rows.shape[1]} features, means have {d}")
+    _, factors = _validation.as_covariances(covariances, family, k, d)
+    shares = np.full(k, 1.0 / k) if weights is None else _validation.as_weights(weights, k)
+    return Mixture(rows, shares, mu, factors, family)
+
+
+def log_prob(
+    X: ArrayLike,
+    means: ArrayLike,
+    covariances: ArrayLike,
+    *,
+    covariance_type: str = "full",
+    n_jobs: int | None = None,
+) -> Floats:
+    """Log-density of every row under every Gaussian.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Rows, float64 or float32 (read where they lie) or anything convertible.
+    means : array-like of shape (n_components, n_features)
+        Centres of the Gaussians.
+    covariances : array-like
+        Covariances: (n_components, n_features, n_features) if 'full', (n_features, n_features) if
+        'tied', (n_components, n_features) if 'diag', (n_components,) if 'spherical'.
+    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+        The covariance family.
+    n_jobs : int or None, default=None
+        Number of threads; None for the default of the process.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_components), float64
+        log N(x | mean, covariance), not weighted.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, X has NaN or infinite entries, or a covariance is not positive definite.
+
+    References
+    ----------
+    Bishop, "Pattern Recognition and Machine Learning" (2006), equation 2.43.
+
+    Examples
+    --------
+    >>> from foldstat.mixture import log_prob
+    >>> log_prob([[0.0], [1.0]], [[0.0]], [1.0], covariance_type="spherical").round(4)
+    array([[-0.9189],
+           [-1.4189]])
+    """
+    m = checked(X, None, means, covariances, covariance_type)
+    return _core.log_prob(m.X, m.means, m.factors, m.family, _validation.thread_count(n_jobs))
+
+
+def expectation(
+    X: ArrayLike,
+    weights: ArrayLike,
+    means: ArrayLike,
+    covariances: ArrayLike,
+    *,
+    covariance_type: str = "full",
+    n_jobs: int | None = None,
+) -> tuple[Floats, Floats]:
+    """E-step: log-likelihood and responsibilities of every row.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Rows.
+    weights : array-like of shape (n_components,)
+        Shares of the components, of sum 1.
+    means : array-like of shape (n_components, n_features)
+        Centres of the components.
+    covariances : array-like
+        Covariances, in the shape of the family (see `log_prob`).
+    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+        The covariance family.
+    n_jobs : int or None, default=None
+        Number of threads; None for the default of the process.
+
+    Returns
+    -------
+    log_likelihood : ndarray of shape (n_samples,), float64
+        log p(x) of every row.
+    responsibilities : ndarray of shape (n_samples, n_components), float64
+        p(component | x); every row sums to 1.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, X has NaN or infinite entries, weights do not sum to 1, or a covariance
+        is not positive definite.
+
+    References
+    ----------
+    Bishop, "Pattern Recognition and Machine Learning" (2006), equation 9.23.
+
+    Examples
+    --------
+    >>> from foldstat.mixture import expectation
+    >>> _, r = expectation([[-1.0], [0.0], [1.0]], [0.5, 0.5], [[-1.0], [1.0]], [1.0, 1.0],
+    ...                    covariance_type="spherical")
+    >>> r.round(3)
+    array([[0.881, 0.119],
+           [0.5  , 0.5  ],
+           [0.119, 0.881]])
+    """
+    m = checked(X, weights, means, covariances, covariance_type)
+    return _core.expectation(*m, _validation.thread_count(n_jobs))
+
+
+def statistics(
+    X: ArrayLike,
+    weights: ArrayLike,
+    means: ArrayLike,
+    covariances: ArrayLike,
+    *,
+    covariance_type: str = "full",
+    sample_weight: ArrayLike | None = None,
+    n_jobs: int | None = None,
+) -> MixtureStatistics:
+    """E-step folded into sufficient statistics, in one pass and without storing responsibilities.
+
+    Statistics of chunks of the rows add up to those of all rows, so data that does not fit in
+    memory, or lives on several machines, needs nothing but ``+``.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Rows.
+    weights : array-like of shape (n_components,)
+        Shares of the components, of sum 1.
+    means : array-like of shape (n_components, n_features)
+        Centres of the components.
+    covariances : array-like
+        Covariances, in the shape of the family (see `log_prob`).
+    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+        The covariance family.
+    sample_weight : array-like of shape (n_samples,), default=None
+        How often each row counts.
+    n_jobs : int or None, default=None
+        Number of threads; None for the default of the process.
+
+    Returns
+    -------
+    MixtureStatistics
+        What `maximization` needs.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, X has NaN or infinite entries, weights do not sum to 1, a covariance is
+        not positive definite, or a sample weight is negative or not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from foldstat.mixture import maximization, statistics
+    >>> X = np.array([[0.0], [1.0], [10.0], [12.0]])
+    >>> parameters = [0.5, 0.5], [[0.0], [10.0]], [[[1.0]], [[1.0]]]
+    >>> chunks = statistics(X[:3], *parameters) + statistics(X[3:], *parameters)
+    >>> maximization(chunks).means.round(6)
+    array([[ 0.5],
+           [11. ]])
+    """
+    m = checked(X, weights, means, covariances, covariance_type)
+    w = _validation.as_sample_weight(sample_weight, len(m.X))
+    return _core.statistics(*m, w, _validation.thread_count(n_jobs))
+
+
+def _statistics_of(
+    X: ArrayLike,
+    responsibilities: ArrayLike,
+    family: Family,
+    sample_weight: ArrayLike | None,
+    n_jobs: int | None,
+) -> MixtureStatistics:
+    rows = _validation.as_rows(X)
+    r = np.asarray(_validation.as_floats(responsibilities, "responsibilities"), dtype=np.float64)
+    if r.ndim != 2 or len(r) != len(rows):
+        raise ValueError(f"responsibilities must have shape ({len(rows)}, n_components), got {r.shape}")
+    w = _validation.as_sample_weight(sample_weight, len(rows))
+    threads = _validation.thread_count(n_jobs)
+    return _core.statistics_from_responsibilities(rows, r, family, w, threads)
+
+
+def maximization(
+    statistics_or_X: MixtureStatistics | ArrayLike,
+    responsibilities: ArrayLike | None = None,
+    *,
+    covariance_type: str = "full",
+    reg_covar: float = 1e-6,
+    sample_weight: ArrayLike | None = None,
+    n_jobs: int | None = None,
+) -> MixtureParameters:
+    """M-step: the parameters that maximise the likelihood, given statistics or responsibilities.
+
+    Parameters
+    ----------
+    statistics_or_X : MixtureStatistics or array-like of shape (n_samples, n_features)
+        The statistics of an E-step, which know their covariance family, or the rows themselves.
+    responsibilities : array-like of shape (n_samples, n_components), default=None
+        p(component | x), needed with rows and refused with statistics.
+    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+        The covariance family to estimate from rows.
+    reg_covar : float, default=1e-6
+        Added to the diagonal of every covariance.
+    sample_weight : array-like of shape (n_samples,), default=None
+        How often each row counts; refused with statistics, which contain it.
+    n_jobs : int or None, default=None
+        Number of threads; None for the default of the process.
+
+    Returns
+    -------
+    MixtureParameters
+        Named tuple of weights, means and covariances.
+
+    Raises
+    ------
+    TypeError
+        If rows come without responsibilities, or statistics with them or with weights.
+    ValueError
+        If shapes disagree, X has NaN or infinite entries, or `reg_covar` is negative.
+
+    References
+    ----------
+    Bishop, "Pattern Recognition and Machine Learning" (2006), equations 9.24 to 9.26.
+
+    Examples
+    --------
+    >>> from foldstat.mixture import maximization
+    >>> maximization([[0.0], [2.0]], [[1.0], [1.0]], reg_covar=0.0).covariances
+    array([[[1.]]])
+    """
+    if not reg_covar >= 0:
+        raise ValueError(f"reg_covar must not be negative, got {reg_covar!r}")
+    family = _validation.as_family(covariance_type)
+    if isinstance(statistics_or_X, MixtureStatistics):
+        if responsibilities is not None or sample_weight is not None:
+            raise TypeError("statistics contain the responsibilities and weights: do not pass them")
+        if family not in ("full", statistics_or_X.covariance_type):
+            raise ValueError(
+                f"covariance_type is {family!r}, but the statistics are of {statistics_or_X.covariance_type!r}"
+            )
+        folded = statistics_or_X
+    elif responsibilities is None:
+        raise TypeError("rows need responsibilities: maximization(X, responsibilities)")
+    else:
+        folded = _statistics_of(statistics_or_X, responsibilities, family, sample_weight, n_jobs)
+    if folded.covariance_type is None:
+        raise ValueError("the statistics are empty: no row has been added to them")
+    sizes, means, covariances = _core.moments(folded, float(reg_covar))
+    return MixtureParameters(sizes / sizes.sum(), means, covariances)

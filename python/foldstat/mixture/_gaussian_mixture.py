@@ -1,0 +1,347 @@
+"""The estimator: scikit-learn's `GaussianMixture` over the compiled kernels."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import warnings
+from collections.abc import Iterator
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import validate_data
+
+from foldstat import _core
+from foldstat._validation import (
+    FLOAT32,
+    FLOAT64,
+    Family,
+    Floats,
+    Method,
+    Rows,
+    aligned,
+    as_covariances,
+    as_family,
+    as_means,
+    as_sample_weight,
+    as_weights,
+    restart_seeds,
+    thread_count,
+)
+from foldstat.mixture import _docs
+from foldstat.mixture._fitted import ROW_DTYPES, FittedMixture
+from foldstat.mixture._progress import Callback, progress_bar
+from foldstat.mixture._sklearn import Interval, StrOptions, fit_context
+from foldstat.mixture._start import Given, Start, check_given, start_from, with_copies
+
+_NOT_CONVERGED = (
+    "Best performing initialization did not converge. Try different init parameters, "
+    "or increase max_iter, tol, or check for degenerate data."
+)
+_FLOAT32_HINT = " The numerical accuracy can also be improved by passing float64 data instead of float32."
+
+
+class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
+    __doc__ = _docs.GAUSSIAN_MIXTURE
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "covariance_type": [StrOptions({"full", "tied", "diag", "spherical"})],
+        "tol": [Interval(Real, 0.0, None, closed="left")],
+        "reg_covar": [Interval(Real, 0.0, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "init_params": [StrOptions({"kmeans", "random", "random_from_data", "k-means++"})],
+        "weights_init": ["array-like", None],
+        "means_init": ["array-like", None],
+        "precisions_init": ["array-like", None],
+        "random_state": ["random_state"],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: Family = "full",
+        tol: float = 1e-3,
+        reg_covar: float = 1e-6,
+        max_iter: int = 100,
+        n_init: int = 1,
+        init_params: Method = "kmeans",
+        weights_init: ArrayLike | None = None,
+        means_init: ArrayLike | None = None,
+        precisions_init: ArrayLike | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.n_jobs = n_jobs
+
+    @classmethod
+    def from_parameters(
+        cls,
+        weights: ArrayLike,
+        means: ArrayLike,
+        covariances: ArrayLike,
+        *,
+        covariance_type: str = "full",
+        **params: Any,
+    ) -> GaussianMixture:
+        """Build a ready-to-use model from known parameters.
+
+        Parameters
+        ----------
+        weights : array-like of shape (n_components,)
+            Shares of the components, of sum 1.
+        means : array-like of shape (n_components, n_features)
+            Centres of the components.
+        covariances : array-like
+            Covariances: (n_components, n_features, n_features) if 'full', (n_features, n_features)
+            if 'tied', (n_components, n_features) if 'diag', (n_components,) if 'spherical'.
+        covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+            The covariance family.
+        **params
+            Further constructor arguments, such as `random_state` for `sample`, or `warm_start`
+            for a `fit` that starts from here.
+
+        Returns
+        -------
+        GaussianMixture
+            The model, with `n_iter_` 0, `converged_` False and `lower_bound_` -inf.
+
+        Raises
+        ------
+        ValueError
+            If a shape is wrong, a number is not finite, weights are negative or do not sum to 1, or
+            a covariance is not symmetric and positive definite.
+
+        Examples
+        --------
+        >>> from foldstat import GaussianMixture
+        >>> model = GaussianMixture.from_parameters([0.5, 0.5], [[0.0], [4.0]], [1.0, 1.0],
+        ...                                         covariance_type="spherical")
+        >>> model.predict([[1.0], [3.0]])
+        array([0, 1])
+        """
+        family = as_family(covariance_type)
+        mu = as_means(means)
+        k, d = mu.shape
+        shares = as_weights(weights, k)
+        sigma, factor = as_covariances(covariances, family, k, d)
+        model = cls(k, covariance_type=family, **params)
+        model.n_features_in_ = d
+        model._keep_start(Start(shares, mu, factor, sigma), FLOAT64)
+        return model
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> GaussianMixture:
+        """Estimate the parameters with the EM algorithm.
+
+        The `n_init` starts share each pass over the data, and the one that ends with the largest
+        likelihood is kept. Beyond the data, memory does not grow with the number of rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; float64 and float32 arrays and frames are read where they lie.
+        y : None
+            Ignored, present for the interface's sake.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts, finite and not negative: a row of weight zero is not there,
+            an integer weight is that many copies.
+
+        Returns
+        -------
+        GaussianMixture
+            The model itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or weight is out of its range, X has NaN or infinite entries or too few
+            rows, or a covariance collapses.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `max_iter` iterations were not enough.
+        """
+        self._fit(X, sample_weight)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit_predict(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> NDArray[np.int64]:
+        """Fit, and give the most probable component of every row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : None
+            Ignored, present for the interface's sake.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts, as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), int64
+            The same labels as ``fit(X).predict(X)``.
+
+        Raises
+        ------
+        ValueError
+            As `fit`.
+        """
+        rows = self._fit(X, sample_weight)
+        return _core.predict(rows, *self._kernel_arguments())
+
+    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Rows:
+        rows, w = self._training_rows(X, sample_weight)
+        given = check_given(
+            self.weights_init,
+            self.means_init,
+            self.precisions_init,
+            self.covariance_type,
+            self.n_components,
+            rows.shape[1],
+        )
+        warm = self.warm_start and hasattr(self, "converged_")
+        single = warm or given.complete or self.max_iter == 0
+        bar = progress_bar(
+            self.max_iter,
+            show=bool(self.verbose),
+            n_starts=1 if single else self.n_init,
+            interval=self.verbose_interval,
+            changes=self.verbose > 1,
+        )
+        with _float32_hint(rows.dtype), bar as report:
+            starts = [self._last()] if warm else self._starts(rows, w, given)
+            fits = self._em(rows, w, starts, warm, report) if self.max_iter else []
+        if fits:
+            self._keep_best(fits, rows.dtype)
+        else:
+            self._keep_start(starts[0], rows.dtype)
+        return rows
+
+    def _training_rows(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Rows, Floats | None]:
+        least = 2 if sample_weight is None else 1
+        rows = aligned(validate_data(self, X, dtype=ROW_DTYPES, ensure_min_samples=least))
+        w = as_sample_weight(sample_weight, len(rows))
+        n = len(rows)
+        if w is not None:
+            # A row of weight zero is not there, and one of weight 5 is there five times.
+            n = max(int(np.count_nonzero(w)), int(np.floor(w).sum()))
+            if n < 2:
+                raise ValueError(
+                    f"Found array with {n} sample(s) (shape={rows.shape}) of positive weight "
+                    f"while a minimum of 2 is required by {type(self).__name__}."
+                )
+        if n < self.n_components:
+            raise ValueError(
+                f"Expected n_samples >= n_components but got n_components = {self.n_components}, n_samples = {n}"
+            )
+        return rows, w
+
+    def _last(self) -> Start:
+        return Start(self.weights_, self.means_, self.precisions_cholesky_, self.covariances_)
+
+    def _starts(self, rows: Rows, w: Floats | None, given: Given) -> list[Start]:
+        family = self.covariance_type
+        if given.complete:
+            return [start_from(given, None, family, self.reg_covar)]
+        seeds = restart_seeds(check_random_state(self.random_state), self.n_init)
+        if self.max_iter == 0:
+            seeds = seeds[-1:]  # nothing tells the starts apart: the last one stays
+        rows, w = with_copies(rows, w, self.n_components)
+        statistics = _core.initial_statistics(
+            rows,
+            self.n_components,
+            family,
+            self.init_params,
+            seeds,
+            w,
+            thread_count(self.n_jobs),
+        )
+        return [start_from(given, s, family, self.reg_covar) for s in statistics]
+
+    def _em(
+        self,
+        rows: Rows,
+        w: Floats | None,
+        starts: list[Start],
+        warm: bool,
+        report: Callback | None,
+    ) -> list[Any]:
+        return _core.em(
+            rows,
+            [start.of_kernel for start in starts],
+            self.covariance_type,
+            self.tol,
+            self.reg_covar,
+            self.max_iter,
+            w,
+            thread_count(self.n_jobs),
+            [float(self.lower_bound_)] if warm else None,
+            report,
+        )
+
+    def _keep_start(self, start: Start, dtype: np.dtype[Any]) -> None:
+        self._set_parameters(start, dtype)
+        self.converged_, self.n_iter_ = False, 0
+        self.lower_bound_ = -math.inf
+        self.lower_bounds_: list[float] = []
+
+    def _keep_best(self, fits: list[Any], dtype: np.dtype[Any]) -> None:
+        best = max(fits, key=lambda fit: fit["lower_bounds"][-1])
+        self._set_parameters(Start(*(best[name] for name in Start._fields)), dtype)
+        self.converged_ = best["converged"]
+        self.n_iter_ = best["n_iter"]
+        self.lower_bounds_ = best["lower_bounds"].tolist()
+        self.lower_bound_ = self.lower_bounds_[-1]
+        if not self.converged_:
+            warnings.warn(_NOT_CONVERGED, ConvergenceWarning, stacklevel=5)
+
+    def _set_parameters(self, start: Start, dtype: np.dtype[Any]) -> None:
+        # Copies, so that the model owns its parameters: the caller's arrays may change.
+        self.weights_ = np.array(start.weights, dtype=dtype)
+        self.means_ = np.array(start.means, dtype=dtype)
+        self.covariances_ = np.array(start.covariances, dtype=dtype)
+        self.precisions_cholesky_ = np.array(start.precisions_cholesky, dtype=dtype)
+        precisions = _core.precisions(start.precisions_cholesky, self.covariance_type)
+        self.precisions_ = np.array(precisions, dtype=dtype)
+
+
+@contextlib.contextmanager
+def _float32_hint(dtype: np.dtype[Any]) -> Iterator[None]:
+    """Say in the error of a collapsed covariance that float64 rows may help."""
+    try:
+        yield
+    except ValueError as error:
+        if dtype == FLOAT32 and "ill-defined empirical covariance" in str(error):
+            raise ValueError(str(error) + _FLOAT32_HINT) from error
+        raise

@@ -1,0 +1,43 @@
+"""Random rows from a mixture."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foldstat._validation import Family, Floats
+
+
+def draw(
+    rng: np.random.RandomState,
+    n_samples: int,
+    weights: Floats,
+    means: Floats,
+    covariances: Floats,
+    family: Family,
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Draw rows component by component, consuming `rng` as scikit-learn does.
+
+    The order of the calls and their arguments decide the numbers, so they must not be rearranged.
+    """
+    counts = rng.multinomial(n_samples, _shares(weights))
+    blocks = []
+    for component, count in enumerate(counts):
+        mean = means[component]
+        if family in ("full", "tied"):
+            covariance = covariances[component] if family == "full" else covariances
+            blocks.append(rng.multivariate_normal(mean, covariance, int(count)))
+        else:
+            noise = rng.standard_normal(size=(count, len(mean)))
+            blocks.append(mean + noise * np.sqrt(covariances[component]))
+    labels = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
+    return np.concatenate(blocks).astype(np.float64, copy=False), labels
+
+
+def _shares(weights: Floats) -> Floats:
+    if weights.dtype == np.float64:
+        return weights
+    # NumPy demands a sum of 1 to double precision, which float32 weights do not have.
+    shares: Floats = weights.astype(np.float64)
+    shares /= shares.sum()
+    return shares

@@ -1,0 +1,129 @@
+"""Where a fit starts: parameters given by the user, the rest from initial responsibilities."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.utils import check_array
+
+from foldstat import _core
+from foldstat._core import MixtureStatistics
+from foldstat._validation import Family, Floats, Rows, covariances_shape
+
+
+class Start(NamedTuple):
+    """Parameters of a mixture; the EM loop starts from the first three."""
+
+    weights: Floats
+    means: Floats
+    precisions_cholesky: Floats
+    covariances: Floats
+
+    @property
+    def of_kernel(self) -> tuple[Floats, Floats, Floats]:
+        """What the compiled EM loop takes."""
+        return self.weights, self.means, self.precisions_cholesky
+
+
+class Given(NamedTuple):
+    """Checked values of `weights_init`, `means_init` and `precisions_init`."""
+
+    weights: Floats | None
+    means: Floats | None
+    precisions: Floats | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to be found from the data."""
+        return all(value is not None for value in self)
+
+
+def check_given(weights: Any, means: Any, precisions: Any, family: Family, k: int, d: int) -> Given:
+    """Check what the user wants to start from; the messages are those of scikit-learn."""
+    return Given(
+        None if weights is None else _check_weights(weights, k),
+        None if means is None else _check_shape(_floats(means), (k, d), "means"),
+        None if precisions is None else _check_precisions(precisions, family, k, d),
+    )
+
+
+def _floats(values: Any, *, allow_nd: bool = False) -> Any:
+    return check_array(values, dtype=[np.float64, np.float32], ensure_2d=False, allow_nd=allow_nd)
+
+
+def _check_shape(array: Any, shape: tuple[int, ...], name: str) -> Any:
+    if array.shape != shape:
+        raise ValueError(f"The parameter '{name}' should have the shape of {shape}, but got {array.shape}")
+    return array
+
+
+def _check_weights(values: Any, k: int) -> Any:
+    weights = _check_shape(_floats(values), (k,), "weights")
+    if weights.min() < 0.0 or weights.max() > 1.0:
+        # scikit-learn's message swaps the two values; tests of other people may rely on it.
+        raise ValueError(
+            "The parameter 'weights' should be in the range [0, 1], but got "
+            f"max value {weights.min():.5f}, min value {weights.max():.5f}"
+        )
+    total = float(weights.sum(dtype=np.float64))
+    if abs(1.0 - total) > (1e-6 if weights.dtype == np.float32 else 1e-8):
+        raise ValueError(f"The parameter 'weights' should be normalized, but got sum(weights) = {total:.5f}")
+    return weights
+
+
+def _check_precisions(values: Any, family: Family, k: int, d: int) -> Any:
+    precisions = _floats(values, allow_nd=family == "full")
+    _check_shape(precisions, covariances_shape(family, k, d), f"{family} precision")
+    if family in ("diag", "spherical"):
+        if (precisions <= 0.0).any():
+            raise ValueError(f"'{family} precision' should be positive")
+        return precisions
+    for matrix in precisions.reshape(-1, d, d):
+        symmetric = np.isclose(matrix, matrix.T).all()
+        if not symmetric or _core.smallest_eigenvalue(matrix) <= 0.0:
+            raise ValueError(f"'{family} precision' should be symmetric, positive-definite")
+    return precisions
+
+
+def with_copies(rows: Rows, w: Floats | None, k: int) -> tuple[Rows, Floats | None]:
+    """Spell integer weights out as copies where fewer rows than components have a weight.
+
+    A start needs `k` rows to choose from, and a row of weight 5 is five of them.
+    """
+    if w is None or np.count_nonzero(w) >= k:
+        return rows, w
+    there = np.flatnonzero(w)
+    copies = np.clip(np.floor(w[there]), 1, k).astype(np.intp)
+    numbers = np.repeat(there, copies)
+    return rows[numbers], np.repeat(w[there] / copies, copies)
+
+
+def start_from(given: Given, statistics: MixtureStatistics | None, family: Family, reg_covar: float) -> Start:
+    """Complete the given parameters with those that maximise the likelihood of the statistics.
+
+    `statistics` may be None if everything is given.
+    """
+    weights, means, factor, covariances = given.weights, given.means, None, None
+    if given.precisions is not None:
+        factor = _core.precisions_cholesky_from_precisions(given.precisions, family)
+        covariances = _covariances_of(factor, family)
+    if statistics is not None:
+        sizes, centres, found = _core.moments(statistics, reg_covar)
+        weights = sizes / statistics.total_weight if weights is None else weights
+        means = centres if means is None else means
+        if factor is None:
+            factor, covariances = _core.precisions_cholesky(found, family), found
+    assert weights is not None
+    assert means is not None
+    assert factor is not None
+    assert covariances is not None
+    return Start(weights, means, factor, covariances)
+
+
+def _covariances_of(factor: Floats, family: Family) -> Floats:
+    if family in ("diag", "spherical"):
+        return np.asarray(factor, dtype=np.float64) ** -2
+    # Σ = (U Uᵀ)⁻¹ = U⁻ᵀ U⁻¹
+    inverse = np.linalg.inv(np.asarray(factor, dtype=np.float64))
+    return np.swapaxes(inverse, -1, -2) @ inverse
