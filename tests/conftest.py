@@ -1,0 +1,34 @@
+"""Settings shared by all tests."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import settings
+from threadpoolctl import threadpool_limits
+
+from foldstat import GaussianMixture
+from mixtures import FAMILIES, random_mixture
+
+# The same examples every time, so that a failure is a change of the code. HYPOTHESIS_PROFILE=search
+# looks for new ones.
+settings.register_profile("fixed", derandomize=True, deadline=None)
+settings.register_profile("search", max_examples=500, deadline=None)
+
+# The reference computations are small: their thread pools would only wait for one another.
+threadpool_limits(1)
+
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
+
+
+@pytest.fixture(params=FAMILIES)
+def m(request):
+    """A mixture of each family, with rows."""
+    return random_mixture(request.param, n=300, d=3, k=2)
+
+
+@pytest.fixture
+def model(m):
+    """The estimator fitted to those rows."""
+    return GaussianMixture(2, covariance_type=m.family, random_state=0).fit(m.X)

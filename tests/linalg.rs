@@ -1,0 +1,144 @@
+//! Our short factorisations against LAPACK's, and LAPACK itself as borrowed from SciPy.
+
+mod interpreter;
+
+use _core::error::Error;
+use _core::linalg;
+use ndarray::{Array1, Array2, ArrayView2, ShapeBuilder, array};
+use ndarray_linalg::{Cholesky, Eigh, Solve, UPLO};
+use proptest::prelude::*;
+
+fn matrix(values: &[f64], d: usize) -> ArrayView2<'_, f64> {
+    ArrayView2::from_shape((d, d), values).unwrap()
+}
+
+fn assert_close(found: ArrayView2<'_, f64>, expected: ArrayView2<'_, f64>, tolerance: f64) {
+    let scale = expected.iter().fold(f64::MIN_POSITIVE, |most, value| most.max(value.abs()));
+    for ((index, found), expected) in found.indexed_iter().zip(expected) {
+        assert!(
+            (found - expected).abs() <= tolerance * scale,
+            "at {index:?}: found {found}, expected {expected}"
+        );
+    }
+}
+
+/// AAᵀ + I for a random A: positive definite and well-conditioned.
+fn positive_definite() -> impl Strategy<Value = (usize, Vec<f64>)> {
+    (1_usize..40)
+        .prop_flat_map(|d| (Just(d), prop::collection::vec(-1.0..1.0_f64, d * d)))
+        .prop_map(|(d, values)| {
+            let a = matrix(&values, d);
+            let product = a.dot(&a.t()) + Array2::<f64>::eye(d);
+            (d, product.iter().copied().collect())
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn cholesky_is_that_of_lapack((d, values) in positive_definite()) {
+        interpreter::load_lapack();
+        let factor = linalg::cholesky(&values, d).unwrap();
+        let expected = matrix(&values, d).cholesky(UPLO::Lower).unwrap();
+        assert_close(matrix(&factor, d), expected.view(), 1e-13);
+    }
+
+    #[test]
+    fn only_the_lower_triangle_is_read((d, mut values) in positive_definite()) {
+        let factor = linalg::cholesky(&values, d).unwrap();
+        for i in 0..d {
+            values[i * d + i + 1..(i + 1) * d].fill(f64::NAN);
+        }
+        prop_assert_eq!(linalg::cholesky(&values, d).unwrap(), factor);
+    }
+
+    #[test]
+    fn the_precision_factor_whitens((d, values) in positive_definite()) {
+        let factor = linalg::precision_cholesky(&values, d).unwrap();
+        let upper = matrix(&factor, d);
+        for ((i, j), &value) in upper.indexed_iter() {
+            prop_assert!(i <= j || value == 0.0, "not upper triangular");
+        }
+        let white = upper.t().dot(&matrix(&values, d)).dot(&upper);
+        assert_close(white.view(), Array2::eye(d).view(), 1e-11);
+    }
+
+    #[test]
+    fn both_ways_to_the_precision_factor_agree((d, values) in positive_definite()) {
+        let factor = linalg::precision_cholesky(&values, d).unwrap();
+        let precision = linalg::precision(&factor, d);
+        let identity = matrix(&precision, d).dot(&matrix(&values, d));
+        assert_close(identity.view(), Array2::eye(d).view(), 1e-10);
+        let again = linalg::precision_cholesky_from_precision(&precision, d).unwrap();
+        assert_close(matrix(&again, d), matrix(&factor, d), 1e-10);
+    }
+
+    #[test]
+    fn the_smallest_eigenvalue_is_that_of_the_shifted_matrix(
+        (d, values) in positive_definite(), shift in 0.0..5.0_f64
+    ) {
+        interpreter::load_lapack();
+        let (eigenvalues, vectors) = matrix(&values, d).eigh(UPLO::Lower).unwrap();
+        let rebuilt = vectors.dot(&Array2::from_diag(&eigenvalues)).dot(&vectors.t());
+        assert_close(rebuilt.view(), matrix(&values, d), 1e-12);
+        let shifted = &matrix(&values, d) - &(Array2::<f64>::eye(d) * shift);
+        let found = linalg::smallest_eigenvalue(shifted.view()).unwrap();
+        let scale = eigenvalues[d - 1] + shift;
+        prop_assert!((found - (eigenvalues[0] - shift)).abs() < 1e-13 * scale);
+    }
+}
+
+#[test]
+fn lapack_solves_and_reports_what_it_cannot_factorise() {
+    interpreter::load_lapack();
+    let a = array![[4.0, 1.0], [1.0, 3.0]];
+    let x: Array1<f64> = a.solve(&array![1.0, 2.0]).unwrap();
+    assert!((&a.dot(&x) - &array![1.0, 2.0]).iter().all(|error: &f64| error.abs() < 1e-15));
+    assert!(array![[1.0, 2.0], [2.0, 1.0]].cholesky(UPLO::Lower).is_err());
+    assert!(_core::lapack::origin().unwrap().starts_with("scipy.linalg.cython_lapack "));
+}
+
+#[test]
+fn what_is_not_positive_definite_is_an_error() {
+    let ill = Err(Error::IllConditioned { component: 0 });
+    for bad in [
+        [1.0, 0.0, 2.0, 1.0],
+        [0.0, 0.0, 0.0, 1.0],
+        [1.0, 0.0, 1.0, 1.0],
+        [f64::NAN, 0.0, 0.0, 1.0],
+        [1.0, 0.0, f64::NAN, 1.0],
+        [f64::INFINITY, 0.0, 0.0, 1.0],
+        [-1.0, 0.0, 0.0, 1.0],
+    ] {
+        assert_eq!(linalg::cholesky(&bad, 2), ill, "{bad:?}");
+        assert_eq!(linalg::precision_cholesky(&bad, 2), ill, "{bad:?}");
+    }
+    let upside_down = [1.0, 2.0, 2.0, 1.0];
+    assert_eq!(linalg::precision_cholesky_from_precision(&upside_down, 2), ill);
+    // Positive pivots, but the inverse overflows.
+    assert_eq!(linalg::precision_cholesky(&[5e-324, 0.0, 1e-10, f64::MAX], 2), ill);
+    assert!(linalg::precision_cholesky(&[1e-300, 0.0, 0.0, 1e300], 2).is_ok());
+}
+
+#[test]
+fn matrices_without_rows_are_fine_where_they_make_sense() {
+    assert_eq!(linalg::cholesky(&[], 0), Ok(vec![]));
+    assert_eq!(linalg::precision_cholesky(&[], 0), Ok(vec![]));
+    assert!(linalg::precision(&[], 0).is_empty());
+}
+
+#[test]
+fn the_smallest_eigenvalue_takes_any_layout_and_names_what_is_wrong() {
+    interpreter::load_lapack();
+    let fortran = Array2::from_shape_vec((2, 2).f(), vec![2.0, 1.0, 1.0, 2.0]).unwrap();
+    assert!((linalg::smallest_eigenvalue(fortran.view()).unwrap() - 1.0).abs() < 1e-15);
+    assert!((linalg::smallest_eigenvalue(array![[-3.0]].view()).unwrap() + 3.0).abs() < 1e-15);
+    let lower = array![[2.0, 9.0], [1.0, 2.0]];
+    assert!((linalg::smallest_eigenvalue(lower.view()).unwrap() - 1.0).abs() < 1e-15);
+    let wide = array![[1.0, 2.0]];
+    let shape = linalg::smallest_eigenvalue(wide.view());
+    assert!(matches!(shape, Err(Error::Shape { .. })), "{shape:?}");
+    let nan = linalg::smallest_eigenvalue(array![[f64::NAN]].view());
+    assert!(matches!(nan, Err(Error::InvalidArgument { .. })), "{nan:?}");
+}

@@ -1,0 +1,46 @@
+"""Every notebook runs from top to bottom, on small data."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+ROWS = 20_000
+
+
+def test_there_are_notebooks():
+    assert "parallel_em" in [path.stem for path in NOTEBOOKS]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_is_stored_without_outputs(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert code
+    assert not any(cell.outputs or cell.execution_count for cell in code)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("FOLDSTAT_NOTEBOOK_ROWS", str(ROWS))
+    # Compiled cells are cached here; an empty directory means that they are compiled.
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": tmp_path}}).execute()
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert outputs
+    # An exception would have ended the run; a warning is printed on stderr.
+    complaints = [output.text for output in outputs if output.get("name") == "stderr"]
+    assert not complaints
+    prose = [output.data["text/markdown"] for output in outputs if is_prose(output)]
+    assert f"{ROWS:,} rows of data" in prose[0]
+    assert not [text for text in prose if "nan" in text.split() or "inf" in text.split()]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+
+
+def is_prose(output):
+    return output.output_type == "display_data" and "text/markdown" in output.data
