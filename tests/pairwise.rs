@@ -112,14 +112,15 @@ fn sorted_sums_of_many_numbers_are_exact_on_a_grid() {
 #[test]
 fn single_precision_and_strides_are_read_where_they_lie() {
     let wide = normal(5, 600, 6).mapv(|value| value as f32);
-    let view = wide.slice(s![..;2, ..;-2]);
-    let plain = view.mapv(f64::from);
-    for kernel in PairwiseKernel::ALL {
-        let sum = |x, y| pairwise_sum(&Context::inline(), x, y, kernel, 0.4).unwrap();
-        let doubles = Rows::F64(plain.view());
-        assert_eq!(sum(Rows::F32(view), None), sum(doubles, None), "{kernel:?}");
-        let mixed = sum(Rows::F32(view), Some(doubles));
-        assert_eq!(mixed, sum(doubles, Some(doubles)), "{kernel:?}");
+    for view in [wide.slice(s![..;2, ..;-2]), wide.slice(s![..;-2, 3..4])] {
+        let plain = view.mapv(f64::from);
+        for kernel in PairwiseKernel::ALL {
+            let sum = |x, y| pairwise_sum(&Context::inline(), x, y, kernel, 0.4).unwrap();
+            let doubles = Rows::F64(plain.view());
+            assert_eq!(sum(Rows::F32(view), None), sum(doubles, None), "{kernel:?}");
+            let mixed = sum(Rows::F32(view), Some(doubles));
+            assert_eq!(mixed, sum(doubles, Some(doubles)), "{kernel:?}");
+        }
     }
 }
 

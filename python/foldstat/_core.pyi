@@ -129,6 +129,7 @@ def statistics(
     covariance_type: _Family,
     sample_weight: _Floats | None = None,
     n_jobs: int | None = None,
+    check_finite: bool = True,
 ) -> MixtureStatistics: ...
 def statistics_from_responsibilities(
     X: _Rows,

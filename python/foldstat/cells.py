@@ -269,7 +269,7 @@ def EM(  # noqa: N802 - the notebook's name
     for iteration in range(repeats):
         label = "cov" if iteration == 0 else f"the covariance after iteration {iteration}"
         factors = factorise(covariances, label)
-        statistics = _core.statistics(rows, weights, means, factors, "full", None, n_jobs)
+        statistics = _core.statistics(rows, weights, means, factors, "full", None, n_jobs, iteration == 0)
         means, covariances = means_and_covariances(statistics)
     return means, covariances
 

@@ -7,7 +7,7 @@ use super::block::{Block, PANEL, PanelColumn};
 use super::family::{Constants, Family, Scratch, centered};
 use super::parameters::{CovarianceType, Parameters, triangle};
 use super::statistics::MixtureStatistics;
-use super::triangular::{Panels, Scatter, SquaredNorm, pack_upper, whiten};
+use super::triangular::{Panels, Scatter, SquaredNorm, TILE, pack_upper, whiten, with_width};
 use super::wide::{WIDE_FROM, WideScatter, sparse_threshold};
 use crate::rows::Element;
 use crate::simd::{Real, Vector};
@@ -76,6 +76,15 @@ impl<E: Real> Family<E> for Full<E> {
         let factors = self.factors.chunks_exact(triangle(d));
         let components = self.means.chunks_exact(d).zip(factors).zip(densities.iter_mut());
         for (k, ((mean, factor), density)) in components.enumerate() {
+            if d <= TILE {
+                with_width!(
+                    d,
+                    narrow_norm,
+                    [V],
+                    (token, panel, mean, factor, &self.constants, k, density)
+                );
+                continue;
+            }
             for ((z, x), &m) in scratch.z.iter_mut().zip(panel).zip(mean) {
                 let m = V::splat(token, m);
                 for v in 0..PANEL {
@@ -154,6 +163,37 @@ impl<E: Real> Family<E> for Full<E> {
             }
         }
         statistics
+    }
+}
+
+/// The log-densities of a panel where a row's features fit one tile: z stays in registers.
+#[inline(always)]
+fn narrow_norm<V: Vector, const W: usize>(
+    token: V::Token,
+    panel: &[PanelColumn<V>],
+    mean: &[V::Scalar],
+    factor: &[V::Scalar],
+    constants: &Constants<V::Scalar>,
+    k: usize,
+    density: &mut PanelColumn<V>,
+) {
+    let zero = V::splat(token, V::Scalar::ZERO);
+    let (panel, mean, factor) = (&panel[..W], &mean[..W], &factor[..triangle(W)]);
+    for v in 0..PANEL {
+        let mut y = [zero; W];
+        let mut next = 0;
+        for i in 0..W {
+            let z = V::load(token, &panel[i][v]) - V::splat(token, mean[i]);
+            for j in i..W {
+                y[j] = z.mul_add(V::splat(token, factor[next + j - i]), y[j]);
+            }
+            next += W - i;
+        }
+        let mut norm = y[0] * y[0];
+        for j in 1..W {
+            norm = y[j].mul_add(y[j], norm);
+        }
+        constants.log_density(token, k, norm).store(&mut density[v]);
     }
 }
 

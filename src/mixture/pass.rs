@@ -227,6 +227,8 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
             let ahead = rows.row_block(ahead).as_bytes().unwrap_or_default();
             terms.resize(block.n_panels() * k, [<E::Vector<L> as Vector>::ZERO; PANEL]);
             for (m, family) in self.families.iter().enumerate() {
+                // With many restarts one block alone can take long.
+                self.context.check()?;
                 match responsibilities {
                     Responsibilities::Model => {
                         let log_likelihood = &mut log_likelihoods[m];

@@ -68,8 +68,9 @@ impl Default for Accumulator {
     }
 }
 
-/// Numbers copied before they are added: some chunks, to enter the vector code rarely.
-const BUFFER: usize = 64 * CHUNK;
+/// Numbers copied before they are added: some chunks, to enter the vector code rarely, and few
+/// enough to stay in the first cache.
+const BUFFER: usize = 16 * CHUNK;
 
 impl Accumulator {
     /// Adds all values, row by row. How they lie in memory changes no bit of the sum.

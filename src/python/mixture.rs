@@ -337,8 +337,13 @@ scoring_function!(
 );
 
 /// Folds the rows into sufficient statistics: an E-step without the M-step.
+///
+/// ``check_finite=False`` leaves out the search for NaN and infinity, for rows already searched.
 #[pyfunction]
-#[pyo3(signature = (X, weights, means, precisions_cholesky, covariance_type, sample_weight=None, n_jobs=None))]
+#[pyo3(signature = (
+    X, weights, means, precisions_cholesky, covariance_type,
+    sample_weight=None, n_jobs=None, check_finite=true
+))]
 #[allow(non_snake_case, clippy::too_many_arguments)]
 fn statistics<'py>(
     py: Python<'py>,
@@ -349,6 +354,7 @@ fn statistics<'py>(
     covariance_type: &str,
     sample_weight: Option<&Bound<'py, PyAny>>,
     n_jobs: Option<isize>,
+    check_finite: bool,
 ) -> PyResult<PyMixtureStatistics> {
     let model = Model::extract(Some(weights), means, precisions_cholesky, covariance_type)?;
     let borrowed = arrays::rows(X, "X")?;
@@ -358,7 +364,9 @@ fn statistics<'py>(
     let sample_weight = sample_weight.as_ref().map(|weights| weights.values());
     let models = [model.0];
     let folded = enter(py, 2.0 * work(&rows, &models[0]), n_jobs, None, |context| {
-        rows.check_finite("X", context)?;
+        if check_finite {
+            rows.check_finite("X", context)?;
+        }
         mixture::check_weights(sample_weight)?;
         mixture::statistics(context, rows, sample_weight, &models, Responsibilities::Model)
     })?;

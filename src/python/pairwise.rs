@@ -18,7 +18,7 @@ fn pairwise_sum(
     gamma: f64,
     n_jobs: Option<isize>,
 ) -> PyResult<f64> {
-    let kernel = kernel_of_name(kernel)?;
+    let kernel = PairwiseKernel::from_name(kernel)?;
     let x = arrays::rows(x, "X")?;
     let y = y.map(|y| arrays::rows(y, "Y")).transpose()?;
     let (x, y) = (x.rows(), y.as_ref().map(arrays::BorrowedRows::rows));
@@ -36,19 +36,6 @@ fn pairwise_sum(
         }
         pairwise::pairwise_sum(context, x, y, kernel, gamma)
     })
-}
-
-fn kernel_of_name(name: &str) -> Result<PairwiseKernel, Error> {
-    match name {
-        "product" => Ok(PairwiseKernel::Product),
-        "rbf" => Ok(PairwiseKernel::Rbf),
-        "laplacian" => Ok(PairwiseKernel::Laplacian),
-        "distance" => Ok(PairwiseKernel::Distance),
-        _ => Err(Error::InvalidArgument {
-            name: "kernel",
-            message: format!("must be 'product', 'rbf', 'laplacian' or 'distance', found {name:?}"),
-        }),
-    }
 }
 
 /// The number of values and their sum.

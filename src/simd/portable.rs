@@ -17,7 +17,7 @@ pub struct Portable<T, const N: usize>([T; N]);
 /// The vectors in arrays. Lane by lane they do exactly what the vectors in registers do.
 macro_rules! portable_vector {
     (
-        $real:ty, $constants:ident, $lanes:ty, $n:literal, $bits:ty, $significand:literal, $bias:literal, floor: $floor:literal,
+        $real:ty, $constants:ident, $lanes:ty, $n:literal, $bits:ty, $significand:literal, $bias:literal, lowest: $lowest:literal,
         exp: [$exp:ident, $round:ident, $high:ident, $low:ident], ln: [$ln:ident, $two:literal]
     ) => {
         impl Add for Portable<$real, $n> {
@@ -39,6 +39,24 @@ macro_rules! portable_vector {
             #[inline(always)]
             fn mul(self, other: Self) -> Self {
                 Self(std::array::from_fn(|i| self.0[i] * other.0[i]))
+            }
+        }
+
+        impl Portable<$real, $n> {
+            /// ln x = e ln 2 + 2 artanh((m−1)/(m+1)) with x = 2ᵉ m, m in [√½, √2).
+            fn ln_of_lane(lane: $real) -> $real {
+                const HALF_ROOT: $bits = std::$constants::consts::FRAC_1_SQRT_2.to_bits();
+                const ONE: $bits = (1.0 as $real).to_bits();
+                const TWO: $real = $two;
+
+                let offset = lane.to_bits().wrapping_add(ONE).wrapping_sub(HALF_ROOT);
+                let m = <$real>::from_bits((offset & ((1 << $significand) - 1)) + HALF_ROOT);
+                let e =
+                    <$real>::from_bits((offset >> $significand) | TWO.to_bits()) - (TWO + $bias);
+                let quotient = (m - 1.0) / (m + 1.0);
+                let square = quotient * quotient;
+                let tail = polynomial(square, &$ln) * (square * quotient);
+                e.mul_add($high, (quotient + quotient) + e.mul_add($low, tail))
             }
         }
 
@@ -94,26 +112,13 @@ macro_rules! portable_vector {
                         let scaled = <$real>::from_bits(
                             p.to_bits().wrapping_add(rounded.to_bits() << $significand),
                         );
-                        if x < $floor { 0.0 } else { scaled }
+                        if rounded < $round + $lowest { 0.0 } else { scaled }
                     }))
                 })
             }
 
-            #[inline(never)]
             fn ln(self) -> Self {
-                const HALF_ROOT: $bits = std::$constants::consts::FRAC_1_SQRT_2.to_bits();
-                const ONE: $bits = (1.0 as $real).to_bits();
-                const TWO: $real = $two;
-                Self(self.0.map(|lane| {
-                    let offset = lane.to_bits().wrapping_add(ONE).wrapping_sub(HALF_ROOT);
-                    let m = <$real>::from_bits((offset & ((1 << $significand) - 1)) + HALF_ROOT);
-                    let e = <$real>::from_bits((offset >> $significand) | TWO.to_bits())
-                        - (TWO + $bias);
-                    let quotient = (m - 1.0) / (m + 1.0);
-                    let square = quotient * quotient;
-                    let tail = polynomial(square, &$ln) * (square * quotient);
-                    e.mul_add($high, (quotient + quotient) + e.mul_add($low, tail))
-                }))
+                Self(self.0.map(Self::ln_of_lane))
             }
         }
     };
@@ -145,11 +150,11 @@ impl FusedMultiplyAdd for f32 {
 }
 
 portable_vector!(
-    f64, f64, Lanes64, 8, u64, 52, 1023.0, floor: -708.0,
+    f64, f64, Lanes64, 8, u64, 52, 1023.0, lowest: -1021.0,
     exp: [EXP_F64, ROUND_F64, LN2_HIGH_F64, LN2_LOW_F64], ln: [LN_F64, 4_503_599_627_370_496.0]
 );
 portable_vector!(
-    f32, f32, Lanes32, 16, u32, 23, 127.0, floor: -87.0,
+    f32, f32, Lanes32, 16, u32, 23, 127.0, lowest: -125.0,
     exp: [EXP_F32, ROUND_F32, LN2_HIGH_F32, LN2_LOW_F32], ln: [LN_F32, 8_388_608.0]
 );
 
@@ -162,6 +167,6 @@ pub fn ln(x: f64) -> f64 {
     } else if x < f64::MIN_POSITIVE {
         ln(x * SCALE) - 54.0 * std::f64::consts::LN_2
     } else {
-        Portable([x; 8]).ln().0[0]
+        Portable::<f64, 8>::ln_of_lane(x)
     }
 }

@@ -54,7 +54,7 @@ vector_operators!(F32, Add::add => add_f32s, Sub::sub => sub_f32s, Mul::mul => m
 macro_rules! register_vector {
     (
         $vector:ident, $real:ident, $bits:ty, $lanes:ty, $n:literal,
-        significand: $significand:literal, bias: $bias:literal, two: $two:literal, floor: $floor:literal,
+        significand: $significand:literal, bias: $bias:literal, two: $two:literal, lowest: $lowest:literal,
         exp: [$exp:ident, $round:ident, $high:ident, $low:ident], ln: $ln:ident,
         arithmetic: [$splat:ident, $mul_add:ident, $div:ident, $max:ident, $min:ident],
         choice: [$less_than:ident, $select:ident],
@@ -110,7 +110,8 @@ macro_rules! register_vector {
             fn exp_each<const N: usize>(x: [Self; N]) -> [Self; N] {
                 let s = x[0].simd;
                 let (mut rounded, mut r) = (x, x);
-                // Below the floor all this is nonsense, and replaced by 0 in the end.
+                // Where 2ᵏ is below the normal range all this is nonsense, and replaced by 0 in the
+                // end; the choice reads k and not x, to keep registers free for more chains.
                 for n in 0..N {
                     rounded[n] = x[n].mul_add(
                         Self::splat(s, std::$real::consts::LOG2_E),
@@ -135,7 +136,7 @@ macro_rules! register_vector {
                         let bits = s.$to_bits(rounded[n].parts[i]);
                         let shift = s.$shift_in(bits);
                         let scaled = s.$add_bits(s.$to_bits(p[n].parts[i]), shift);
-                        let dead = s.$less_than(x[n].parts[i], s.$splat($floor));
+                        let dead = s.$less_than(rounded[n].parts[i], s.$splat($round + $lowest));
                         let zero = s.$splat(0.0);
                         p[n].parts[i] = s.$select(dead, zero, s.$from_bits(scaled));
                     }
@@ -182,7 +183,7 @@ macro_rules! register_vector {
 
 register_vector!(
     F64, f64, u64, Lanes64, 8,
-    significand: 52, bias: 1023.0, two: 4_503_599_627_370_496.0, floor: -708.0,
+    significand: 52, bias: 1023.0, two: 4_503_599_627_370_496.0, lowest: -1021.0,
     exp: [EXP_F64, ROUND_F64, LN2_HIGH_F64, LN2_LOW_F64], ln: LN_F64,
     arithmetic: [splat_f64s, mul_add_f64s, div_f64s, max_f64s, min_f64s],
     choice: [less_than_f64s, select_f64s],
@@ -191,7 +192,7 @@ register_vector!(
 );
 register_vector!(
     F32, f32, u32, Lanes32, 16,
-    significand: 23, bias: 127.0, two: 8_388_608.0, floor: -87.0,
+    significand: 23, bias: 127.0, two: 8_388_608.0, lowest: -125.0,
     exp: [EXP_F32, ROUND_F32, LN2_HIGH_F32, LN2_LOW_F32], ln: LN_F32,
     arithmetic: [splat_f32s, mul_add_f32s, div_f32s, max_f32s, min_f32s],
     choice: [less_than_f32s, select_f32s],

@@ -1,6 +1,6 @@
 """pytest plugin: scikit-learn's tests of `GaussianMixture` run against foldstat's class.
 
-The classes are swapped before the test module is collected. Helper functions that have a
+The classes are swapped before the test module is collected. Private functions that have a
 counterpart among the kernels are swapped too, so that the tests that use them as a yardstick, or
 test them, meet the kernels. What happened is written as JSON to the path in
 FOLDSTAT_COMPAT_REPORT.
@@ -73,10 +73,10 @@ def pytest_configure(config):
 
     sklearn.mixture.GaussianMixture = foldstat.GaussianMixture
     _gaussian_mixture.GaussianMixture = foldstat.GaussianMixture
-    for helper in (
+    for function in (
         _compute_precision_cholesky,
         _estimate_gaussian_parameters,
         _estimate_log_gaussian_prob,
     ):
-        setattr(_gaussian_mixture, helper.__name__, helper)
+        setattr(_gaussian_mixture, function.__name__, function)
     config.pluginmanager.register(Swap(os.environ["FOLDSTAT_COMPAT_REPORT"]), "foldstat-swap")
