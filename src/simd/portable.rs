@@ -9,8 +9,9 @@ use super::{Lanes, Lanes32, Lanes64, Real, Vector};
 
 /// Lanes in an array: the level of machines without AVX2, and the yardstick of the others.
 ///
-/// On x86-64 a fused multiply-add is a call into the C library here, so nothing is gained by
-/// inlining; elsewhere it is one instruction and the loops over lanes vectorise.
+/// On x86-64 this is the level of very old machines, where a fused multiply-add is a call into the C
+/// library: nothing is gained by inlining, and kernels of unrolled arrays would be most of the
+/// binary. Elsewhere it is one instruction and the loops over lanes vectorise.
 #[derive(Clone, Copy)]
 pub struct Portable<T, const N: usize>([T; N]);
 
@@ -22,21 +23,24 @@ macro_rules! portable_vector {
     ) => {
         impl Add for Portable<$real, $n> {
             type Output = Self;
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn add(self, other: Self) -> Self {
                 Self(std::array::from_fn(|i| self.0[i] + other.0[i]))
             }
         }
         impl Sub for Portable<$real, $n> {
             type Output = Self;
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn sub(self, other: Self) -> Self {
                 Self(std::array::from_fn(|i| self.0[i] - other.0[i]))
             }
         }
         impl Mul for Portable<$real, $n> {
             type Output = Self;
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn mul(self, other: Self) -> Self {
                 Self(std::array::from_fn(|i| self.0[i] * other.0[i]))
             }
@@ -84,17 +88,20 @@ macro_rules! portable_vector {
             fn mul_add(self, b: Self, c: Self) -> Self {
                 Self(std::array::from_fn(|i| self.0[i].mul_add(b.0[i], c.0[i])))
             }
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn div(self, divisor: Self) -> Self {
                 Self(std::array::from_fn(|i| self.0[i] / divisor.0[i]))
             }
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn max(self, other: Self) -> Self {
                 Self(std::array::from_fn(|i| {
                     if self.0[i] > other.0[i] { self.0[i] } else { other.0[i] }
                 }))
             }
-            #[inline(always)]
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn min(self, other: Self) -> Self {
                 Self(std::array::from_fn(|i| {
                     if self.0[i] < other.0[i] { self.0[i] } else { other.0[i] }
