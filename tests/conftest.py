@@ -12,7 +12,7 @@ from foldstat import GaussianMixture
 from mixtures import FAMILIES, random_mixture
 
 # The same examples every time, so that a failure is a change of the code. HYPOTHESIS_PROFILE=search
-# looks for new ones.
+# looks for new ones, and for more of them where a test does not set its own max_examples.
 settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.register_profile("search", max_examples=500, deadline=None)
 

@@ -47,7 +47,7 @@ def test_info_says_what_is_installed(tmp_path):
     assert report["numpy"] == np.__version__
     assert report["scipy"] == scipy.__version__
     assert report["threads"] == "3"
-    assert report["simd"] in {"avx512", "avx2", "neon", "scalar"}
+    assert report["simd"] in {"avx512", "avx2", "scalar"}
     assert "cython_lapack" in report["lapack"]
 
 
@@ -94,7 +94,16 @@ def test_demo_agrees_with_scikit_learn_and_says_how_fast_it_was(demo):
 
 def test_demo_says_what_it_ran_on(demo):
     _, result = demo
-    assert re.search(r"foldstat \S+ with (avx512|avx2|neon|scalar) instructions and \d+ threads", result.stdout)
+    assert re.search(r"foldstat \S+ with (avx512|avx2|scalar) instructions and \d+ threads", result.stdout)
+
+
+@pytest.mark.parametrize(("load", "said"), [(100.0 * (os.cpu_count() or 1), True), (0.0, False)])
+def test_demo_says_when_the_machine_is_too_busy_to_compare(monkeypatch, capsys, load, said):
+    from foldstat import _demo
+
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+    _demo._warn_if_busy()
+    assert ("busy with other work" in capsys.readouterr().out) is said
 
 
 def test_demo_chooses_the_mixture_mclust_chooses(demo):

@@ -249,6 +249,19 @@ def test_public_names():
         assert getattr(foldstat, name).__doc__
 
 
+def test_submodules_are_attributes_from_the_start():
+    program = """
+import sys, foldstat
+assert {"cells", "plot", "mixture", "threads"} <= set(dir(foldstat))
+assert "foldstat.cells" not in sys.modules and "foldstat.plot" not in sys.modules
+foldstat.cells.summarize, foldstat.plot.plot_mixture
+assert "matplotlib" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+    with pytest.raises(AttributeError, match="module 'foldstat' has no attribute 'cell'"):
+        _ = foldstat.cell
+
+
 def test_import_is_lean():
     """Neither tqdm nor matplotlib nor pandas is loaded before it is needed."""
     loaded = "print([m for m in ('tqdm', 'matplotlib', 'pandas') if m in sys.modules])"

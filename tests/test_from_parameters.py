@@ -98,6 +98,33 @@ def test_from_parameters_names_bad_variances():
         GaussianMixture.from_parameters(*arguments, [np.eye(2)], n_components=1)
 
 
+def test_from_parameters_of_a_float32_model():
+    X = np.random.default_rng(0).normal(size=(2000, 20)) @ np.random.default_rng(1).normal(size=(20, 20))
+    theirs = Reference(3, random_state=0, max_iter=5, tol=1.0).fit(X.astype(np.float32))
+    assert theirs.covariances_.dtype == np.float32
+    assert (theirs.covariances_ != np.swapaxes(theirs.covariances_, -1, -2)).any(), "nothing to even out"
+    model = GaussianMixture.from_parameters(theirs.weights_, theirs.means_, theirs.covariances_)
+    assert_close(model.score_samples(X), theirs.score_samples(X), 1e-3)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+def test_covariances_may_be_unsymmetric_by_rounding(scale):
+    Q, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(20, 20)))
+    covariance = scale * ((Q * np.linspace(1.0, 3.0, 20)) @ Q.T)
+    assert (covariance != covariance.T).any(), "nothing to even out"
+    model = GaussianMixture.from_parameters([1.0], np.zeros((1, 20)), [covariance])
+    np.testing.assert_array_equal(model.covariances_[0], model.covariances_[0].T)
+    assert_close(model.covariances_[0], covariance, 1e-14, atol=1e-14 * scale)
+
+
+@pytest.mark.parametrize(("dtype", "difference"), [(np.float64, 1e-8), (np.float32, 1e-3)])
+def test_covariances_further_from_symmetric_are_refused(dtype, difference):
+    scales = np.array([1.0, 1e-4])  # the second feature is small, and counts all the same
+    covariance = np.array([[1.0, 0.5 + difference], [0.5, 1.0]]) * np.outer(scales, scales)
+    with pytest.raises(ValueError, match=r"covariances\[0\] must be symmetric"):
+        GaussianMixture.from_parameters([1.0], np.zeros((1, 2)), covariance[np.newaxis].astype(dtype))
+
+
 @pytest.mark.parametrize("n_samples", [1, 2, 1000])
 def test_sample_draws_what_scikit_learn_draws(m, n_samples):
     model = model_of(m, random_state=5)

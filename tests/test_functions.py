@@ -171,6 +171,7 @@ def test_bad_maximizations_are_named():
     resp = np.ones((4, 1))
     cases = [
         (TypeError, "rows need responsibilities", (X,), {}),
+        (ValueError, r"X must have at least one column, got shape \(5, 0\)", (np.zeros((5, 0)), np.ones((5, 2))), {}),
         (TypeError, "statistics contain the responsibilities", (s, resp), {}),
         (TypeError, "statistics contain the responsibilities", (s,), {"sample_weight": np.ones(4)}),
         (ValueError, r"responsibilities must have shape \(4, n_components\)", (X, resp[:3]), {}),

@@ -173,7 +173,8 @@ def test_a_model_without_rows_and_without_axes_draws_into_the_current_ones(ax):
 
 
 def test_axes_carry_the_names_of_the_columns(ax):
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     frame = pandas.DataFrame(draws(200), columns=["length", "width", "height"])
     model = foldstat.GaussianMixture(2, random_state=0).fit(frame)
     plot_mixture(model, frame, ax, features=(2, 0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
+import os
 import time
 import warnings
 from collections.abc import Callable
@@ -29,6 +30,7 @@ CENTRES = (0.0, 5.0, 10.0, 15.0)
 ITERATIONS = 25
 SKLEARN_ITERATIONS = 4  # it needs seconds for each, so a few have to do
 AGREEMENT = 1e-6  # relative; two correct programs differ by rounding alone, far less than this
+BUSY = 1.5  # load per core; a build that has just ended accounts for one
 CLEARLY_WORSE = 0.01  # in mean log-likelihood; sampling error at these sizes is far smaller
 FAMILIES = ("spherical", "diag", "tied", "full")
 COMPONENTS = range(1, 7)
@@ -51,6 +53,7 @@ def run(*, rows: int, seed: int, data: Path | None, output: Path) -> None:
         f"foldstat {system['version']} with {system['simd']} instructions and {system['threads']} threads; "
         f"scikit-learn {sklearn.__version__}, NumPy {np.__version__}"
     )
+    _warn_if_busy()
     figure, axes = pyplot.subplots(1, 2, figsize=(13, 6), layout="constrained")
     points = clouds(rows, seed)
     _draw_clouds(axes[0], points, fit_clouds(points, seed))
@@ -59,6 +62,13 @@ def run(*, rows: int, seed: int, data: Path | None, output: Path) -> None:
     figure.savefig(output, dpi=150)
     pyplot.close(figure)
     print(f"\nPicture: {output.resolve()}")
+
+
+def _warn_if_busy() -> None:
+    """Competing work slows spinning threads far more than others, which distorts every ratio."""
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load > BUSY * cores:
+        print(f"(this machine is busy with other work, load {load:.1f} on {cores} cores: ratios of times will be off)")
 
 
 def _pyplot() -> Any:
@@ -146,7 +156,7 @@ def _em(points: Floats, start: Parameters, iterations: int, *, progress: bool = 
 
 
 def _sklearn_em(points: Floats, start: Parameters) -> tuple[SklearnMixture, float]:
-    """Fit with scikit-learn from the same start; also its median time per iteration."""
+    """Fit with scikit-learn from the same start; also its shortest time for an iteration."""
     model = SklearnMixture(
         len(start.weights),
         weights_init=start.weights,
@@ -162,7 +172,7 @@ def _sklearn_em(points: Floats, start: Parameters) -> tuple[SklearnMixture, floa
         with contextlib.redirect_stdout(clock), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # it is meant to stop after a few iterations
             model.fit(points)
-    return model, float(np.median(np.diff(clock.ticks)))
+    return model, float(np.diff(clock.ticks).min())
 
 
 class IterationClock(io.TextIOBase):
@@ -247,8 +257,8 @@ def select_geyser(geyser: Floats) -> GaussianMixture:
     _print_scores(scores, best)
     print(f"   chosen: {_describe(best)}, BIC {scores[best]:.3f}")
     _print_components(Parameters.of(models[best]))
-    seconds, _ = _median_fit(GaussianMixture, best, geyser)
-    peer_seconds, peer = _median_fit(SklearnMixture, best, geyser)
+    seconds, _ = _best_fit(GaussianMixture, best, geyser)
+    peer_seconds, peer = _best_fit(SklearnMixture, best, geyser)
     print(
         f"   time to fit the chosen one: {_duration(seconds)}; scikit-learn {_duration(peer_seconds)}: "
         f"{peer_seconds / seconds:.1f} times as fast (its BIC: {peer.bic(geyser):.3f})"
@@ -267,14 +277,14 @@ def _fit_geyser(estimator: Any, choice: Choice, geyser: Floats) -> Any:
         return estimator(k, covariance_type=family, **SEARCH).fit(geyser)
 
 
-def _median_fit(estimator: Any, choice: Choice, geyser: Floats) -> tuple[float, Any]:
-    """Median time of three fits, and the model."""
+def _best_fit(estimator: Any, choice: Choice, geyser: Floats) -> tuple[float, Any]:
+    """Shortest time of three fits, and the model."""
     times = []
     for _ in range(3):
         begin = time.perf_counter()
         model = _fit_geyser(estimator, choice, geyser)
         times.append(time.perf_counter() - begin)
-    return float(np.median(times)), model
+    return min(times), model
 
 
 def _is_resolved(model: GaussianMixture) -> bool:

@@ -24,6 +24,8 @@ Rows: TypeAlias = NDArray[np.float64] | NDArray[np.float32]
 
 FLOAT64 = np.dtype(np.float64)
 FLOAT32 = np.dtype(np.float32)
+# How far a covariance may be from symmetric, relative to the standard deviations of its row and column.
+_SYMMETRY = {FLOAT64: 1e-10, FLOAT32: 1e-5}
 
 _threads: ContextVar[int | None] = ContextVar("foldstat.threads", default=None)
 
@@ -161,18 +163,27 @@ def as_weights(values: ArrayLike, n_components: int) -> Floats:
 
 def as_covariances(values: ArrayLike, family: Family, k: int, d: int) -> tuple[Floats, Floats]:
     """Check covariances (symmetric, positive definite); return them and the precisions' factors."""
-    covariances = as_parameters(values, covariances_shape(family, k, d), "covariances")
+    floats = as_floats(values, "covariances")
+    covariances = as_parameters(floats, covariances_shape(family, k, d), "covariances")
     if family in ("full", "tied"):
-        for name, matrix in _named_matrices(covariances):
-            if not np.allclose(matrix, matrix.T, rtol=1e-6, atol=0.0):
-                i, j = np.unravel_index(np.abs(matrix - matrix.T).argmax(), matrix.shape)
-                raise ValueError(
-                    f"{name} must be symmetric, got {matrix[i, j]} at ({i}, {j}) and {matrix[j, i]} at ({j}, {i})"
-                )
+        covariances = _symmetrised(covariances, _SYMMETRY[floats.dtype])
     try:
         return covariances, _core.precisions_cholesky(covariances, family)
     except ValueError as error:
         raise ValueError(_not_positive_definite(covariances, family)) from error
+
+
+def _symmetrised(covariances: Floats, tolerance: float) -> Floats:
+    """Even out the rounding in covariances; refuse those further from symmetric than rounding takes them."""
+    for name, matrix in _named_matrices(covariances):
+        scales = np.sqrt(np.abs(np.diagonal(matrix)))
+        excess = np.abs(matrix - matrix.T) - tolerance * np.outer(scales, scales)
+        if (excess > 0).any():
+            i, j = np.unravel_index(excess.argmax(), matrix.shape)
+            raise ValueError(
+                f"{name} must be symmetric, got {matrix[i, j]} at ({i}, {j}) and {matrix[j, i]} at ({j}, {i})"
+            )
+    return 0.5 * covariances + 0.5 * covariances.swapaxes(-1, -2)
 
 
 def _named_matrices(covariances: Floats) -> Iterator[tuple[str, Floats]]:

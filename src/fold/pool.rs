@@ -81,14 +81,17 @@ pub struct Pool {
     inner: Option<rayon::ThreadPool>,
 }
 
+/// More threads than this only take memory: a fold has at most 256 blocks.
+const MOST_THREADS: usize = 256;
+
 impl Pool {
-    /// Leases a pool of that many threads, starting it if none is idle.
+    /// Leases a pool of that many threads (at most 256), starting it if none is idle.
     ///
     /// # Errors
     ///
     /// [`Error::Threads`] if the system refuses to start them.
     pub fn lease(threads: usize) -> Result<Self, Error> {
-        let threads = threads.max(1);
+        let threads = threads.clamp(1, MOST_THREADS);
         let inner = match Registry::current().take(threads) {
             Some(pool) => pool,
             None => rayon::ThreadPoolBuilder::new()

@@ -4,7 +4,8 @@ use ndarray::ArrayView1;
 
 use super::maximization::{Estimates, estimate};
 use super::parameters::Parameters;
-use super::pass::{Responsibilities, statistics};
+use super::pass::{Responsibilities, statistics_in};
+use super::precision::Precision;
 use crate::error::Error;
 use crate::fold::{Context, Report};
 use crate::rows::Rows;
@@ -48,13 +49,14 @@ pub fn em<'a>(
     previous: &[f64],
     options: Options,
 ) -> Result<Vec<Fit>, Error> {
-    let total = weights.map_or(rows.n_rows() as f64, |weights| weights.sum());
+    let total = weights.map_or(rows.n_rows() as f64, |weights| weights.iter().sum());
     if total.is_nan() || total <= 0.0 {
         return Err(Error::InvalidArgument {
             name: if weights.is_some() { "sample_weight" } else { "X" },
             message: "at least one row of positive weight is needed, found none".into(),
         });
     }
+    let precision = Precision::of(context, rows, weights)?;
     let mut runs: Vec<Run> =
         starts.into_iter().zip(previous).map(|(start, &bound)| Run::new(start, bound)).collect();
     for iteration in 1..=options.max_iter {
@@ -63,7 +65,8 @@ pub fn em<'a>(
             break;
         }
         let models: Vec<Parameters> = active.iter().map(|&i| runs[i].parameters.clone()).collect();
-        let folded = statistics(context, rows, weights, &models, Responsibilities::Model)?;
+        let folded =
+            statistics_in(context, rows, weights, &models, Responsibilities::Model, &precision)?;
         for (&i, statistics) in active.iter().zip(&folded) {
             let run = &mut runs[i];
             let estimates = estimate(statistics, options.reg_covar)?;

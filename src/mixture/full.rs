@@ -197,8 +197,8 @@ fn narrow_norm<V: Vector, const W: usize>(
     }
 }
 
-/// Whether any responsibility of a component in a block reaches 1e-300: otherwise its sums
-/// cannot change, and the M-step of this (block, component) pair is skipped.
+/// Whether any responsibility of a component in a block exceeds 1e-300: otherwise the M-step of
+/// this (block, component) pair is skipped, which leaves out less than 1e-300 per row.
 #[inline(always)]
 pub fn any_counts<V: Vector>(token: V::Token, weights: Panels<'_, V>) -> bool {
     let smallest = V::splat(token, V::Scalar::from_f64(1e-300));

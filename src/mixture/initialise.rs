@@ -215,7 +215,7 @@ fn of_rows(
     covariance_type: CovarianceType,
     chosen: &[Vec<usize>],
 ) -> Vec<MixtureStatistics> {
-    let total = input.weights.map_or(input.rows.n_rows() as f64, |weights| weights.sum());
+    let total = input.weights.map_or(input.rows.n_rows() as f64, |weights| weights.iter().sum());
     let of = |rows: &Vec<usize>| {
         let centers = centers_at(input, rows);
         let d = input.rows.n_columns();

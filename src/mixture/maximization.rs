@@ -27,7 +27,7 @@ pub struct Estimates {
 ///
 /// # Errors
 ///
-/// [`Error::InvalidArgument`] for the identity, which has no components.
+/// [`Error::InvalidArgument`] for the identity, which has no components, and for sums that overflowed.
 pub fn estimate(statistics: &MixtureStatistics, reg_covar: f64) -> Result<Estimates, Error> {
     let Some(moments) = &statistics.model else {
         return Err(Error::InvalidArgument {
@@ -35,6 +35,12 @@ pub fn estimate(statistics: &MixtureStatistics, reg_covar: f64) -> Result<Estima
             message: "the identity MixtureStatistics() holds no components; add the statistics of some rows".into(),
         });
     };
+    if moments.scatter.iter().chain(&moments.sums).any(|value| !value.is_finite()) {
+        return Err(Error::InvalidArgument {
+            name: "X",
+            message: "sums of squares overflow float64; scale the input data".into(),
+        });
+    }
     let d = moments.n_features;
     let counts: Vec<f64> = moments.counts.iter().map(|n| n + 10.0 * f64::EPSILON).collect();
     let mut means = Vec::with_capacity(moments.centers.len());
@@ -89,10 +95,10 @@ pub fn precisions_cholesky(
             factor_each(context, covariances, d, linalg::precision_cholesky)
         }
         CovarianceType::Diagonal | CovarianceType::Spherical => {
-            let per_component =
-                if covariance_type == CovarianceType::Diagonal { d.max(1) } else { 1 };
             match covariances.iter().position(|v| !(v.is_finite() && *v > 0.0)) {
-                Some(i) => Err(Error::IllConditioned { component: i / per_component }),
+                Some(i) => {
+                    Err(Error::IllConditioned { component: i / per_component(covariance_type, d) })
+                }
                 None => Ok(covariances.iter().map(|v| 1.0 / v.sqrt()).collect()),
             }
         }
@@ -115,7 +121,12 @@ pub fn precisions_cholesky_from_precisions(
             factor_each(context, precisions, n_features, linalg::precision_cholesky_from_precision)
         }
         CovarianceType::Diagonal | CovarianceType::Spherical => {
-            Ok(precisions.iter().map(|p| p.sqrt()).collect())
+            match precisions.iter().position(|p| !(p.is_finite() && *p > 0.0)) {
+                Some(i) => Err(Error::IllConditioned {
+                    component: i / per_component(covariance_type, n_features),
+                }),
+                None => Ok(precisions.iter().map(|p| p.sqrt()).collect()),
+            }
         }
     }
 }
@@ -139,6 +150,11 @@ pub fn precisions(
             Ok(factors.iter().map(|p| p * p).collect())
         }
     }
+}
+
+/// Values per component of a diagonal family.
+fn per_component(covariance_type: CovarianceType, n_features: usize) -> usize {
+    if covariance_type == CovarianceType::Diagonal { n_features.max(1) } else { 1 }
 }
 
 /// Applies a d × d factorisation to every matrix of a stack, in parallel where it is worth it.

@@ -23,6 +23,7 @@ mod initialise;
 mod maximization;
 mod parameters;
 mod pass;
+mod precision;
 mod score;
 mod softmax;
 mod statistics;
@@ -36,9 +37,6 @@ pub use maximization::{
     Estimates, estimate, precisions, precisions_cholesky, precisions_cholesky_from_precisions,
 };
 pub use parameters::{CovarianceType, Parameters, triangle};
-pub use pass::{
-    Responsibilities, check_weights, single_precision_is_safe, statistics,
-    statistics_of_responsibilities,
-};
+pub use pass::{Responsibilities, check_weights, statistics, statistics_of_responsibilities};
 pub use score::{Columns, Outputs, score};
 pub use statistics::MixtureStatistics;

@@ -126,6 +126,10 @@ impl Parameters {
         if let Some(w) = weights.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
             return invalid("weights", &format!("must be finite and not negative, found {w}"));
         }
+        let total: f64 = weights.iter().sum();
+        if !total.is_normal() {
+            return invalid("weights", &format!("must have a positive, finite sum, found {total}"));
+        }
         if let Some(m) = means.iter().find(|m| !m.is_finite()) {
             return invalid("means", &format!("must be finite, found {m}"));
         }
@@ -189,16 +193,19 @@ impl Parameters {
         &self.precisions_cholesky
     }
 
-    /// log det U of component `k`: half the log-determinant of its precision.
+    /// log |det U| of component `k`: half the log-determinant of its precision. (The sign of a
+    /// column of U does not change U Uᵀ.)
     #[must_use]
     pub fn log_det(&self, k: usize) -> f64 {
         let d = self.n_features;
         let u = &self.precisions_cholesky;
         match self.covariance_type {
-            CovarianceType::Full => diagonal(&u[k * d * d..][..d * d], d).map(ln).sum(),
-            CovarianceType::Tied => diagonal(u, d).map(ln).sum(),
-            CovarianceType::Diagonal => u[k * d..][..d].iter().map(|&p| ln(p)).sum(),
-            CovarianceType::Spherical => d as f64 * ln(u[k]),
+            CovarianceType::Full => {
+                diagonal(&u[k * d * d..][..d * d], d).map(|p| ln(p.abs())).sum()
+            }
+            CovarianceType::Tied => diagonal(u, d).map(|p| ln(p.abs())).sum(),
+            CovarianceType::Diagonal => u[k * d..][..d].iter().map(|p| ln(p.abs())).sum(),
+            CovarianceType::Spherical => d as f64 * ln(u[k].abs()),
         }
     }
 

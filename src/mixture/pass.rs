@@ -13,6 +13,7 @@ use super::diagonal::{Diagonal, squared_distance};
 use super::family::{Family, Scratch, centered};
 use super::full::Full;
 use super::parameters::{CovarianceType, Parameters};
+use super::precision::Precision;
 use super::softmax::LogSum;
 use super::statistics::MixtureStatistics;
 use super::tied::Tied;
@@ -50,22 +51,46 @@ pub fn statistics<'a>(
     models: &[Parameters],
     responsibilities: Responsibilities<'a>,
 ) -> Result<Vec<MixtureStatistics>, Error> {
-    let Some(first) = models.first() else { return Ok(Vec::new()) };
-    if rows.n_rows() == 0 {
+    let precision = match responsibilities {
+        Responsibilities::Model => Precision::of(context, rows, weights)?,
+        _ => Precision::double(),
+    };
+    statistics_in(context, rows, weights, models, responsibilities, &precision)
+}
+
+/// [`statistics`] where the rows' [`Precision`] is known: of many passes over the same rows.
+///
+/// # Errors
+///
+/// As [`statistics`].
+pub fn statistics_in<'a>(
+    context: &Context,
+    rows: Rows<'a>,
+    weights: Option<ArrayView1<'a, f64>>,
+    models: &[Parameters],
+    responsibilities: Responsibilities<'a>,
+    precision: &Precision,
+) -> Result<Vec<MixtureStatistics>, Error> {
+    if rows.n_rows() == 0 || models.is_empty() {
         let zeros = |m: &Parameters| {
             MixtureStatistics::zeros(m.covariance_type(), m.n_features(), m.means().to_vec())
         };
         return Ok(models.iter().map(zeros).collect());
     }
-    let center = first.center();
-    let single = |model| single_precision_is_safe(model, &center);
     let input = Input { rows, weights, responsibilities };
-    let modelled = matches!(responsibilities, Responsibilities::Model);
-    if modelled && matches!(rows, Rows::F32(_)) && models.iter().all(single) {
-        run::<f32>(context, &input, Models { parameters: models, center: Some(&center) })
-    } else {
-        run::<f64>(context, &input, Models { parameters: models, center: None })
+    let centers: Vec<_> = models.iter().map(|model| precision.center_if_single(model)).collect();
+    if centers.iter().all(Option::is_none) {
+        return run::<f64>(context, &input, Models { parameters: models, center: None });
     }
+    if centers.iter().all(Option::is_some) {
+        return run::<f32>(context, &input, Models { parameters: models, center: centers[0] });
+    }
+    // Models of both kinds: each on its own, as if the others were not there.
+    let mut folded = Vec::with_capacity(models.len());
+    for model in models.chunks(1) {
+        folded.extend(statistics_in(context, rows, weights, model, responsibilities, precision)?);
+    }
+    Ok(folded)
 }
 
 /// Folds the rows with given responsibilities (rows × components), about the components' means.
@@ -83,6 +108,11 @@ pub fn statistics_of_responsibilities<'a>(
     responsibilities: ArrayView2<'a, f64>,
 ) -> Result<MixtureStatistics, Error> {
     let d = rows.n_columns();
+    if d == 0 || responsibilities.ncols() == 0 {
+        let (name, found) = ("X", vec![rows.n_rows(), d]);
+        let expected = "(n_samples, n_features) with at least one feature".into();
+        return Err(Error::Shape { name, expected, found });
+    }
     let given = Responsibilities::Given(responsibilities);
     let pass = |family, centers, responsibilities| {
         let model = Parameters::of_centers(family, d, centers);
@@ -110,42 +140,18 @@ pub fn check_weights(weights: Option<ArrayView1<'_, f64>>) -> Result<(), Error> 
     }
 }
 
-/// Whether `f32` lanes keep a model's squared distances good to about 2⁻¹⁴.
-///
-/// An error of 2⁻²⁴ in a coordinate is amplified by (distance of the means from the centre) ×
-/// (entries of the precision's factor), and the condition of the factor: both must stay below 2¹⁰.
-#[must_use]
-pub fn single_precision_is_safe(model: &Parameters, center: &[f64]) -> bool {
-    const LIMIT: f64 = 1024.0;
-    let (k, d) = (model.n_components(), model.n_features());
-    let u = model.precisions_cholesky();
-    let entry = |k: usize, i: usize, j: usize| match model.covariance_type() {
-        CovarianceType::Full => u[(k * d + i) * d + j],
-        CovarianceType::Tied => u[i * d + j],
-        CovarianceType::Diagonal if i == j => u[k * d + i],
-        CovarianceType::Spherical if i == j => u[k],
-        _ => 0.0,
-    };
-    (0..k).all(|k| {
-        (0..d).all(|j| {
-            // |1/u_jj| is the residual standard deviation of feature j given those before it.
-            let scale = 1.0 / entry(k, j, j);
-            let amplification: f64 =
-                (0..=j).map(|i| (entry(k, i, j) * (model.mean(k)[i] - center[i])).abs()).sum();
-            let condition: f64 = (0..=j).map(|i| (entry(k, i, j) * scale).abs()).sum();
-            let representable = (1e-15..1e15).contains(&scale.abs());
-            amplification < LIMIT && condition < LIMIT && representable
-        })
-    })
-}
-
 /// Chooses the family's kernels, in lanes of `E`.
 fn run<E: Real>(
     context: &Context,
     input: &Input<'_>,
     models: Models<'_>,
 ) -> Result<Vec<MixtureStatistics>, Error> {
-    let total = input.weights.map_or(input.rows.n_rows() as f64, |weights| weights.sum());
+    // Given responsibilities may be small by intent: then only what underflows is left out.
+    let total = match (input.responsibilities, input.weights) {
+        (Responsibilities::Model, None) => input.rows.n_rows() as f64,
+        (Responsibilities::Model, Some(weights)) => weights.iter().sum(),
+        _ => 0.0,
+    };
     let center = models.center;
     match models.parameters[0].covariance_type() {
         CovarianceType::Full => {

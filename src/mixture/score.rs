@@ -8,7 +8,7 @@ use super::diagonal::Diagonal;
 use super::family::{Family, Scratch};
 use super::full::Full;
 use super::parameters::{CovarianceType, Parameters};
-use super::pass::single_precision_is_safe;
+use super::precision::Precision;
 use super::softmax::LogSum;
 use super::tied::Tied;
 use crate::error::Error;
@@ -49,13 +49,12 @@ pub fn score(
     columns: Columns,
     outputs: Outputs<'_>,
 ) -> Result<(), Error> {
-    let center = model.center();
     let (k, d) = (model.n_components(), model.n_features());
     let job = Job { context, rows, columns, center: None, k, d };
-    if matches!(rows, Rows::F32(_)) && single_precision_is_safe(model, &center) {
-        run::<f32>(&Job { center: Some(&center), ..job }, model, outputs)
-    } else {
-        run::<f64>(&job, model, outputs)
+    let precision = Precision::of(context, rows, None)?;
+    match precision.center_if_single(model) {
+        Some(center) => run::<f32>(&Job { center: Some(center), ..job }, model, outputs),
+        None => run::<f64>(&job, model, outputs),
     }
 }
 

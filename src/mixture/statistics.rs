@@ -283,6 +283,9 @@ impl MixtureStatistics {
             CovarianceType::Diagonal => wide(k) * wide(d),
             CovarianceType::Spherical => wide(k),
         };
+        if k == 0 || d == 0 {
+            return Err(corrupt("no components or no features"));
+        }
         if wide(values.len()) != 2 + wide(k) + 2 * wide(k) * wide(d) + scatter_len {
             return Err(corrupt("its length does not fit its sizes"));
         }
@@ -292,10 +295,14 @@ impl MixtureStatistics {
         }
         let mut take = |n: usize| values.by_ref().take(n).collect::<Vec<f64>>();
         let scalars = take(2);
+        let counts = take(k);
+        if scalars[0] < 0.0 || counts.iter().any(|count| *count < 0.0) {
+            return Err(corrupt("a negative count"));
+        }
         let model = Moments {
             covariance_type: family,
             n_features: d,
-            counts: take(k),
+            counts,
             centers: take(k * d),
             sums: take(k * d),
             scatter: take(family.scatter_len(k, d)),

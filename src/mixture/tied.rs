@@ -92,7 +92,7 @@ impl<E: Real> Tied<E> {
         let mut inverse = [zero; PANEL];
         for v in 0..PANEL {
             // A row of weight zero has responsibilities zero: any finite inverse will do.
-            let safe = total[v].max(V::splat(token, E::from_f64(f64::from(f32::MIN_POSITIVE))));
+            let safe = total[v].max(V::splat(token, smallest::<E>()));
             inverse[v] = V::splat(token, E::from_f64(1.0)).div(safe);
             total[v].store(&mut out[0][v]);
             inverse[v].store(&mut out[1][v]);
@@ -258,6 +258,13 @@ impl<E: Real> Family<E> for Tied<E> {
         }
         statistics
     }
+}
+
+/// The smallest positive normal number of the element type at hand.
+#[inline(always)]
+fn smallest<E: Real>() -> E {
+    let double = E::from_f64(f64::MIN_POSITIVE);
+    if double > E::ZERO { double } else { E::from_f64(f64::from(f32::MIN_POSITIVE)) }
 }
 
 /// Σr and Σr(x−μ) of every component, by tiles of four features.

@@ -1,6 +1,6 @@
 //! Gaussian mixtures for Python: arrays in, arrays out.
 
-use ndarray::{Array2, ArrayD, Ix1, Ix2, IxDyn};
+use ndarray::{Array2, ArrayD, Ix1, Ix2, IxDyn, s};
 use numpy::{PyArray1, PyArrayDyn};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -9,7 +9,7 @@ use pyo3::types::{PyBytes, PyDict};
 use super::arrays::{self, BorrowedRows, NewArray};
 use super::enter::enter;
 use crate::error::Error;
-use crate::fold::{Context, Monoid, RowsMut};
+use crate::fold::{Context, Monoid, Partition, RowsMut};
 use crate::linalg;
 use crate::mixture::{
     self, Columns, CovarianceType, Method, MixtureStatistics, Options, Outputs, Parameters,
@@ -388,7 +388,15 @@ fn statistics_from_responsibilities<'py>(
     let family = CovarianceType::from_name(covariance_type)?;
     let borrowed = arrays::rows(X, "X")?;
     let rows = borrowed.rows();
-    let resp = arrays::matrix(resp, "responsibilities")?;
+    let resp = arrays::rows(resp, "responsibilities")?;
+    let converted;
+    let resp = match resp.rows() {
+        Rows::F64(view) => view,
+        Rows::F32(view) => {
+            converted = view.mapv(f64::from);
+            converted.view()
+        }
+    };
     let (name, found) = ("responsibilities", resp.shape().to_vec());
     if resp.nrows() != rows.n_rows() || resp.ncols() == 0 {
         let expected = format!("({}, n_components), one row per row of X", rows.n_rows());
@@ -396,18 +404,24 @@ fn statistics_from_responsibilities<'py>(
     }
     let sample_weight = arrays::weights(sample_weight, "sample_weight", rows.n_rows())?;
     let sample_weight = sample_weight.as_ref().map(|weights| weights.values());
-    let work =
-        (rows.n_rows() * resp.ncols() * rows.n_columns() * (1 + rows.n_columns() / 8)) as f64;
+    let d = rows.n_columns() as f64;
+    let work = rows.n_rows() as f64 * resp.ncols() as f64 * d * (1.0 + d / 8.0);
     let folded = enter(py, work, n_jobs, None, |context| {
         rows.check_finite("X", context)?;
         mixture::check_weights(sample_weight)?;
-        let bad = resp.indexed_iter().find(|(_, r)| !(r.is_finite() && **r >= 0.0));
-        if let Some(((row, column), r)) = bad {
-            let message =
-                format!("must be finite and not negative, found {r} at row {row}, column {column}");
-            return Err(Error::InvalidArgument { name, message });
-        }
-        mixture::statistics_of_responsibilities(context, rows, sample_weight, family, resp.view())
+        context.fold(&Partition::of_rows(resp.nrows()), |range| {
+            let first = range.start;
+            let part = resp.slice(s![range, ..]);
+            let bad = part.indexed_iter().find(|(_, r)| !(r.is_finite() && **r >= 0.0));
+            bad.map_or(Ok(()), |((row, column), r)| {
+                let row = first + row;
+                let message = format!(
+                    "must be finite and not negative, found {r} at row {row}, column {column}"
+                );
+                Err(Error::InvalidArgument { name, message })
+            })
+        })?;
+        mixture::statistics_of_responsibilities(context, rows, sample_weight, family, resp)
     })?;
     Ok(PyMixtureStatistics(folded))
 }
@@ -521,8 +535,8 @@ fn initial_statistics<'py>(
     let rows = borrowed.rows();
     let sample_weight = arrays::weights(sample_weight, "sample_weight", rows.n_rows())?;
     let sample_weight = sample_weight.as_ref().map(|weights| weights.values());
-    let size = rows.n_rows() * rows.n_columns() * n_components.max(1);
-    let statistics = enter(py, 10.0 * (size * seeds.len()) as f64, n_jobs, None, |context| {
+    let size = rows.n_rows() as f64 * rows.n_columns() as f64 * n_components as f64;
+    let statistics = enter(py, 10.0 * size * seeds.len() as f64, n_jobs, None, |context| {
         rows.check_finite("X", context)?;
         mixture::check_weights(sample_weight)?;
         mixture::initial_statistics(
@@ -566,6 +580,14 @@ fn em<'py>(
     for (weights, means, factors) in &starts {
         let model = Model::extract(Some(weights), means, factors, covariance_type)?;
         model.check_features(&rows)?;
+        if let Some(first) =
+            models.first().filter(|m: &&Parameters| m.n_components() != model.0.n_components())
+        {
+            let expected =
+                format!("{} components in every start, as in the first", first.n_components());
+            let found = vec![model.0.n_components()];
+            return Err(Error::Shape { name: "starts", expected, found }.into());
+        }
         models.push(model.0);
     }
     let previous = lower_bounds.unwrap_or_else(|| vec![f64::NEG_INFINITY; models.len()]);

@@ -41,6 +41,7 @@ impl From<Error> for PyErr {
 /// Whatever Python raises.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    crate::simd::check_environment()?;
     system::register(module)?;
     mixture::register(module)?;
     pairwise::register(module)?;

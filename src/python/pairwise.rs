@@ -48,7 +48,7 @@ fn count_and_sum(
 ) -> PyResult<(u64, f64)> {
     let x = arrays::rows(x, "X")?;
     let x = x.rows();
-    let values = (x.n_rows() * x.n_columns()) as f64;
+    let values = x.n_rows() as f64 * x.n_columns() as f64;
     enter(py, values, n_jobs, None, |context| {
         x.check_finite("X", context)?;
         pairwise::count_and_sum(context, x)

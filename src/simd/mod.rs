@@ -21,6 +21,7 @@ use pulp::{NullaryFnOnce, Scalar, Simd};
 
 pub use self::portable::{Portable, ln};
 pub use self::registers::{F32, F64};
+use crate::error::Error;
 use crate::rows::Element;
 
 /// Eight `f64` or sixteen `f32`, aligned to a cache line: what a [`Vector`] is loaded from.
@@ -165,7 +166,8 @@ pub trait Vector:
     fn max(self, other: Self) -> Self;
     /// Lane-wise `if self < other { self } else { other }`.
     fn min(self, other: Self) -> Self;
-    /// Lane-wise `eˣ` for x ≤ 0 (and moderate x > 0): below the normal range it is 0. Error < 1 ulp.
+    /// Lane-wise `eˣ` for x ≤ 0 (and moderate x > 0): near the end of the normal range
+    /// (x < −707.7, for `f32` −87.0) it is 0. Error < 1 ulp.
     ///
     /// Of several vectors at once: each is a chain of some twenty dependent operations, and only
     /// chains that are interleaved in the instruction stream keep the arithmetic units busy.
@@ -328,6 +330,21 @@ fn chosen() -> Chosen {
 
 #[cfg(target_arch = "x86_64")]
 use pulp::x86::V3 as Avx2;
+
+/// Checks the environment variable that limits the SIMD level.
+///
+/// # Errors
+///
+/// [`Error::InvalidArgument`] if it names no level.
+pub fn check_environment() -> Result<(), Error> {
+    const NAMES: [&str; 4] = ["", "avx512", "avx2", "scalar"];
+    let limit = std::env::var("FOLDSTAT_SIMD").unwrap_or_default();
+    if NAMES.contains(&limit.as_str()) {
+        return Ok(());
+    }
+    let message = format!("must be avx512, avx2 or scalar, found {limit:?}");
+    Err(Error::InvalidArgument { name: "the environment variable FOLDSTAT_SIMD", message })
+}
 
 /// The name of the SIMD level in use: `avx512`, `avx2` or `scalar`.
 pub fn level_name() -> &'static str {

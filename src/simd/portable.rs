@@ -165,12 +165,16 @@ portable_vector!(
     exp: [EXP_F32, ROUND_F32, LN2_HIGH_F32, LN2_LOW_F32], ln: [LN_F32, 8_388_608.0]
 );
 
-/// The natural logarithm of one number, the same bits on every machine; −∞ for 0.
+/// The natural logarithm of one number, the same bits on every machine; −∞ for 0, NaN below it.
 #[must_use]
 pub fn ln(x: f64) -> f64 {
     const SCALE: f64 = (1_u64 << 54) as f64;
     if x == 0.0 {
         f64::NEG_INFINITY
+    } else if x.is_nan() || x < 0.0 {
+        f64::NAN
+    } else if x == f64::INFINITY {
+        x
     } else if x < f64::MIN_POSITIVE {
         ln(x * SCALE) - 54.0 * std::f64::consts::LN_2
     } else {

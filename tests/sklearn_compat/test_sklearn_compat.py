@@ -22,7 +22,11 @@ CONFIGURATIONS = {
     },
 }
 # What may be skipped: other array libraries, and float32 where it is not asked for.
-SKIPPABLE = ("array_api", "array api", "SCIPY_ARRAY_API", "SKLEARN_RUN_FLOAT32_TESTS", "is not installed")
+SKIPPABLE = (
+    "SCIPY_ARRAY_API",
+    "SKLEARN_RUN_FLOAT32_TESTS",
+    *(f"{library} is not installed" for library in ("array_api_strict", "cupy", "dpnp", "torch")),
+)
 
 
 def run(tmp_path, settings):

@@ -232,6 +232,8 @@ def _statistics_of(
     n_jobs: int | None,
 ) -> MixtureStatistics:
     rows = _validation.as_rows(X)
+    if rows.shape[1] == 0:
+        raise ValueError(f"X must have at least one column, got shape {rows.shape}")
     r = np.asarray(_validation.as_floats(responsibilities, "responsibilities"), dtype=np.float64)
     if r.ndim != 2 or len(r) != len(rows):
         raise ValueError(f"responsibilities must have shape ({len(rows)}, n_components), got {r.shape}")

@@ -163,12 +163,14 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         """Estimate the parameters with the EM algorithm.
 
         The `n_init` starts share each pass over the data, and the one that ends with the largest
-        likelihood is kept. Beyond the data, memory does not grow with the number of rows.
+        likelihood is kept. EM itself stores nothing per row; while a start is looked for,
+        'kmeans' and 'k-means++' keep one float64 for each row and restart, with the restarts in
+        groups of at most 32 MB (or of one, if that alone needs more).
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows; float64 and float32 arrays and frames are read where they lie.
+            Rows; float64 and float32 arrays, and frames that NumPy can view, are read where they lie.
         y : None
             Ignored, present for the interface's sake.
         sample_weight : array-like of shape (n_samples,), default=None
