@@ -237,6 +237,44 @@ fn a_panic_in_a_block_reaches_the_caller_and_leaves_the_pool_usable() {
 }
 
 #[test]
+fn accumulators_take_every_row_once_and_are_no_more_than_threads() {
+    let partition = Partition::new(1000, 7);
+    for threads in [1, 2, 5] {
+        let accumulators = Pool::lease(threads).unwrap().run(|context| {
+            let add = |rows: &mut Vec<usize>, block: Range<usize>| {
+                rows.extend(block);
+                Ok(())
+            };
+            context.accumulate(&partition, Vec::new, add).unwrap()
+        });
+        assert!((1..=threads).contains(&accumulators.len()), "{}", accumulators.len());
+        let mut rows = accumulators.concat();
+        rows.sort_unstable();
+        assert!(rows.into_iter().eq(0..1000), "{threads} threads");
+    }
+    let nothing = Partition::new(0, 7);
+    let found = Context::inline().accumulate(&nothing, || (), |(), _| Ok(()));
+    assert_eq!(found, Ok(vec![]));
+}
+
+#[test]
+fn the_first_error_ends_an_accumulation() {
+    let partition = Partition::new(100, 10);
+    let found: Result<Vec<()>, _> = Context::inline().accumulate(
+        &partition,
+        || (),
+        |(), rows| {
+            if rows.start >= 50 { Err(Error::Corrupt(rows.start.to_string())) } else { Ok(()) }
+        },
+    );
+    assert_eq!(found, Err(Error::Corrupt("50".to_owned())));
+    let context = Context::inline();
+    context.stop().raise();
+    let found = context.accumulate(&partition, || (), |(), _| Ok(()));
+    assert_eq!(found, Err(Error::Interrupted));
+}
+
+#[test]
 fn an_idle_pool_serves_the_next_job_and_a_busy_one_is_not_shared() {
     // A number of threads no other test of this file uses: they run at the same time.
     let first = Pool::lease(11).unwrap();

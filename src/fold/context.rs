@@ -143,6 +143,34 @@ impl Context {
         self.fold_into(partition, output, write)
     }
 
+    /// Adds each block of rows to an accumulator, and returns the accumulators, in any order and
+    /// with the blocks in any of them: one for each thread that worked, none without rows.
+    ///
+    /// This is for partials whose merge is exactly associative and commutative, and only for
+    /// these: then it does not matter which block went where, and an accumulator may keep large
+    /// tables from block to block.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::fold`].
+    pub fn accumulate<A: Send>(
+        &self,
+        partition: &Partition,
+        new: impl Fn() -> A + Sync,
+        add: impl Fn(&mut A, Range<usize>) -> Result<(), Error> + Sync,
+    ) -> Result<Vec<A>, Error> {
+        let idle = Mutex::new(Vec::new());
+        let lock = || idle.lock().unwrap_or_else(PoisonError::into_inner);
+        self.for_each_chunk(partition, (), |rows, ()| {
+            let taken = lock().pop();
+            let mut accumulator = taken.unwrap_or_else(&new);
+            add(&mut accumulator, rows)?;
+            lock().push(accumulator);
+            Ok(())
+        })?;
+        Ok(idle.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// A [`fold`](Context::fold) in which each block also writes its own part of `output`.
     ///
     /// # Errors

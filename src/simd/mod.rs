@@ -160,6 +160,10 @@ pub trait Vector:
     fn store(self, lanes: &mut Self::Lanes);
     /// `self * b + c`, rounded once.
     fn mul_add(self, b: Self, c: Self) -> Self;
+    /// `self * b - c`, rounded once.
+    fn mul_sub(self, b: Self, c: Self) -> Self;
+    /// Lane-wise absolute value.
+    fn abs(self) -> Self;
     /// Lane-wise quotient.
     fn div(self, divisor: Self) -> Self;
     /// Lane-wise `if self > other { self } else { other }`: a NaN in `self` yields `other`.
@@ -380,13 +384,49 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
 /// which is too irregular for the hardware to foresee.
 #[inline(always)]
 pub fn prefetch(bytes: &[u8]) {
-    #[cfg(target_arch = "x86_64")]
-    for line in bytes.chunks(64) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a prefetch accesses no memory as far as the program can tell, and SSE is in
-        // the baseline of x86-64.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    let mut lines = Lines::of(bytes);
+    while lines.count > 0 {
+        lines.prefetch(1);
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = bytes;
+}
+
+/// Cache lines that will be read soon, to be asked for one by one while something is computed.
+#[derive(Clone, Copy, Debug)]
+pub struct Lines {
+    next: *const u8,
+    count: usize,
+}
+
+impl Lines {
+    /// None.
+    pub const NONE: Self = Self { next: std::ptr::null(), count: 0 };
+
+    /// Those of some values.
+    #[must_use]
+    pub fn of<T>(values: &[T]) -> Self {
+        Self::at(values.as_ptr().cast(), size_of_val(values).div_ceil(64))
+    }
+
+    /// Some from an address on, which need not be that of anything.
+    #[must_use]
+    pub fn at(start: *const u8, count: usize) -> Self {
+        Self { next: start, count }
+    }
+
+    /// Asks for the next `count` ones, if there are as many.
+    #[inline(always)]
+    pub fn prefetch(&mut self, count: usize) {
+        if self.count < count {
+            return;
+        }
+        #[cfg(target_arch = "x86_64")]
+        for line in 0..count {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            // SAFETY: a prefetch accesses no memory as far as the program can tell, whatever the
+            // address, and SSE is in the baseline of x86-64.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(self.next.wrapping_add(64 * line).cast()) };
+        }
+        self.next = self.next.wrapping_add(64 * count);
+        self.count -= count;
+    }
 }

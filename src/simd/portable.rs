@@ -90,6 +90,16 @@ macro_rules! portable_vector {
             }
             #[cfg_attr(target_arch = "x86_64", inline(never))]
             #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
+            fn mul_sub(self, b: Self, c: Self) -> Self {
+                Self(std::array::from_fn(|i| self.0[i].mul_add(b.0[i], -c.0[i])))
+            }
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
+            fn abs(self) -> Self {
+                Self(self.0.map(<$real>::abs))
+            }
+            #[cfg_attr(target_arch = "x86_64", inline(never))]
+            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
             fn div(self, divisor: Self) -> Self {
                 Self(std::array::from_fn(|i| self.0[i] / divisor.0[i]))
             }

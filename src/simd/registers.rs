@@ -57,6 +57,7 @@ macro_rules! register_vector {
         significand: $significand:literal, bias: $bias:literal, two: $two:literal, lowest: $lowest:literal,
         exp: [$exp:ident, $round:ident, $high:ident, $low:ident], ln: $ln:ident,
         arithmetic: [$splat:ident, $mul_add:ident, $div:ident, $max:ident, $min:ident],
+        sign: [$neg:ident, $abs:ident],
         choice: [$less_than:ident, $select:ident],
         bits: [$to_bits:ident, $from_bits:ident, $splat_bits:ident, $add_bits:ident, $sub_bits:ident,
             $and_bits:ident, $or_bits:ident, $shift_in:ident, $shift_out:ident]
@@ -86,6 +87,16 @@ macro_rules! register_vector {
             #[inline(always)]
             fn mul_add(self, b: Self, c: Self) -> Self {
                 by_register!(self, |s, r| s.$mul_add(self.parts[r], b.parts[r], c.parts[r]))
+            }
+
+            #[inline(always)]
+            fn mul_sub(self, b: Self, c: Self) -> Self {
+                by_register!(self, |s, r| s.$mul_add(self.parts[r], b.parts[r], s.$neg(c.parts[r])))
+            }
+
+            #[inline(always)]
+            fn abs(self) -> Self {
+                by_register!(self, |s, r| s.$abs(self.parts[r]))
             }
 
             #[inline(always)]
@@ -186,6 +197,7 @@ register_vector!(
     significand: 52, bias: 1023.0, two: 4_503_599_627_370_496.0, lowest: -1021.0,
     exp: [EXP_F64, ROUND_F64, LN2_HIGH_F64, LN2_LOW_F64], ln: LN_F64,
     arithmetic: [splat_f64s, mul_add_f64s, div_f64s, max_f64s, min_f64s],
+    sign: [neg_f64s, abs_f64s],
     choice: [less_than_f64s, select_f64s],
     bits: [transmute_u64s_f64s, transmute_f64s_u64s, splat_u64s, add_u64s, sub_u64s,
         and_u64s, or_u64s, shift_into_exponent_f64, shift_out_of_exponent_f64]
@@ -195,6 +207,7 @@ register_vector!(
     significand: 23, bias: 127.0, two: 8_388_608.0, lowest: -125.0,
     exp: [EXP_F32, ROUND_F32, LN2_HIGH_F32, LN2_LOW_F32], ln: LN_F32,
     arithmetic: [splat_f32s, mul_add_f32s, div_f32s, max_f32s, min_f32s],
+    sign: [neg_f32s, abs_f32s],
     choice: [less_than_f32s, select_f32s],
     bits: [transmute_u32s_f32s, transmute_f32s_u32s, splat_u32s, add_u32s, sub_u32s,
         and_u32s, or_u32s, shift_into_exponent_f32, shift_out_of_exponent_f32]
