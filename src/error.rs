@@ -86,6 +86,9 @@ pub enum Error {
         /// What the right operand is.
         right: String,
     },
+    /// More values than a counter can count.
+    #[error("a summary counts at most 2^64 - 1 values, and these would be more")]
+    TooMany,
     /// Bytes do not decode to what they should.
     #[error("{0}")]
     Corrupt(String),

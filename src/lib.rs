@@ -11,6 +11,8 @@
 //! * [`rng`]: random numbers as a function of seed and stream
 //! * [`lapack`], [`linalg`]: factorisations
 //! * [`mixture`]: Gaussian mixtures
+//! * [`pairwise`]: sums over pairs of rows
+//! * [`summary`]: exact, mergeable summaries of numbers
 //! * [`python`]: the boundary
 //!
 //! Only `python` and `lapack` know Python.
@@ -25,6 +27,7 @@ pub mod python;
 pub mod rng;
 pub mod rows;
 pub mod simd;
+pub mod summary;
 
 use pyo3::prelude::*;
 

@@ -1,0 +1,147 @@
+//! Summaries as bytes: the same bytes for equal summaries, and nothing else is read back.
+
+use super::best::Best;
+use super::codec::{Reader, Writer};
+use super::distinct::Distinct;
+use super::histogram::Histogram;
+use super::number::Number;
+use super::sketch::Sketch;
+use super::summary::{Counts, Extremes, Parts, Summary};
+use super::sums::Sums;
+use crate::error::Error;
+
+/// What the bytes of a summary begin with.
+const MAGIC: [u8; 4] = *b"FSum";
+/// Raised by every change of what follows.
+const VERSION: u8 = 1;
+
+/// Parts that a summary may lack, as bits of one byte.
+mod flag {
+    pub const PARTS: u8 = 1;
+    pub const HIGHER: u8 = 2;
+    pub const SKETCH: u8 = 4;
+    pub const HISTOGRAM: u8 = 8;
+    pub const DISTINCT: u8 = 16;
+    pub const VALUES: u8 = 32;
+    pub const ALL: u8 = 63;
+}
+
+impl Summary {
+    /// Writes it down.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        self.encode(&mut writer);
+        writer.bytes
+    }
+
+    /// Reads what [`Summary::to_bytes`] wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] for anything else. Takes no more memory than in proportion to the bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new(bytes);
+        let summary = Self::decode(&mut reader)?;
+        reader.finish()?;
+        Ok(summary)
+    }
+
+    fn encode(&self, writer: &mut Writer) {
+        MAGIC.iter().for_each(|&byte| writer.u8(byte));
+        writer.u8(VERSION);
+        match self.parts() {
+            None => writer.u8(0),
+            Some(parts) => parts.encode(writer),
+        }
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        for expected in MAGIC {
+            if reader.u8("the first bytes")? != expected {
+                return Err(reader.corrupt("the first bytes", "not those of a Summary"));
+            }
+        }
+        let version = reader.u8("the version")?;
+        if version != VERSION {
+            let problem = format!("{version}, but this foldstat reads version {VERSION}");
+            return Err(reader.corrupt("the version", &problem));
+        }
+        let flags = reader.u8("the parts")?;
+        if flags == 0 {
+            return Ok(Self::identity());
+        }
+        if flags & !flag::ALL != 0 || flags & flag::PARTS == 0 {
+            return Err(reader.corrupt("the parts", "none of those there are"));
+        }
+        Parts::decode(reader, flags).map(Self::from)
+    }
+}
+
+impl Parts {
+    fn encode(&self, writer: &mut Writer) {
+        let flags = [
+            (flag::PARTS, true),
+            (flag::HIGHER, self.sums.higher.is_some()),
+            (flag::SKETCH, self.sketch.is_some()),
+            (flag::HISTOGRAM, self.histogram.is_some()),
+            (flag::DISTINCT, self.distinct.is_some()),
+            (flag::VALUES, self.extremes.0.is_some()),
+        ];
+        writer.u8(flags.iter().filter(|(_, set)| *set).fold(0, |all, (flag, _)| all | flag));
+        let counts = &self.counts;
+        for count in [
+            counts.count,
+            counts.nan_count,
+            counts.null_count,
+            counts.positive_infinity_count,
+            counts.negative_infinity_count,
+        ] {
+            writer.varint(count);
+        }
+        if let Some((min, max)) = self.extremes.0 {
+            min.encode(writer);
+            max.encode(writer);
+        }
+        self.sums.encode(writer);
+        self.best.encode(writer);
+        self.sketch.iter().for_each(|sketch| sketch.encode(writer));
+        self.histogram.iter().for_each(|histogram| histogram.encode(writer));
+        self.distinct.iter().for_each(|distinct| distinct.encode(writer));
+    }
+
+    fn decode(reader: &mut Reader<'_>, flags: u8) -> Result<Self, Error> {
+        let has = |flag: u8| flags & flag != 0;
+        let counts = Counts {
+            count: reader.varint("the number of values")?,
+            nan_count: reader.varint("the number of NaN")?,
+            null_count: reader.varint("the number of nulls")?,
+            positive_infinity_count: reader.varint("the number of infinities")?,
+            negative_infinity_count: reader.varint("the number of infinities")?,
+        };
+        let infinities =
+            counts.positive_infinity_count.saturating_add(counts.negative_infinity_count);
+        let possible = counts.rows().is_some() && infinities <= counts.count;
+        if !possible || (has(flag::VALUES) && counts.count == 0) {
+            return Err(reader.corrupt("the number of values", "in contradiction to the others"));
+        }
+        Ok(Self {
+            counts,
+            extremes: if has(flag::VALUES) { decode_extremes(reader)? } else { Extremes(None) },
+            sums: Sums::decode(reader, has(flag::HIGHER), counts.finite_count())?,
+            best: Best::decode(reader)?,
+            sketch: has(flag::SKETCH).then(|| Sketch::decode(reader)).transpose()?,
+            histogram: has(flag::HISTOGRAM).then(|| Histogram::decode(reader)).transpose()?,
+            distinct: has(flag::DISTINCT).then(|| Distinct::decode(reader)).transpose()?,
+        })
+    }
+}
+
+fn decode_extremes(reader: &mut Reader<'_>) -> Result<Extremes, Error> {
+    let min = Number::decode(reader, "the smallest value")?;
+    let max = Number::decode(reader, "the largest value")?;
+    if min > max {
+        return Err(reader.corrupt("the smallest value", "larger than the largest"));
+    }
+    Ok(Extremes(Some((min, max))))
+}

@@ -1,0 +1,290 @@
+//! Columns in, one summary for each out: in one parallel pass.
+
+use std::ops::Range;
+
+use ndarray::ArrayView1;
+
+use super::accumulate::{Accumulator, Block, Owners};
+use super::column::{Column, Ids};
+use super::octets::{self, Octets};
+use super::summary::{Parts, Summary};
+use super::sums::{Lanes, SumsBuilder};
+use crate::error::Error;
+use crate::fold::{Context, Partition};
+
+/// Values that a task works on before it lets go: few enough to share work evenly, enough to
+/// make up for being scheduled.
+const TASK: usize = 1 << 16;
+/// Columns that are worked on at the same time: each takes some scratch memory meanwhile.
+const AT_ONCE: usize = 2048;
+/// Fewest rows of a task, where there are that many: whole blocks of the kernels.
+const FEWEST_ROWS: usize = SumsBuilder::BLOCK / 8;
+
+/// One summary for each column, with the settings of `template`.
+///
+/// `ids` tell whose each row is, and `weights` how often it counts. All columns, and both of
+/// these, have one number of rows.
+///
+/// # Errors
+///
+/// [`Error::Shape`] if they have not, [`Error::TooMany`] if the weights add up to 2⁶⁴ or more,
+/// [`Error::Interrupted`] if the stop flag was raised.
+pub fn summarize_columns<'d>(
+    context: &Context,
+    template: &Summary,
+    columns: &[Column<'d>],
+    ids: Ids<'d>,
+    weights: Option<ArrayView1<'d, u64>>,
+) -> Result<Vec<Summary>, Error> {
+    let rows = columns.first().map_or(0, Column::len);
+    check_rows(rows, columns, &ids, weights.as_ref())?;
+    let template = template.empty_parts();
+    let table = Table { template: &template, columns, ids, weights };
+    let mut summaries = Vec::with_capacity(columns.len());
+    for start in (0..columns.len()).step_by(AT_ONCE) {
+        let batch = start..(start + AT_ONCE).min(columns.len());
+        summaries.extend(table.summarize(context, rows, batch)?);
+    }
+    Ok(summaries)
+}
+
+/// Checks that everything has as many rows as the columns, and that these can be counted.
+pub(super) fn check_rows(
+    rows: usize,
+    columns: &[Column<'_>],
+    ids: &Ids<'_>,
+    weights: Option<&ArrayView1<'_, u64>>,
+) -> Result<(), Error> {
+    let shape = |name, found| {
+        if found == rows {
+            return Ok(());
+        }
+        Err(Error::Shape { name, expected: format!("({rows},)"), found: vec![found] })
+    };
+    for column in columns {
+        shape("a column", column.len())?;
+        shape("a column's validity", column.validity.map_or(rows, |validity| validity.len()))?;
+    }
+    match ids {
+        Ids::Range { .. } => {}
+        Ids::I64(ids) => shape("ids", ids.len())?,
+        Ids::U64(ids) => shape("ids", ids.len())?,
+        Ids::Given(ids) => shape("ids", ids.len())?,
+    }
+    shape("sample_weight", weights.map_or(rows, |weights| weights.len()))?;
+    let mut weights = weights.into_iter().flatten();
+    weights.try_fold(0_u64, |total, &weight| total.checked_add(weight)).ok_or(Error::TooMany)?;
+    Ok(())
+}
+
+/// How a table is cut: tasks of about [`TASK`] values, whose rows lie together.
+struct Tiles {
+    rows: usize,
+    columns: usize,
+    tile_rows: usize,
+    tile_columns: usize,
+}
+
+impl Tiles {
+    fn new(rows: usize, columns: usize) -> Self {
+        let least = rows.clamp(1, FEWEST_ROWS);
+        // Whole octets of columns, so that none is cut in two.
+        let tile_columns = columns.clamp(1, (TASK / least).next_multiple_of(8));
+        let tile_rows = (TASK / tile_columns).max(least).next_multiple_of(FEWEST_ROWS);
+        Self { rows, columns, tile_rows, tile_columns }
+    }
+
+    fn across(&self) -> usize {
+        self.columns.div_ceil(self.tile_columns)
+    }
+
+    fn partition(&self) -> Partition {
+        Partition::new(self.rows.div_ceil(self.tile_rows) * self.across(), 1)
+    }
+
+    /// The rows and the columns of a task.
+    fn tile(&self, task: usize) -> (Range<usize>, Range<usize>) {
+        let (down, across) = (task / self.across(), task % self.across());
+        let part = |index: usize, size: usize, end: usize| {
+            (index * size).min(end)..((index + 1) * size).min(end)
+        };
+        (part(down, self.tile_rows, self.rows), part(across, self.tile_columns, self.columns))
+    }
+}
+
+/// What all tasks read.
+struct Table<'t, 'd> {
+    template: &'t Parts,
+    columns: &'t [Column<'d>],
+    ids: Ids<'d>,
+    weights: Option<ArrayView1<'d, u64>>,
+}
+
+impl<'d> Table<'_, 'd> {
+    /// One summary for each of some columns.
+    fn summarize(
+        &self,
+        context: &Context,
+        rows: usize,
+        columns: Range<usize>,
+    ) -> Result<Vec<Summary>, Error> {
+        let tiles = Tiles::new(rows, columns.len());
+        let new = || vec![None; columns.len()];
+        let workers = context.accumulate(&tiles.partition(), new, |accumulators, tasks| {
+            for (rows, tile) in tasks.map(|task| tiles.tile(task)) {
+                let tile_columns = columns.start + tile.start..columns.start + tile.end;
+                self.add(rows, tile_columns, &mut accumulators[tile]);
+            }
+            Ok(())
+        })?;
+        let mut summaries = vec![Summary::from(self.template.clone()); columns.len()];
+        for accumulators in workers {
+            for (summary, accumulator) in summaries.iter_mut().zip(accumulators) {
+                if let Some(accumulator) = accumulator {
+                    summary.try_merge(&Summary::from(accumulator.finish()))?;
+                }
+            }
+        }
+        Ok(summaries)
+    }
+
+    /// Adds a tile, whose columns have these accumulators.
+    fn add(
+        &self,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        accumulators: &mut [Option<Box<Accumulator>>],
+    ) {
+        let (octets, alone) = self.grouped(columns.clone());
+        for target in accumulators.iter_mut() {
+            target.get_or_insert_with(|| Box::new(Accumulator::new(self.template)));
+        }
+        let mut lanes: Vec<Lanes> = octets.iter().map(|_| Lanes::default()).collect();
+        for block in blocks(rows.clone(), octets::ROWS) {
+            let behind = block.end..(block.end + block.len()).min(rows.end);
+            for (part, ((start, octet), lanes)) in octets.iter().zip(&mut lanes).enumerate() {
+                let ahead = octets[0].1.lines(behind.clone(), part, octets.len());
+                let mut targets = accumulators[*start..start + 8].iter_mut().flatten();
+                let targets = std::array::from_fn(|_| {
+                    &mut **targets.next().expect("every column has an accumulator")
+                });
+                octet.add(block.clone(), ahead, lanes, targets);
+            }
+        }
+        let mut reader = Reader::new(self.ids, self.weights);
+        for index in alone {
+            let target = accumulators[index].as_mut().expect("every column has an accumulator");
+            reader.read(&self.columns[columns.start + index], rows.clone(), target);
+        }
+    }
+
+    /// Columns that can be read eight at a time, and those that cannot, counted from the first.
+    fn grouped(&self, columns: Range<usize>) -> (Vec<(usize, Octets<'d>)>, Vec<usize>) {
+        let (mut octets, mut alone) = (Vec::new(), Vec::new());
+        let plain = Accumulator::is_plain(self.template) && self.weights.is_none();
+        let among = &self.columns[columns];
+        let mut next = 0;
+        while next < among.len() {
+            match Octets::around(among, next).filter(|_| plain) {
+                Some((start, octet)) => {
+                    octets.push((start, octet));
+                    next = start + 8;
+                }
+                None => {
+                    alone.push(next);
+                    next += 1;
+                }
+            }
+        }
+        (octets, alone)
+    }
+}
+
+/// Rows in blocks of `size`, the last one possibly shorter.
+fn blocks(rows: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
+    let end = rows.end;
+    rows.step_by(size).map(move |start| start..(start + size).min(end))
+}
+
+/// Reads a column block by block: where it lies if it can, else through a buffer.
+pub(super) struct Reader<'d> {
+    ids: Ids<'d>,
+    weights: Option<ArrayView1<'d, u64>>,
+    values: Vec<f64>,
+    rows: Vec<u32>,
+    times: Vec<u64>,
+}
+
+impl<'d> Reader<'d> {
+    pub(super) fn new(ids: Ids<'d>, weights: Option<ArrayView1<'d, u64>>) -> Self {
+        Self { ids, weights, values: Vec::new(), rows: Vec::new(), times: Vec::new() }
+    }
+
+    /// Adds some rows of a column to an accumulator.
+    pub(super) fn read(&mut self, column: &Column<'_>, rows: Range<usize>, into: &mut Accumulator) {
+        for block in blocks(rows.clone(), SumsBuilder::BLOCK) {
+            self.read_block(column, block, rows.end, into);
+        }
+    }
+
+    fn read_block(
+        &mut self,
+        column: &Column<'_>,
+        block: Range<usize>,
+        end: usize,
+        into: &mut Accumulator,
+    ) {
+        let owners = Owners { ids: self.ids, first: block.start, rows: None };
+        let nulls = column.validity.is_some_and(|validity| !validity.all(block.clone()));
+        if let Some(values) = column.values.as_f64_slice()
+            && !nulls
+            && self.weights.is_none()
+        {
+            let ahead = &values[block.end..(block.end + block.len()).min(end)];
+            return into.add(&Block { values: &values[block], times: None, ahead, owners });
+        }
+        self.values.resize(block.len(), 0.0);
+        if !column.values.widen(block.clone(), &mut self.values) {
+            return self.add_numbers(column, block, into);
+        }
+        if !nulls && self.weights.is_none() {
+            return into.add(&Block { values: &self.values, times: None, ahead: &[], owners });
+        }
+        self.pack(column, block, into);
+        let times = self.weights.is_some().then_some(&self.times[..]);
+        let owners = Owners { rows: Some(&self.rows), ..owners };
+        into.add(&Block { values: &self.values, times, ahead: &[], owners });
+    }
+
+    /// Leaves only values that are there and count, and counts the nulls.
+    fn pack(&mut self, column: &Column<'_>, block: Range<usize>, into: &mut Accumulator) {
+        self.rows.clear();
+        self.times.clear();
+        let mut kept = 0;
+        for (index, row) in block.enumerate() {
+            let times = self.weights.map_or(1, |weights| weights[row]);
+            if column.validity.is_some_and(|validity| !validity.get(row)) {
+                into.add_nulls(times);
+            } else if times > 0 {
+                self.values[kept] = self.values[index];
+                self.rows.push(index as u32);
+                self.times.push(times);
+                kept += 1;
+            }
+        }
+        self.values.truncate(kept);
+    }
+
+    /// Value by value, for integers that no `f64` holds.
+    fn add_numbers(&self, column: &Column<'_>, block: Range<usize>, into: &mut Accumulator) {
+        let owners = Owners { ids: self.ids, first: block.start, rows: None };
+        for (index, row) in block.enumerate() {
+            let times = self.weights.map_or(1, |weights| weights[row]);
+            if column.validity.is_some_and(|validity| !validity.get(row)) {
+                into.add_nulls(times);
+            } else {
+                into.add_number(column.values.get(row), || owners.id(index), times);
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Summaries of numbers: monoids whose laws hold to the last bit.
+//!
+//! The state of a [`Summary`] is a function of the multiset of its values, so that blocks,
+//! threads, chunks of a file and machines may be merged in any order and grouping. Sums are exact
+//! integers inside; what is read from them is rounded once.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `summary.rs`, `settings.rs`, `bytes.rs` | [`Summary`]: parts, merge, encoding |
+//! | `fixed.rs`, `sums.rs` | exact sums of powers |
+//! | `peel.rs`, `classes.rs`, `bins.rs` | their kernels: vectors of like sizes, mixed sizes, any sizes |
+//! | `best.rs` | the N smallest or largest values and whose they are |
+//! | `sketch.rs` | quantiles to a relative error |
+//! | `histogram.rs` | counts between edges |
+//! | `distinct.rs`, `texts.rs` | the number of distinct values, and of texts |
+//! | `column.rs`, `number.rs` | input: columns as they lie in memory, exact numbers |
+//! | `accumulate.rs`, `columns.rs`, `octets.rs` | the pass over columns |
+//! | `groups.rs`, `keys.rs`, `running.rs`, `deal.rs` | the pass over groups |
+//! | `joint.rs`, `products.rs` | [`Joint`]: sums of products of columns |
+//! | `exact.rs`, `reads.rs`, `joint_reads.rs` | statistics, correctly rounded |
+//! | `codec.rs` | bytes |
+
+mod accumulate;
+mod best;
+mod bins;
+mod bytes;
+mod classes;
+mod codec;
+mod column;
+mod columns;
+mod deal;
+mod distinct;
+mod exact;
+mod fixed;
+mod groups;
+mod histogram;
+mod joint;
+mod joint_reads;
+mod keys;
+mod number;
+mod octets;
+mod peel;
+mod products;
+mod reads;
+mod running;
+mod settings;
+mod sketch;
+#[expect(clippy::module_inception, reason = "the room is named after its main type")]
+mod summary;
+mod sums;
+mod texts;
+
+pub use best::{Best, Id};
+pub use column::{Bits, Column, Ids, Values};
+pub use columns::summarize_columns;
+pub use distinct::Distinct;
+pub use exact::Exact;
+pub use groups::summarize_groups;
+pub use histogram::Histogram;
+pub use joint::Joint;
+pub use joint_reads::{JointReads, Line};
+pub use number::Number;
+pub use settings::Settings;
+pub use sketch::Sketch;
+pub use summary::{Counts, Summary};
+pub use texts::TextTally;

@@ -1,0 +1,194 @@
+//! Sums of many groups at once, value by value.
+//!
+//! The values of a group come mixed with those of others, so there is no block for the vector
+//! kernels. Here the windows of `peel.rs` are peeled off one value at a time, into five accumulators
+//! that lie together with the group's extremes in two cache lines.
+//!
+//! What limits it: some forty instructions per value, and the second-level cache that the groups'
+//! lines come from.
+
+use super::accumulate::Accumulator;
+use super::best::Id;
+use super::peel::{DEPTH, WINDOWS, Window, window};
+use crate::simd::{Kernel, Level, Lines, dispatch};
+
+/// Values too small for the window, after which it is opened anew for such.
+const MOST_SMALL: u32 = 32;
+/// Binary exponents by which a window reaches above the value it is opened for.
+const ABOVE: i32 = 2;
+
+/// The values of one group since they were last taken.
+#[derive(Clone, Debug)]
+#[repr(align(64))]
+pub(super) struct Running {
+    /// Absolute values from here on ...
+    low: f64,
+    /// ... to below here fit the window.
+    high: f64,
+    min: f64,
+    max: f64,
+    sums: [f64; WINDOWS],
+    /// How many values the accumulators can still take.
+    left: u32,
+    small: u32,
+    window: Option<Window>,
+}
+
+impl Running {
+    /// Of nothing: no value fits.
+    pub(super) fn new() -> Self {
+        Self {
+            low: f64::INFINITY,
+            high: 0.0,
+            min: f64::INFINITY,
+            max: f64::NEG_INFINITY,
+            sums: [0.0; WINDOWS],
+            left: DEPTH as u32,
+            small: 0,
+            window: None,
+        }
+    }
+
+    /// Adds a value; whether it fitted, else nothing was done.
+    #[inline(always)]
+    fn add(&mut self, x: f64) -> bool {
+        let size = x.abs();
+        if !(size >= self.low && size < self.high) {
+            return false;
+        }
+        self.min = if x < self.min { x } else { self.min };
+        self.max = if x > self.max { x } else { self.max };
+        let [first, last, square, middle, end] = &mut self.sums;
+        let product = x * x;
+        let error = x.mul_add(x, -product);
+        *last += window(first, x);
+        *middle += window(square, product);
+        *end += window(middle, error);
+        self.left -= 1;
+        true
+    }
+
+    /// Moves everything to the group's accumulator.
+    #[cold]
+    pub(super) fn take(&mut self, accumulator: &mut Accumulator) {
+        let Some(window) = self.window else { return };
+        let origins = window.origins();
+        let units = std::array::from_fn(|index| {
+            self.sums[index].to_bits().wrapping_sub(origins[index].to_bits()) as i64
+        });
+        accumulator.sums_mut().add_units(window, units);
+        accumulator.note(DEPTH - self.left as usize, (self.min, self.max));
+        self.sums = origins;
+        self.left = DEPTH as u32;
+        (self.min, self.max) = (f64::INFINITY, f64::NEG_INFINITY);
+    }
+
+    /// Adds a value that does not fit.
+    #[cold]
+    fn add_other(&mut self, x: f64, accumulator: &mut Accumulator) {
+        if x == 0.0 {
+            return accumulator.note(1, (x, x));
+        }
+        let larger = x.abs() >= self.high;
+        self.small += u32::from(!larger && x.is_finite());
+        let wanted = larger || self.small > MOST_SMALL;
+        match Window::above(x, ABOVE).filter(|_| wanted) {
+            Some(window) => {
+                self.take(accumulator);
+                self.open(window);
+                let fits = self.add(x);
+                debug_assert!(fits, "the window was opened for this value");
+            }
+            // Nobody asks whose the values are where groups are summed like this.
+            None => accumulator.add_number(x.into(), || Id::Integer(0), 1),
+        }
+    }
+
+    fn open(&mut self, window: Window) {
+        self.window = Some(window);
+        (self.low, self.high) = (window.smallest(), window.limit());
+        self.sums = window.origins();
+        self.small = 0;
+    }
+}
+
+/// Adds values to their groups, as long as `targets` knows these. Returns how many were added.
+///
+/// Meanwhile `ahead`, what will be read next, is fetched.
+pub(super) fn add<T: Targets>(
+    running: &mut [Running],
+    accumulators: &mut [Accumulator],
+    targets: T,
+    values: &[f64],
+    ahead: [Lines; 2],
+) -> usize {
+    dispatch(Add { running, accumulators, targets, values, ahead })
+}
+
+/// Where values go.
+pub(super) trait Targets {
+    /// Where the value at a place goes, if that is known.
+    fn target(&self, place: usize) -> Option<usize>;
+}
+
+/// By the number of the group, for one column of several.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ByNumber<'a> {
+    pub(super) numbers: &'a [u32],
+    pub(super) n_columns: usize,
+    pub(super) column: usize,
+}
+
+impl Targets for ByNumber<'_> {
+    #[inline(always)]
+    fn target(&self, place: usize) -> Option<usize> {
+        Some(*self.numbers.get(place)? as usize * self.n_columns + self.column)
+    }
+}
+
+/// By the key, looked up in a table of the numbers of the keys from `base` on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ByKey<'a> {
+    pub(super) keys: &'a [i64],
+    pub(super) base: i64,
+    pub(super) table: &'a [u32],
+}
+
+impl Targets for ByKey<'_> {
+    #[inline(always)]
+    fn target(&self, place: usize) -> Option<usize> {
+        // A key below the base wraps round, to far behind the table.
+        let key = self.keys.get(place)?.wrapping_sub(self.base);
+        Some(*self.table.get(key as usize)? as usize)
+    }
+}
+
+struct Add<'a, T> {
+    running: &'a mut [Running],
+    accumulators: &'a mut [Accumulator],
+    targets: T,
+    values: &'a [f64],
+    ahead: [Lines; 2],
+}
+
+impl<T: Targets> Kernel for Add<'_, T> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<L: Level>(mut self, _: L) -> usize {
+        for (place, &x) in self.values.iter().enumerate() {
+            if place % 8 == 0 {
+                self.ahead.iter_mut().for_each(|lines| lines.prefetch(1));
+            }
+            let target = self.targets.target(place).unwrap_or(usize::MAX);
+            let Some(running) = self.running.get_mut(target) else { return place };
+            if !running.add(x) {
+                running.add_other(x, &mut self.accumulators[target]);
+            }
+            if running.left == 0 {
+                running.take(&mut self.accumulators[target]);
+            }
+        }
+        self.values.len()
+    }
+}

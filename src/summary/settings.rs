@@ -1,0 +1,70 @@
+//! What a summary keeps.
+
+use super::best::Best;
+use super::distinct::Distinct;
+use super::histogram::Histogram;
+use super::sketch::Sketch;
+use super::summary::Parts;
+use super::sums::Sums;
+use crate::error::Error;
+
+/// What a summary keeps, as asked for or as found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Highest power summed up: 2 or 4.
+    pub moments: u8,
+    /// How many of the best values are kept, with their ids.
+    pub best: usize,
+    /// Whether the best are the largest.
+    pub largest: bool,
+    /// Relative error of quantiles; `None` for no quantiles.
+    pub quantiles: Option<f64>,
+    /// Edges of the histogram; `None` for no histogram.
+    pub histogram: Option<Vec<f64>>,
+    /// Whether distinct values are counted.
+    pub distinct: bool,
+}
+
+/// Counts, extremes, sum and sum of squares.
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            moments: 2,
+            best: 0,
+            largest: false,
+            quantiles: None,
+            histogram: None,
+            distinct: false,
+        }
+    }
+}
+
+impl Settings {
+    /// The parts of an empty summary.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] naming the setting that cannot be.
+    pub(super) fn parts(&self) -> Result<Parts, Error> {
+        let higher = match self.moments {
+            2 => false,
+            4 => true,
+            other => {
+                let message = format!("must be 2 or 4, found {other}");
+                return Err(Error::InvalidArgument { name: "moments", message });
+            }
+        };
+        if self.best > Best::MOST {
+            let message = format!("must be at most {}, found {}", Best::MOST, self.best);
+            return Err(Error::InvalidArgument { name: "best", message });
+        }
+        Ok(Parts {
+            sums: Sums::new(higher),
+            best: Best::new(self.best, self.largest),
+            sketch: self.quantiles.map(Sketch::new).transpose()?,
+            histogram: self.histogram.clone().map(Histogram::new).transpose()?,
+            distinct: self.distinct.then(Distinct::new),
+            ..Parts::default()
+        })
+    }
+}
