@@ -233,10 +233,16 @@ impl Window {
         (value != 0.0 && value.is_finite()).then_some(window)
     }
 
-    /// The power of two below which all absolute values are that fit.
+    /// The smallest biased exponent that fits: the window takes it and the 15 above it.
     #[must_use]
-    pub fn limit(self) -> f64 {
-        power_of_two(self.0)
+    pub fn lowest(self) -> u16 {
+        (self.0 - SPREAD + 1023) as u16
+    }
+
+    /// The one of that [`Window::lowest`]; `None` if there is none.
+    #[must_use]
+    pub fn from_lowest(lowest: u16) -> Option<Self> {
+        Self::new(i32::from(lowest) + SPREAD - 1023)
     }
 
     /// Whether values of these sizes fit.

@@ -2,58 +2,56 @@
 //!
 //! The values of a group come mixed with those of others, so there is no block for the vector
 //! kernels. Here the windows of `peel.rs` are peeled off one value at a time, into five accumulators
-//! that lie together with the group's extremes in two cache lines.
+//! that lie together with the group's extremes in one cache line.
 //!
-//! What limits it: some forty instructions per value, and the second-level cache that the groups'
-//! lines come from.
+//! What limits it: some forty instructions per value, and from a thousand groups on the traffic of
+//! the groups' lines between the caches.
 
 use super::accumulate::Accumulator;
 use super::best::Id;
-use super::peel::{DEPTH, WINDOWS, Window, window};
+use super::peel::{DEPTH, SPREAD, WINDOWS, Window, window};
 use crate::simd::{Kernel, Level, Lines, dispatch};
 
 /// Values too small for the window, after which it is opened anew for such.
-const MOST_SMALL: u32 = 32;
+const MOST_SMALL: u8 = 32;
 /// Binary exponents by which a window reaches above the value it is opened for.
 const ABOVE: i32 = 2;
+/// In place of a lowest exponent, if there is no window: no exponent is near it.
+const CLOSED: u16 = 1 << 15;
 
-/// The values of one group since they were last taken.
+/// The values of one group since they were last taken: a cache line.
 #[derive(Clone, Debug)]
 #[repr(align(64))]
 pub(super) struct Running {
-    /// Absolute values from here on ...
-    low: f64,
-    /// ... to below here fit the window.
-    high: f64,
     min: f64,
     max: f64,
     sums: [f64; WINDOWS],
+    /// Smallest biased exponent that fits the window, or [`CLOSED`].
+    lowest: u16,
     /// How many values the accumulators can still take.
-    left: u32,
-    small: u32,
-    window: Option<Window>,
+    left: u8,
+    small: u8,
 }
+
+const _: () = assert!(size_of::<Running>() == 64, "what a value needs comes with one line");
 
 impl Running {
     /// Of nothing: no value fits.
     pub(super) fn new() -> Self {
         Self {
-            low: f64::INFINITY,
-            high: 0.0,
             min: f64::INFINITY,
             max: f64::NEG_INFINITY,
             sums: [0.0; WINDOWS],
-            left: DEPTH as u32,
+            lowest: CLOSED,
+            left: DEPTH as u8,
             small: 0,
-            window: None,
         }
     }
 
     /// Adds a value; whether it fitted, else nothing was done.
     #[inline(always)]
     fn add(&mut self, x: f64) -> bool {
-        let size = x.abs();
-        if !(size >= self.low && size < self.high) {
+        if biased_exponent(x).wrapping_sub(self.lowest) >= SPREAD as u16 {
             return false;
         }
         self.min = if x < self.min { x } else { self.min };
@@ -68,18 +66,23 @@ impl Running {
         true
     }
 
+    /// The window that is open.
+    fn window(&self) -> Option<Window> {
+        Window::from_lowest(self.lowest)
+    }
+
     /// Moves everything to the group's accumulator.
     #[cold]
     pub(super) fn take(&mut self, accumulator: &mut Accumulator) {
-        let Some(window) = self.window else { return };
+        let Some(window) = self.window() else { return };
         let origins = window.origins();
         let units = std::array::from_fn(|index| {
             self.sums[index].to_bits().wrapping_sub(origins[index].to_bits()) as i64
         });
         accumulator.sums_mut().add_units(window, units);
-        accumulator.note(DEPTH - self.left as usize, (self.min, self.max));
+        accumulator.note(DEPTH - usize::from(self.left), (self.min, self.max));
         self.sums = origins;
-        self.left = DEPTH as u32;
+        self.left = DEPTH as u8;
         (self.min, self.max) = (f64::INFINITY, f64::NEG_INFINITY);
     }
 
@@ -89,13 +92,15 @@ impl Running {
         if x == 0.0 {
             return accumulator.note(1, (x, x));
         }
-        let larger = x.abs() >= self.high;
-        self.small += u32::from(!larger && x.is_finite());
+        let larger = self.lowest == CLOSED || biased_exponent(x) > self.lowest;
+        self.small = self.small.saturating_add(u8::from(!larger));
         let wanted = larger || self.small > MOST_SMALL;
         match Window::above(x, ABOVE).filter(|_| wanted) {
             Some(window) => {
                 self.take(accumulator);
-                self.open(window);
+                self.sums = window.origins();
+                self.lowest = window.lowest();
+                self.small = 0;
                 let fits = self.add(x);
                 debug_assert!(fits, "the window was opened for this value");
             }
@@ -103,13 +108,12 @@ impl Running {
             None => accumulator.add_number(x.into(), || Id::Integer(0), 1),
         }
     }
+}
 
-    fn open(&mut self, window: Window) {
-        self.window = Some(window);
-        (self.low, self.high) = (window.smallest(), window.limit());
-        self.sums = window.origins();
-        self.small = 0;
-    }
+/// The exponent as the bits have it: 0 for zero and subnormal numbers, 2047 for no finite ones.
+#[inline(always)]
+fn biased_exponent(x: f64) -> u16 {
+    (x.to_bits() >> 52 & 0x7ff) as u16
 }
 
 /// Adds values to their groups, as long as `targets` knows these. Returns how many were added.
