@@ -15,6 +15,10 @@ use pyo3::prelude::*;
 use crate::error::Error;
 use crate::rows::Rows;
 
+mod numbers;
+
+pub use numbers::{BorrowedNumbers, numbers};
+
 /// A borrowed float64 or float32 array of one or two dimensions.
 ///
 /// Keep it until [`enter`](super::enter::enter) has returned, and hand the job [`Self::rows`].
@@ -111,11 +115,12 @@ pub fn weights<'py>(
     }))
 }
 
-fn borrow<'py>(
-    object: &Bound<'py, PyAny>,
+/// The object as an array of that many dimensions.
+fn untyped<'a, 'py>(
+    object: &'a Bound<'py, PyAny>,
     name: &str,
     dimensions: usize,
-) -> PyResult<BorrowedRows<'py>> {
+) -> PyResult<&'a Bound<'py, PyUntypedArray>> {
     let Ok(array) = object.cast::<PyUntypedArray>() else {
         let found = object.get_type().name()?;
         return Err(PyTypeError::new_err(format!("{name} must be a numpy.ndarray, found {found}")));
@@ -126,6 +131,15 @@ fn borrow<'py>(
             array.shape()
         )));
     }
+    Ok(array)
+}
+
+fn borrow<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &str,
+    dimensions: usize,
+) -> PyResult<BorrowedRows<'py>> {
+    let array = untyped(object, name, dimensions)?;
     if let Ok(array) = array.cast::<PyArrayDyn<f64>>() {
         return Ok(BorrowedRows::F64(readonly(array, name)?));
     }

@@ -4,12 +4,14 @@
 //! kernel, convert.
 
 pub mod arrays;
+pub mod arrow;
 pub mod enter;
 pub mod mixture;
 pub mod pairwise;
+pub mod summary;
 pub mod system;
 
-use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyOverflowError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::error::Error;
@@ -26,6 +28,7 @@ impl From<Error> for PyErr {
             | Error::InvalidWeight { .. }
             | Error::Incompatible { .. }
             | Error::Corrupt(_) => PyValueError::new_err(message),
+            Error::TooMany => PyOverflowError::new_err(message),
             Error::Interrupted => PyKeyboardInterrupt::new_err(message),
             Error::Lapack(_) | Error::Threads { .. } | Error::Bug(_) => {
                 PyRuntimeError::new_err(message)
@@ -45,6 +48,8 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     system::register(module)?;
     mixture::register(module)?;
     pairwise::register(module)?;
+    arrow::register(module)?;
+    summary::register(module)?;
     crate::lapack::load(module.py());
     Ok(())
 }

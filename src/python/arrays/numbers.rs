@@ -1,0 +1,126 @@
+//! Arrays of numbers of any kind, as summaries read them.
+
+use ndarray::{ArrayView1, Axis};
+use numpy::prelude::*;
+use numpy::{Element, PyArrayDyn, PyReadonlyArrayDyn, PyUntypedArray};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+
+use super::{readonly, untyped, view_of};
+use crate::summary::Values;
+
+/// A borrowed array of real numbers, of one or two dimensions and any stride.
+///
+/// Keep it until [`enter`](super::super::enter::enter) has returned.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "each is named after its element")]
+pub enum BorrowedNumbers<'py> {
+    F64(PyReadonlyArrayDyn<'py, f64>),
+    F32(PyReadonlyArrayDyn<'py, f32>),
+    I64(PyReadonlyArrayDyn<'py, i64>),
+    I32(PyReadonlyArrayDyn<'py, i32>),
+    I16(PyReadonlyArrayDyn<'py, i16>),
+    I8(PyReadonlyArrayDyn<'py, i8>),
+    U64(PyReadonlyArrayDyn<'py, u64>),
+    U32(PyReadonlyArrayDyn<'py, u32>),
+    U16(PyReadonlyArrayDyn<'py, u16>),
+    /// Also booleans, as 0 and 1.
+    U8(PyReadonlyArrayDyn<'py, u8>),
+}
+
+/// The same expression for every kind: `$kind` makes [`Values`] of a view of its element.
+macro_rules! with_numbers {
+    ($numbers:expr, $array:ident, $kind:ident => $body:expr) => {
+        with_numbers!(@ $numbers, $array, $kind => $body; F64 F32 I64 I32 I16 I8 U64 U32 U16 U8)
+    };
+    (@ $numbers:expr, $array:ident, $kind:ident => $body:expr; $($name:ident)*) => {
+        match $numbers {
+            $(BorrowedNumbers::$name($array) => {
+                #[allow(unused_imports, reason = "not every expression makes values")]
+                use Values::$name as $kind;
+                $body
+            })*
+        }
+    };
+}
+
+impl BorrowedNumbers<'_> {
+    /// The numbers of an array of one dimension.
+    #[must_use]
+    pub fn values(&self) -> Values<'_> {
+        with_numbers!(self, array, Kind => Kind(line(array, 0, 0)))
+    }
+
+    /// The numbers along each line of a matrix: of each column where `axis` is 0, of each row
+    /// where it is 1.
+    #[must_use]
+    pub fn lines(&self, axis: usize) -> Vec<Values<'_>> {
+        let lines = if axis == 0 { 1 } else { 0 };
+        with_numbers!(self, array, Kind => {
+            let count = array.shape().get(lines).copied().unwrap_or(1);
+            (0..count).map(|index| Kind(line(array, lines, index))).collect()
+        })
+    }
+
+    /// Number of rows and, for a matrix, columns.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        with_numbers!(self, array, _Kind => array.shape())
+    }
+}
+
+/// The elements with index `index` on axis `axis`, or all of a vector.
+fn line<'a, T: Element>(
+    array: &'a PyReadonlyArrayDyn<'_, T>,
+    axis: usize,
+    index: usize,
+) -> ArrayView1<'a, T> {
+    // SAFETY: `numbers` has checked dimensions, alignment and strides, and holds the borrow.
+    let view = unsafe { view_of(array) };
+    if array.shape().len() == 1 {
+        view.index_axis_move(Axis(1), 0)
+    } else {
+        view.index_axis_move(Axis(axis), index)
+    }
+}
+
+/// Borrows a vector (`dimensions` = 1) or matrix (2) of real numbers where it lies.
+///
+/// # Errors
+///
+/// `TypeError` if it is not a NumPy array of a native floating or integer type or of booleans,
+/// `ValueError` if its dimensions are others or it is not aligned. The message names the
+/// argument.
+pub fn numbers<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &str,
+    dimensions: usize,
+) -> PyResult<BorrowedNumbers<'py>> {
+    let array = untyped(object, name, dimensions)?;
+    if array.dtype().kind() == b'b' {
+        // Bytes 0 and 1: the same memory, seen as unsigned integers.
+        let bytes = array.call_method1("view", ("u1",))?;
+        return Ok(BorrowedNumbers::U8(readonly(bytes.cast()?, name)?));
+    }
+    macro_rules! first_of {
+        ($($name:ident)*) => {$(
+            if let Some(numbers) = typed(array, name)? {
+                return Ok(BorrowedNumbers::$name(numbers));
+            }
+        )*};
+    }
+    first_of!(F64 F32 I64 I32 I16 I8 U64 U32 U16 U8);
+    Err(PyTypeError::new_err(format!(
+        "{name} must be of dtype float64, float32, bool or an integer type, in native byte \
+         order, found {}",
+        array.dtype().repr()?
+    )))
+}
+
+/// The array, if that is the type of its elements.
+fn typed<'py, T: Element>(
+    array: &Bound<'py, PyUntypedArray>,
+    name: &str,
+) -> PyResult<Option<PyReadonlyArrayDyn<'py, T>>> {
+    array.cast::<PyArrayDyn<T>>().ok().map(|array| readonly(array, name)).transpose()
+}

@@ -1,0 +1,361 @@
+//! What the functions of this room are handed: columns of numbers, ids, weights.
+
+use std::ops::Range;
+
+use arrow_array::ArrayRef;
+use ndarray::{ArrayView1, s};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList, PyRange, PyRangeMethods, PyString};
+
+use crate::python::arrays::{self, BorrowedNumbers};
+use crate::python::arrow::{self, ArrowColumn, Kind};
+use crate::summary::{Column, Id, Ids, Values};
+
+/// Consecutive rows in which every column lies in one piece.
+#[derive(Debug)]
+pub struct Segment<'a> {
+    /// Which rows.
+    pub rows: Range<usize>,
+    /// The columns, these rows only.
+    pub columns: Vec<Column<'a>>,
+}
+
+enum Source<'py> {
+    NumPy(BorrowedNumbers<'py>),
+    /// Cut where any of the columns has to be.
+    Arrow(Vec<ArrayRef>),
+}
+
+/// A column before it is cut.
+enum Given<'a, 'py> {
+    NumPy(BorrowedNumbers<'py>),
+    Arrow(&'a ArrowColumn),
+}
+
+impl<'a, 'py> Given<'a, 'py> {
+    fn borrow(column: &'a Bound<'py, PyAny>, name: &str) -> PyResult<Self> {
+        Ok(match column.cast::<ArrowColumn>() {
+            Ok(column) => {
+                check_numbers(column.get(), name)?;
+                Self::Arrow(column.get())
+            }
+            Err(_) => Self::NumPy(arrays::numbers(column, name, 1)?),
+        })
+    }
+
+    fn length(&self) -> usize {
+        match self {
+            Self::NumPy(numbers) => numbers.values().len(),
+            Self::Arrow(column) => column.length(),
+        }
+    }
+}
+
+/// Columns of one length, borrowed.
+///
+/// Keep them until [`enter`](crate::python::enter::enter) has returned, and hand the job
+/// [`Self::segments`].
+pub struct Inputs<'py> {
+    sources: Vec<Source<'py>>,
+    ranges: Vec<Range<usize>>,
+    n_rows: usize,
+}
+
+impl<'py> Inputs<'py> {
+    /// Borrows the columns; `name` says which one in messages.
+    ///
+    /// # Errors
+    ///
+    /// `TypeError` if one is neither an array nor an [`ArrowColumn`] of numbers or booleans,
+    /// `ValueError` if their lengths differ.
+    pub fn borrow(columns: &[Bound<'py, PyAny>], name: impl Fn(usize) -> String) -> PyResult<Self> {
+        let mut cuts = vec![0];
+        let mut given = Vec::with_capacity(columns.len());
+        for (index, column) in columns.iter().enumerate() {
+            let column = Given::borrow(column, &name(index))?;
+            if let Given::Arrow(column) = column {
+                cuts.extend(column.chunk_starts());
+            }
+            given.push(column);
+        }
+        // What an array says of itself, not what the `__len__` of some subclass does.
+        let n_rows = given.first().map_or(0, Given::length);
+        for (index, column) in given.iter().enumerate() {
+            if column.length() != n_rows {
+                return Err(PyValueError::new_err(format!(
+                    "{} has {} elements, but {} has {n_rows}",
+                    name(index),
+                    column.length(),
+                    name(0)
+                )));
+            }
+        }
+        let ranges = ranges(cuts, n_rows);
+        let sources = given.into_iter().map(|column| match column {
+            Given::Arrow(column) => Source::Arrow(column.pieces(&ranges)),
+            Given::NumPy(numbers) => Source::NumPy(numbers),
+        });
+        Ok(Self { sources: sources.collect(), ranges, n_rows })
+    }
+
+    /// Number of rows.
+    pub fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// Number of values in all columns.
+    pub fn size(&self) -> f64 {
+        self.n_rows as f64 * self.sources.len() as f64
+    }
+
+    /// The rows, in order and as few pieces as they allow; one, if there are no rows.
+    pub fn segments(&self) -> Vec<Segment<'_>> {
+        let segments = self.ranges.iter().enumerate().map(|(index, rows)| {
+            let columns = self.sources.iter().map(|source| match source {
+                Source::NumPy(numbers) => Column::new(slice(numbers.values(), rows.clone())),
+                Source::Arrow(pieces) => pieces
+                    .get(index)
+                    .and_then(|piece| arrow::column_of(piece))
+                    .unwrap_or(Column::new(Values::F64(ArrayView1::from(&[])))),
+            });
+            Segment { rows: rows.clone(), columns: columns.collect() }
+        });
+        segments.collect()
+    }
+}
+
+/// One column as [`Inputs`].
+///
+/// # Errors
+///
+/// As [`Inputs::borrow`].
+pub fn one_column<'py>(values: &Bound<'py, PyAny>) -> PyResult<Inputs<'py>> {
+    Inputs::borrow(std::slice::from_ref(values), |_| "values".to_owned())
+}
+
+/// A list of columns as [`Inputs`].
+///
+/// # Errors
+///
+/// As [`Inputs::borrow`].
+pub fn columns<'py>(columns: &[Bound<'py, PyAny>]) -> PyResult<Inputs<'py>> {
+    Inputs::borrow(columns, |index| format!("columns[{index}]"))
+}
+
+fn check_numbers(column: &ArrowColumn, name: &str) -> PyResult<()> {
+    if matches!(column.kind(), Kind::Number | Kind::Boolean) {
+        return Ok(());
+    }
+    Err(PyTypeError::new_err(format!(
+        "{name} is of Arrow's type {}; accepted are booleans, integers and floating-point \
+         numbers (int8 to int64, uint8 to uint64, float16 to float64)",
+        column.type_name()
+    )))
+}
+
+/// The ranges between cuts.
+fn ranges(mut cuts: Vec<usize>, n_rows: usize) -> Vec<Range<usize>> {
+    cuts.push(n_rows);
+    cuts.sort_unstable();
+    cuts.dedup();
+    match cuts[..] {
+        [] | [_] => std::iter::once(0..n_rows).collect(),
+        _ => cuts.windows(2).map(|pair| pair[0]..pair[1]).collect(),
+    }
+}
+
+/// Some of the values; bits come from Arrow only and are cut there.
+pub fn slice(values: Values<'_>, rows: Range<usize>) -> Values<'_> {
+    macro_rules! sliced {
+        ($($name:ident)*) => {
+            match values {
+                $(Values::$name(view) => Values::$name(view.slice_move(s![rows])),)*
+                Values::Bits(bits) => Values::Bits(bits),
+            }
+        };
+    }
+    sliced!(F64 F32 I64 I32 I16 I8 U64 U32 U16 U8)
+}
+
+/// The ids of all rows.
+pub enum RowIds<'py> {
+    /// Positions, from some first one on.
+    Positions,
+    /// Python's `range`.
+    Range {
+        /// The first id.
+        start: i128,
+        /// Difference between neighbours.
+        step: i128,
+        /// How many there are.
+        length: usize,
+    },
+    /// An array of integers.
+    Array(BorrowedNumbers<'py>),
+    /// A list.
+    Given(Vec<Id>),
+}
+
+impl<'py> RowIds<'py> {
+    /// Borrows or copies the ids.
+    ///
+    /// # Errors
+    ///
+    /// `TypeError` if they are of other types, `ValueError` if they cannot be read.
+    pub fn borrow(ids: Option<&Bound<'py, PyAny>>) -> PyResult<Self> {
+        let Some(object) = ids.filter(|ids| !ids.is_none()) else { return Ok(Self::Positions) };
+        if let Ok(range) = object.cast::<PyRange>() {
+            let (start, step) = (range.start()? as i128, range.step()? as i128);
+            return Ok(Self::Range { start, step, length: object.len()? });
+        }
+        if let Ok(list) = object.cast::<PyList>() {
+            let ids = list.iter().enumerate();
+            let ids = ids.map(|(index, id)| self::id(&id, || format!("ids[{index}]")));
+            return Ok(Self::Given(ids.collect::<PyResult<_>>()?));
+        }
+        match arrays::numbers(object, "ids", 1)? {
+            ids @ (BorrowedNumbers::I64(_) | BorrowedNumbers::U64(_)) => Ok(Self::Array(ids)),
+            _ => Err(PyTypeError::new_err("ids must be of dtype int64 or uint64")),
+        }
+    }
+
+    /// How many there are; `None` for positions, of which there are always enough.
+    pub fn length(&self) -> Option<usize> {
+        match self {
+            Self::Positions => None,
+            Self::Range { length, .. } => Some(*length),
+            Self::Array(numbers) => Some(numbers.values().len()),
+            Self::Given(ids) => Some(ids.len()),
+        }
+    }
+
+    /// # Errors
+    ///
+    /// `ValueError` if there are not as many as rows.
+    pub fn check_length(&self, n_rows: usize) -> PyResult<()> {
+        match self.length() {
+            Some(length) if length != n_rows => Err(PyValueError::new_err(format!(
+                "ids has {length} elements, but there are {n_rows} values"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The ids, where the position of row 0 is `first`.
+    pub fn ids(&self, first: i128) -> Ids<'_> {
+        match self {
+            Self::Positions => Ids::Range { start: first, step: 1 },
+            Self::Range { start, step, .. } => Ids::Range { start: *start, step: *step },
+            Self::Array(numbers) => match numbers.values() {
+                Values::I64(ids) => Ids::I64(ids),
+                Values::U64(ids) => Ids::U64(ids),
+                _ => Ids::Given(&[]),
+            },
+            Self::Given(ids) => Ids::Given(ids),
+        }
+    }
+}
+
+/// The ids of some rows.
+pub fn slice_ids(ids: Ids<'_>, rows: Range<usize>) -> Ids<'_> {
+    match ids {
+        // Starts, steps and rows have 64 bits at most.
+        Ids::Range { start, step } => Ids::Range { start: start + step * rows.start as i128, step },
+        Ids::I64(ids) => Ids::I64(ids.slice_move(s![rows])),
+        Ids::U64(ids) => Ids::U64(ids.slice_move(s![rows])),
+        Ids::Given(ids) => Ids::Given(&ids[rows]),
+    }
+}
+
+/// One id; `place` says which in messages.
+///
+/// # Errors
+///
+/// `TypeError` if it is of another type, `ValueError` if it is an integer of more than 127 bits
+/// or a text that is not Unicode.
+pub fn id(object: &Bound<'_, PyAny>, place: impl Fn() -> String) -> PyResult<Id> {
+    if let Ok(text) = object.cast::<PyString>() {
+        let text = text.to_str().map_err(|error| {
+            PyValueError::new_err(format!("{} is a text that is not Unicode: {error}", place()))
+        })?;
+        return Ok(Id::Text(text.into()));
+    }
+    if let Ok(bytes) = object.cast::<PyBytes>() {
+        return Ok(Id::Bytes(bytes.as_bytes().into()));
+    }
+    if let Ok(integer) = object.extract::<i64>() {
+        return Ok(Id::Integer(integer.into()));
+    }
+    match object.extract::<i128>() {
+        Ok(integer) => Ok(Id::Integer(integer)),
+        Err(_) if object.hasattr("__index__")? => {
+            // Python refuses to write out integers of thousands of digits.
+            let digits = object.str().map_or("too large".to_owned(), |text| text.to_string());
+            Err(PyValueError::new_err(format!(
+                "{} is {digits}, and integer ids have at most 127 bits",
+                place()
+            )))
+        }
+        Err(_) => Err(PyTypeError::new_err(format!(
+            "ids must be ints, strings or bytes, but {} is of type {}",
+            place(),
+            object.get_type().name()?
+        ))),
+    }
+}
+
+/// One multiplicity per row, if there are any.
+pub struct RowWeights<'py>(Option<BorrowedNumbers<'py>>);
+
+impl<'py> RowWeights<'py> {
+    /// Borrows them.
+    ///
+    /// # Errors
+    ///
+    /// `TypeError` if they are not of dtype uint64, `ValueError` if there are not `n_rows`.
+    pub fn borrow(weights: Option<&Bound<'py, PyAny>>, n_rows: usize) -> PyResult<Self> {
+        let Some(weights) = weights.filter(|weights| !weights.is_none()) else {
+            return Ok(Self(None));
+        };
+        let weights = arrays::numbers(weights, "sample_weight", 1)?;
+        let Values::U64(view) = weights.values() else {
+            return Err(PyTypeError::new_err("sample_weight must be of dtype uint64"));
+        };
+        if view.len() != n_rows {
+            return Err(PyValueError::new_err(format!(
+                "sample_weight has {} elements, but there are {n_rows} values",
+                view.len()
+            )));
+        }
+        Ok(Self(Some(weights)))
+    }
+
+    /// The multiplicities.
+    pub fn values(&self) -> Option<ArrayView1<'_, u64>> {
+        match self.0.as_ref()?.values() {
+            Values::U64(weights) => Some(weights),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_meet_at_the_cuts() {
+        assert_eq!(ranges(vec![0], 0), vec![0..0]);
+        assert_eq!(ranges(vec![0], 5), vec![0..5]);
+        // Of two columns; one chunk is empty.
+        assert_eq!(ranges(vec![0, 0, 3, 3, 0, 4], 5), [0..3, 3..4, 4..5]);
+    }
+
+    #[test]
+    fn ids_go_with_their_rows() {
+        let ids = Ids::Range { start: 10, step: -3 };
+        let Ids::Range { start, step } = slice_ids(ids, 2..4) else { panic!("still a range") };
+        assert_eq!((start, step), (4, -3));
+    }
+}
