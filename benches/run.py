@@ -1,6 +1,6 @@
 """Measure foldstat against its peers on this machine, in one run.
 
-    python benches/run.py                   everything, some eight minutes
+    python benches/run.py                   everything, some ten minutes
     python benches/run.py --quick           the same on small data: does it run?
     python benches/run.py --only 'full-*'   some rows (names are printed by --list)
 
@@ -25,6 +25,8 @@ from tqdm import tqdm
 import em
 import memory
 import scaling
+import summary
+import summary_cost
 import whole
 from cases import CASES
 from results import machine, table, write
@@ -64,6 +66,8 @@ def jobs(settings):
     named["linear-components"] = lambda: scaling.in_components(settings)
     for case in headlines:
         named[f"float32-{case.key}"] = lambda c=case: scaling.float32(c, settings)
+    for name, row in {**summary.ROWS, **summary_cost.ROWS}.items():
+        named[name] = lambda row=row: row(settings)
     return named
 
 

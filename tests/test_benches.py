@@ -8,7 +8,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import foldstat
+
 BENCHES = Path(__file__).parent.parent / "benches"
+
+SUMMARY_BARS = {
+    "summary-polars": ("at least", 1),
+    "summary-numpy": ("at least", 4),
+    "summary-pandas": ("at least", 20),
+    "summary-bitrep": ("at least", 100),
+    "summary-fsum": ("at least", 30),
+    "summary-wide": ("at most", 4),
+    "summary-best": ("at most", 1.3),
+    "summary-quantiles": ("at most", 4),
+    "summary-columns": ("at most", 1),
+    "summary-groups": ("at most", 5),
+    "summary-merge-all": ("at most", 2),
+    "summary-sum": ("at most", 2),
+    "summary-bytes": ("at most", 600),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +58,8 @@ def test_the_quick_bench_measures_every_row(tmp_path):
         }
     assert document["machine"]["threads"] == 2
     assert {result["bar"] for result in results} >= {70, 35, 25, 10, 8, 6, 12, 40, 20, 64, 1.9}
+    bars = {result["key"]: (result["bar_is"], result["bar"]) for result in results}
+    assert SUMMARY_BARS.items() <= bars.items()
 
 
 def test_only_measures_what_was_asked_for(tmp_path):
@@ -110,3 +130,69 @@ def test_an_iteration_is_the_difference_of_two_fits(monkeypatch):
 
     measured = timing.seconds_per_iteration({"a": timing.Contestant(fit, 1, 9)}, 2, 1)
     assert measured == {"a": (0.25, 9)}
+
+
+def quick():
+    from run import Settings
+
+    return Settings(threads=2, repeats=1, factor=500, seconds=0.01)
+
+
+def test_numbers_to_summarise():
+    from summary_data import keys, narrow, wide
+
+    x = narrow(100_000)
+    np.testing.assert_allclose([x.mean(), x.std()], [8.342, 1.0], atol=0.02)
+    exponents = np.frexp(wide(100_000))[1]
+    # The binade of a normal number itself spreads by a few.
+    assert -330 < exponents.min() < -295
+    assert 295 < exponents.max() < 310
+    assert (wide(100_000) < 0).any()
+    assert set(keys(100_000)) == set(range(1000))
+    for values in (x, wide(100_000)):
+        with pytest.raises(ValueError, match="read-only"):
+            values[0] = 0.0
+
+
+@pytest.mark.parametrize("wrong", range(7), ids=["count", "min", "max", "sum", "mean", "var", "std"])
+def test_no_statistic_may_differ_from_a_peer(wrong, monkeypatch):
+    import summary
+
+    def nearly(value):
+        statistics = [*right(value)]
+        statistics[wrong] += 1e-6 * (1 + abs(statistics[wrong]))
+        return statistics
+
+    right = summary.statistics
+    monkeypatch.setattr(summary, "statistics", nearly)
+    with pytest.raises(ArithmeticError, match="statistics by NumPy: results differ"):
+        summary.against_numpy(quick())
+
+
+def test_a_sum_that_is_off_by_one_bit_is_not_compared_to_fsum(monkeypatch):
+    import summary
+
+    def nearly(value):
+        statistics = [*right(value)]
+        statistics[3] = np.nextafter(statistics[3], np.inf)
+        return statistics
+
+    right = summary.statistics
+    monkeypatch.setattr(summary, "statistics", nearly)
+    with pytest.raises(ArithmeticError, match="the correctly rounded sum: results differ"):
+        summary.against_fsum(quick())
+
+
+def test_one_value_astray_among_groups_is_found(monkeypatch):
+    import summary_cost
+
+    summarize = foldstat.summarize
+
+    def astray(x, by, n_jobs):
+        by = by.copy()
+        by[np.flatnonzero(by == 7)[0]] = 8
+        return summarize(x, by=by, n_jobs=n_jobs)
+
+    monkeypatch.setattr(foldstat, "summarize", astray)
+    with pytest.raises(ArithmeticError, match="a group: the summaries differ"):
+        summary_cost.groups(quick())
