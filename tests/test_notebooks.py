@@ -9,9 +9,15 @@ from nbclient import NotebookClient
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 ROWS = 20_000
 
+# What the first sentence of each says about its size.
+SIZES = {
+    "parallel_em": f"{ROWS:,} rows of data",
+    "hyperparameter_search": "100 machines with 10 configurations each",
+}
+
 
 def test_there_are_notebooks():
-    assert "parallel_em" in [path.stem for path in NOTEBOOKS]
+    assert {path.stem for path in NOTEBOOKS} == set(SIZES)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -37,7 +43,7 @@ def test_notebook_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
     complaints = [output.text for output in outputs if output.get("name") == "stderr"]
     assert not complaints
     prose = [output.data["text/markdown"] for output in outputs if is_prose(output)]
-    assert f"{ROWS:,} rows of data" in prose[0]
+    assert SIZES[path.stem] in prose[0]
     assert not [text for text in prose if "nan" in text.split() or "inf" in text.split()]
     assert any("image/png" in output.get("data", {}) for output in outputs)
 

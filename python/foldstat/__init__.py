@@ -1,7 +1,11 @@
-"""Gaussian mixtures on every core: scikit-learn's interface over a compiled fold.
+"""Mixtures and summaries on every core: folds over data whose parts merge.
 
 `GaussianMixture` takes the place of scikit-learn's class of that name. `foldstat.mixture` has its
 kernels as functions on arrays, `foldstat.cells` the functions of the parallel-Python notebook.
+
+`Summary` reduces numbers exactly, so that parts merge to the same bits in any order; `summarize`
+and `describe` make summaries of columns, rows and groups, and `map_reduce` merges them from threads,
+processes and clusters.
 """
 
 import importlib
@@ -10,15 +14,24 @@ from types import ModuleType
 from foldstat import _core, mixture
 from foldstat._core import MixtureStatistics
 from foldstat._validation import threads
+from foldstat.distributed import map_reduce
 from foldstat.mixture import GaussianMixture
+from foldstat.summary import GroupedSummary, JointSummary, Summaries, Summary, describe, summarize
 
 __version__ = _core.__version__
 
 __all__ = [
     "GaussianMixture",
+    "GroupedSummary",
+    "JointSummary",
     "MixtureStatistics",
+    "Summaries",
+    "Summary",
     "__version__",
+    "describe",
+    "map_reduce",
     "mixture",
+    "summarize",
     "threads",
 ]
 

@@ -1,0 +1,26 @@
+"""Exact, mergeable summaries of numbers.
+
+Each is a commutative monoid whose laws hold to the last bit: `Summary` of numbers, `Summaries` of the
+columns or rows of a matrix, `GroupedSummary` of groups, `JointSummary` of columns together.
+"""
+
+from foldstat.summary._collections import Summaries, SummariesReads
+from foldstat.summary._describe import describe
+from foldstat.summary._groups import GroupedReads, GroupedSummary
+from foldstat.summary._joint import JointSummary, Line
+from foldstat.summary._reads import SummaryReads
+from foldstat.summary._summarize import summarize
+from foldstat.summary._summary import Summary
+
+__all__ = [
+    "GroupedReads",
+    "GroupedSummary",
+    "JointSummary",
+    "Line",
+    "Summaries",
+    "SummariesReads",
+    "Summary",
+    "SummaryReads",
+    "describe",
+    "summarize",
+]

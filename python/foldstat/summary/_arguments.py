@@ -1,0 +1,243 @@
+"""Checks of the arguments that every way of making a summary shares."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from foldstat import _core
+from foldstat._validation import thread_count
+
+if TYPE_CHECKING:
+    from foldstat._core import SummaryState
+
+Ids: TypeAlias = "range | NDArray[np.int64] | NDArray[np.uint64] | list[int | str | bytes] | None"
+Weights: TypeAlias = NDArray[np.uint64]
+
+_MOST_BEST = 2**24
+
+
+class Default:
+    """A default value that can be told from the same value given by the caller."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+    @staticmethod
+    def of(argument: Any) -> Any:
+        """Give the argument, or the value it stands for."""
+        return argument.value if isinstance(argument, Default) else argument
+
+
+def default(value: Any) -> Any:
+    """Make a default that shows as `value` in signatures."""
+    return Default(value)
+
+
+def empty_state(moments: Any, best: Any, largest: Any, quantiles: Any, histogram: Any, distinct: Any) -> SummaryState:
+    """Make the empty state with these settings; defaults that were not given count as their values."""
+    return _core.SummaryState(
+        moments=_moments(Default.of(moments)),
+        best=_best(Default.of(best)),
+        largest=flag(Default.of(largest), "largest"),
+        quantiles=_quantiles(Default.of(quantiles)),
+        histogram=_histogram(Default.of(histogram)),
+        distinct=flag(Default.of(distinct), "distinct"),
+    )
+
+
+def settings_of(state: SummaryState) -> dict[str, Any]:
+    """Give the settings of a state as keywords; none for the identity."""
+    if state.is_identity:
+        return {}
+    return {
+        "moments": state.moments,
+        "best": state.best_limit,
+        "largest": state.largest,
+        "quantiles": state.quantile_error,
+        "histogram": state.histogram_edges,
+        "distinct": state.counts_distinct,
+    }
+
+
+def _moments(moments: Any) -> int:
+    if isinstance(moments, (bool, np.bool_, str, bytes)) or np.ndim(moments) or moments not in (2, 4):
+        raise ValueError(f"moments must be 2 (up to the variance) or 4 (also skewness and kurtosis), got {moments!r}")
+    return int(moments)
+
+
+def _best(best: Any) -> int:
+    number = whole_number(best, "best", "a number of values to keep")
+    if not 0 <= number <= _MOST_BEST:
+        raise ValueError(f"best must be from 0 to {_MOST_BEST}, got {number}")
+    return number
+
+
+def whole_number(value: Any, name: str, meaning: str) -> int:
+    """Check an integer, which True and False are not."""
+    try:
+        if isinstance(value, (bool, np.bool_)):
+            raise TypeError
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be {meaning}, an integer, got {value!r}") from None
+
+
+def as_times(times: Any) -> int:
+    """Check how often a value counts."""
+    number = whole_number(times, "push(times=): times", "a number of times")
+    if not 0 <= number < 2**64:
+        problem = "must not be negative" if number < 0 else "does not fit into 64 bits"
+        raise ValueError(f"push(times=): times {problem}, got {times}")
+    return number
+
+
+def as_threads(n_jobs: Any) -> int | None:
+    """Check the number of threads; None for that of a `threads` block around the call, or of the process."""
+    if n_jobs is not None:
+        try:
+            _core.resolve_threads(operator.index(n_jobs))
+        except (TypeError, OverflowError):
+            raise TypeError(f"n_jobs must be a number of threads, an integer, or None; got {n_jobs!r}") from None
+    return thread_count(n_jobs)
+
+
+def flag(value: Any, name: str) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def _quantiles(quantiles: Any) -> float | None:
+    if quantiles is None or quantiles is False:
+        return None
+    if isinstance(quantiles, (bool, np.bool_, str, bytes)) or np.ndim(quantiles) != 0:
+        raise TypeError(f"quantiles is the relative error that quantiles may have, such as 0.01; got {quantiles!r}")
+    try:
+        return float(quantiles)
+    except TypeError:
+        raise TypeError(f"quantiles must be a relative error such as 0.01, or None; got {quantiles!r}") from None
+
+
+def _histogram(histogram: Any) -> NDArray[np.float64] | None:
+    if histogram is None:
+        return None
+    try:
+        edges = np.asarray(histogram)
+    except ValueError as error:
+        raise ValueError(f"histogram is not an array of numbers: {error}") from None
+    if edges.ndim != 1:
+        raise ValueError(
+            "histogram must be the edges of its bins, such as numpy.linspace(0, 1, 11): parts can only be merged "
+            f"where their bins agree, so a number of bins is not enough; got {histogram!r}"
+        )
+    if edges.dtype.kind not in "biuf" or edges.dtype.itemsize > 8:
+        raise TypeError(f"histogram must be the edges of its bins as real numbers, got dtype {edges.dtype}")
+    return np.ascontiguousarray(edges, dtype=np.float64)
+
+
+def as_ids(ids: Any, shape: tuple[int, ...], *, counted: str = "values") -> Ids:
+    """Check who each value is: None (its position), or an int, str or bytes for each.
+
+    `shape` is that of the values; ids may have the same, or be in one row in C order.
+    """
+    if ids is None:
+        return None
+    checked = _listed_ids(ids, shape)
+    n = int(np.prod(shape, dtype=np.int64))
+    if len(checked) != n:
+        raise ValueError(f"ids must have one entry for each of the {n} {counted}, got {len(checked)}")
+    return checked
+
+
+def _listed_ids(ids: Any, shape: tuple[int, ...]) -> range | NDArray[Any] | list[int | str | bytes]:
+    if isinstance(ids, range):
+        return ids
+    if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable):
+        raise TypeError(f"ids must be a sequence with an int, str or bytes for each value, got {ids!r}")
+    if hasattr(ids, "__array__"):
+        array = np.asarray(ids)
+        if array.ndim != 1 and array.shape == shape:
+            array = array.ravel()
+        if array.ndim != 1:
+            raise ValueError(f"ids must have one dimension, or the shape {shape} of the values; got {array.shape}")
+        if array.dtype.kind in "iu":
+            return array.astype(np.uint64 if array.dtype == np.uint64 else np.int64, copy=False)
+        if array.dtype.kind not in "USTO":
+            raise TypeError(f"ids must be int, str or bytes, got dtype {array.dtype}")
+        ids = array.tolist()
+    return [identity.item() if isinstance(identity, np.generic) else identity for identity in ids]
+
+
+def as_multiplicities(sample_weight: Any, shape: tuple[int, ...], *, counted: str = "values") -> Weights | None:
+    """Check weights: whole numbers, which say how often each value was seen.
+
+    `shape` is that of the values; weights may have the same, be in one row in C order, or be one number.
+    """
+    if sample_weight is None:
+        return None
+    if isinstance(sample_weight, np.ma.MaskedArray):
+        raise TypeError("sample_weight is a masked array: fill its masked entries first, for instance with 0")
+    weights = _whole(np.asarray(sample_weight))
+    n = int(np.prod(shape, dtype=np.int64))
+    if weights.ndim == 0:
+        return np.full(n, weights)
+    if weights.shape not in (shape, (n,)):
+        wanted = shape if len(shape) != 1 else f"({n},), one for each of the {n} {counted}"
+        raise ValueError(f"sample_weight must have shape {wanted}, got {weights.shape}")
+    return weights.ravel()
+
+
+def _whole(weights: NDArray[Any]) -> Weights:
+    kind = weights.dtype.kind
+    if kind == "O":
+        weights = _from_objects(weights)
+        kind = weights.dtype.kind
+    if kind not in "biuf":
+        raise TypeError(f"sample_weight must hold whole numbers, got dtype {weights.dtype}")
+    if kind in "if":
+        _refuse(np.isnan(weights) if kind == "f" else None, weights, "is NaN")
+        _refuse(weights < 0, weights, "is negative: a value cannot be absent more than once")
+    if kind == "f":
+        _refuse(weights >= 2.0**64, weights, "does not fit into 64 bits")
+        _refuse(
+            weights != np.trunc(weights),
+            weights,
+            "is not a whole number. A summary is an exact multiset, in which a value is a whole number of times, so "
+            "that its merge is exact; for fractional weights scale them to integers, or use numpy.average",
+        )
+    return weights.astype(np.uint64)
+
+
+def _from_objects(weights: NDArray[Any]) -> NDArray[Any]:
+    """Turn Python integers beyond int64, and mixtures with floats, into one dtype."""
+    whole = [float("nan") if w is None else w for w in weights.ravel().tolist()]
+    if all(isinstance(w, int) for w in whole):
+        for position, weight in enumerate(whole):
+            if not 0 <= weight < 2**64:
+                problem = "is negative" if weight < 0 else "does not fit into 64 bits"
+                raise ValueError(f"sample_weight[{position}] = {weight} {problem}")
+        return np.array(whole, dtype=np.uint64).reshape(weights.shape)
+    try:
+        return np.array(whole, dtype=np.float64).reshape(weights.shape)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"sample_weight must hold whole numbers: {error}") from None
+
+
+def _refuse(bad: ArrayLike | None, weights: NDArray[Any], problem: str) -> None:
+    if bad is None or not np.any(bad):
+        return
+    if weights.ndim == 0:
+        raise ValueError(f"sample_weight = {weights[()]} {problem}")
+    where = tuple(int(i) for i in np.argwhere(bad)[0])
+    shown = ", ".join(map(str, where))
+    raise ValueError(f"sample_weight[{shown}] = {weights[where]} {problem}")

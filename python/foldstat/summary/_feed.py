@@ -1,0 +1,122 @@
+"""Put numbers of any kind into the state of a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foldstat import _core
+from foldstat.summary._arguments import Ids, as_ids, as_multiplicities, as_threads
+from foldstat.summary._input import Column, Frame, Items, as_numbers, check_index, flat
+from foldstat.summary._nulls import Masked, exact_array, is_null, plain_items
+
+if TYPE_CHECKING:
+    from foldstat._core import SummaryState
+
+
+def feed(state: SummaryState, x: Any, ids: Any, sample_weight: Any, n_jobs: int | None, name: str = "x") -> None:
+    """Add all numbers of `x` to the state, or none of them if that fails."""
+    threads = as_threads(n_jobs)
+    numbers = as_numbers(x, name)
+    check_index(x, ids, "ids", name)
+    check_index(x, sample_weight, "sample_weight", name)
+    shape = numbers.shape if isinstance(numbers, Masked) else None
+    if isinstance(numbers, Masked):
+        numbers = _flat_nulls(numbers, name)
+    if isinstance(numbers, Items):
+        _feed_items(state, numbers, ids, sample_weight, name, threads)
+    elif isinstance(numbers, Frame):
+        _feed_frame(state, numbers.numeric(name), numbers.n_rows, ids, sample_weight, threads)
+    elif isinstance(numbers, np.ndarray):
+        weights = as_multiplicities(sample_weight, numbers.shape)
+        who = as_ids(ids, numbers.shape)
+        ordered = bool(state.best_limit) or weights is not None or who is not None
+        state.update(flat(numbers, ordered=ordered), who, weights, threads)
+    else:
+        shape = shape or (len(numbers),)
+        state.update(numbers, as_ids(ids, shape), as_multiplicities(sample_weight, shape), threads)
+
+
+def _flat_nulls(numbers: Masked, name: str) -> Column | Items:
+    """Put numbers with nulls in one row: in a column where a library makes one, else one by one."""
+    try:
+        return numbers.column(name)
+    except TypeError:
+        return Items(numbers.items(), numbers.shape)
+
+
+def _feed_frame(
+    state: SummaryState, columns: list[Column], n_rows: int, ids: Any, sample_weight: Any, threads: int | None
+) -> None:
+    who = as_ids(ids, (n_rows,), counted="rows")
+    weights = as_multiplicities(sample_weight, (n_rows,), counted="rows")
+    begun = state.begin()
+    if begun.best_limit:  # positions go on from column to column
+        for column in columns:
+            begun.update(column, who, weights, threads)
+    else:
+        parts = _core.summarize_columns(columns, begun, who, weights, threads)
+        begun.merge(_core.SummaryState.merge_all(parts))
+    state.commit(begun)
+
+
+def _feed_items(
+    state: SummaryState, items: Items, ids: Any, sample_weight: Any, name: str, threads: int | None
+) -> None:
+    if ids is None and sample_weight is None:
+        with _named(name):
+            _update_items(state, items.values, None)
+        return
+    values = list(items.values)
+    shape = (len(values),) if items.shape is None else items.shape
+    who = as_ids(ids, shape)
+    weights = as_multiplicities(sample_weight, shape)
+    with _named(name):
+        if weights is None:
+            _update_items(state, values, who)
+            return
+        try:
+            found = exact_array(values, name)
+            column = found.column(name) if isinstance(found, Masked) else found
+        except (TypeError, ValueError, OverflowError):
+            _push_each(state, list(plain_items(values)), who, weights.tolist())
+        else:
+            state.update(column, who, weights, threads)
+
+
+def _update_items(state: SummaryState, values: Iterable[Any], who: Ids) -> None:
+    """Add items one by one. To look for pandas.NA and masked entries costs as much as the rest: lists can wait."""
+    if not isinstance(values, (list, tuple)):
+        state.update_items(plain_items(values), who)
+        return
+    try:
+        state.update_items(values, who)
+    except TypeError:
+        if not any(value is not None and is_null(value) for value in values):
+            raise
+        state.update_items(plain_items(values), who)
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Have the messages about an item name the argument it is of."""
+    try:
+        yield
+    except (TypeError, OverflowError) as error:
+        text = str(error)
+        if not text.startswith("items["):
+            raise
+        raise type(error)(name + text.removeprefix("items")) from None
+
+
+def _push_each(state: SummaryState, values: list[Any], who: Any, weights: list[int]) -> None:
+    """Add what no array holds (nulls, integers beyond 2**53 beside floats), each as often as it weighs."""
+    begun = state.begin()
+    begun.copy().update_items(values, who)  # its messages tell positions
+    known = [None] * len(values) if who is None else who
+    for value, identity, times in zip(values, known, weights, strict=True):
+        begun.push(value, int(identity) if isinstance(identity, np.integer) else identity, times)
+    state.commit(begun)

@@ -1,0 +1,61 @@
+"""Tables of the libraries that are there: pandas, Polars and pyarrow are loaded when one is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any, Literal, TypeAlias, get_args
+
+FrameKind: TypeAlias = Literal["pandas", "polars", "pyarrow"]
+
+# None is a cell that has no meaning; a NaN is a statistic that is one.
+Cells: TypeAlias = Sequence[Any]
+
+
+def build_frame(kind: FrameKind, index: tuple[str, Cells], names: Sequence[Any], columns: Sequence[Cells]) -> Any:
+    """Make a table: `index` names its rows, as the index of a pandas frame or the first column of others."""
+    library = _library(kind)
+    title, labels = index
+    if kind == "pandas":
+        cells = {i: [math.nan if cell is None else cell for cell in column] for i, column in enumerate(columns)}
+        frame = library.DataFrame(cells, index=library.Index(list(labels), name=title or None, tupleize_cols=False))
+        frame.columns = library.Index(names)
+        return frame
+    title = title or "statistic"
+    while title in names:
+        title = f"_{title}"
+    if len({type(label) for label in labels}) > 1 or any(isinstance(label, tuple) for label in labels):
+        labels = [str(label) for label in labels]  # a column has one type
+    data = {title: list(labels)} | {name: list(column) for name, column in zip(names, columns, strict=True)}
+    return library.DataFrame(data, strict=False) if kind == "polars" else library.table(data)
+
+
+def installed_kind() -> FrameKind:
+    """Give the library that makes a table nobody chose the kind of: pandas, else Polars."""
+    kinds: tuple[FrameKind, ...] = ("pandas", "polars")
+    for kind in kinds:
+        try:
+            _library(kind)
+        except ImportError:
+            continue
+        return kind
+    raise ImportError("a table needs pandas or Polars: pip install pandas, or pip install polars")
+
+
+def as_kind(kind: str | None) -> FrameKind:
+    """Check the name of a library; None chooses one that is installed."""
+    if kind is None:
+        return installed_kind()
+    for known in get_args(FrameKind):
+        if kind == known:
+            return known  # type: ignore[no-any-return]
+    raise ValueError(f"kind must be 'pandas', 'polars', 'pyarrow' or None, got {kind!r}")
+
+
+def _library(kind: FrameKind) -> ModuleType:
+    try:
+        return importlib.import_module(kind)
+    except ImportError:
+        raise ImportError(f"a {kind} table needs {kind}: pip install {kind}") from None

@@ -1,0 +1,343 @@
+"""What can be read from a summary, and what NaN among the values means for it."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from foldstat.summary._html import summary_html
+
+if TYPE_CHECKING:
+    from foldstat._core import SummaryState
+
+NanPolicy: TypeAlias = Literal["skip", "propagate", "raise"]
+Identifier: TypeAlias = "int | str | bytes"
+
+
+class Reads:
+    """The statistics of a summary; every one is the true value, rounded once."""
+
+    __slots__ = ()
+    _state: SummaryState
+
+    def _nan_counts(self) -> bool:
+        """Tell whether a statistic of the values is NaN because a value is; raise if it must not be read."""
+        return False
+
+    # ---------------------------------------------------------------- counts
+
+    @property
+    def count(self) -> int:
+        """Number of values, infinities included, NaN and nulls excluded."""
+        return self._state.count
+
+    @property
+    def nan_count(self) -> int:
+        """Number of NaN."""
+        return self._state.nan_count
+
+    @property
+    def null_count(self) -> int:
+        """Number of nulls: None, missing or masked entries."""
+        return self._state.null_count
+
+    @property
+    def positive_infinity_count(self) -> int:
+        """Number of values that are +inf."""
+        return self._state.positive_infinity_count
+
+    @property
+    def negative_infinity_count(self) -> int:
+        """Number of values that are -inf."""
+        return self._state.negative_infinity_count
+
+    # ---------------------------------------------------------------- range and moments
+
+    @property
+    def min(self) -> float | int:
+        """Smallest value, -0.0 below +0.0; NaN if there is none, an int where no float holds it."""
+        return math.nan if self._nan_counts() else self._state.min
+
+    @property
+    def max(self) -> float | int:
+        """Largest value, +0.0 above -0.0; NaN if there is none, an int where no float holds it."""
+        return math.nan if self._nan_counts() else self._state.max
+
+    @property
+    def sum(self) -> float:
+        """Sum of the values, correctly rounded; 0.0 if there are none."""
+        return math.nan if self._nan_counts() else self._state.sum
+
+    @property
+    def mean(self) -> float:
+        """Mean of the values, correctly rounded; NaN if there are none."""
+        return math.nan if self._nan_counts() else self._state.mean
+
+    def var(self, ddof: int = 1) -> float:
+        """Give the variance of the values, correctly rounded.
+
+        Parameters
+        ----------
+        ddof : int, default=1
+            The sum of squared deviations is divided by ``count - ddof``: 1 estimates the variance
+            of a population from a sample, 0 gives the variance of the values themselves.
+
+        Returns
+        -------
+        float
+            NaN if ``count <= ddof`` or a value is infinite.
+
+        Examples
+        --------
+        >>> from foldstat import Summary
+        >>> Summary([1e9 + 4, 1e9 + 7, 1e9 + 13, 1e9 + 16]).var()
+        30.0
+        """
+        return math.nan if self._nan_counts() else self._state.var(ddof)
+
+    def std(self, ddof: int = 1) -> float:
+        """Give the standard deviation of the values, the correctly rounded root of the exact variance.
+
+        Parameters
+        ----------
+        ddof : int, default=1
+            As in `var`.
+
+        Returns
+        -------
+        float
+            NaN if ``count <= ddof`` or a value is infinite.
+
+        Examples
+        --------
+        >>> from foldstat import Summary
+        >>> Summary([2, 4, 4, 4, 5, 5, 7, 9]).std(ddof=0)
+        2.0
+        """
+        return math.nan if self._nan_counts() else self._state.std(ddof)
+
+    @property
+    def sem(self) -> float:
+        """Standard error of the mean, ``std(ddof=1) / sqrt(count)``, rounded once."""
+        return math.nan if self._nan_counts() else self._state.sem
+
+    @property
+    def skewness(self) -> float:
+        """Skewness g1 = m3 / m2**1.5, correctly rounded; needs ``moments=4``.
+
+        m2 and m3 are central moments of the values. This is `scipy.stats.skew` with its defaults,
+        and type 1 of R's package e1071. NaN if all values are equal or one is infinite.
+        """
+        self._need_moments(4)
+        return math.nan if self._nan_counts() else self._state.skewness
+
+    @property
+    def kurtosis(self) -> float:
+        """Excess kurtosis g2 = m4 / m2**2 - 3, correctly rounded; needs ``moments=4``.
+
+        m2 and m4 are central moments of the values. This is `scipy.stats.kurtosis` with its defaults,
+        and type 1 of R's package e1071. NaN if all values are equal or one is infinite.
+        """
+        self._need_moments(4)
+        return math.nan if self._nan_counts() else self._state.kurtosis
+
+    def power_sum(self, k: int) -> Fraction:
+        """Give the exact sum of the k-th powers of the finite values.
+
+        Parameters
+        ----------
+        k : int
+            1 or 2; also 3 and 4 with ``moments=4``.
+
+        Returns
+        -------
+        fractions.Fraction
+            The sum, without any rounding.
+
+        Raises
+        ------
+        ValueError
+            If that power is not kept, or NaN has to be propagated, which no fraction can express.
+
+        Examples
+        --------
+        >>> from foldstat import Summary
+        >>> Summary([0.1, 0.2, -0.3]).power_sum(1)
+        Fraction(1, 36028797018963968)
+        """
+        if k not in (1, 2, 3, 4):
+            raise ValueError(f"power_sum(k): k must be 1, 2, 3 or 4, got {k!r}")
+        self._need_moments(k)
+        if self._nan_counts():
+            raise ValueError(f"a fraction cannot be NaN: {_nan_words(self.nan_count)}; read it with nan='skip'")
+        numerator, exponent = self._state.power_sum(int(k))
+        return Fraction(numerator << max(exponent, 0), 1 << max(-exponent, 0))
+
+    def _need_moments(self, k: int) -> None:
+        moments = self._state.moments
+        if moments is not None and k > moments:
+            raise ValueError("this Summary keeps no third and fourth moments: make it with moments=4")
+
+    # ---------------------------------------------------------------- quantiles
+
+    def quantile(self, q: ArrayLike) -> Any:
+        """Estimate quantiles, each within the relative error `quantile_error`; needs ``quantiles``.
+
+        The quantile q of n values is the order statistic of rank ``q * (n - 1)``, from 0, or lies
+        linearly between the two order statistics around it, as in `numpy.quantile`. Each order
+        statistic x is estimated by a number from ``x * (1 - e)`` to ``x * (1 + e)``, where e is
+        `quantile_error`; the smallest and the largest value are exact.
+
+        Parameters
+        ----------
+        q : float or array-like of float
+            From 0 to 1.
+
+        Returns
+        -------
+        float, or ndarray of the shape of `q`
+            NaN if there are no values.
+
+        Raises
+        ------
+        ValueError
+            If no quantiles are kept, or `q` is not from 0 to 1.
+
+        References
+        ----------
+        Masson, Rim & Lee, "DDSketch", VLDB 12 (2019); Epicoco et al., "UDDSketch", IEEE Access 8 (2020).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from foldstat import Summary
+        >>> s = Summary(np.arange(1001.0), quantiles=0.001)
+        >>> abs(s.quantile(0.9) - 900) <= 0.9
+        True
+        >>> s.quantile([0, 1])
+        array([   0., 1000.])
+        """
+        ranks = _as_ranks(q)
+        outside = ~((ranks >= 0) & (ranks <= 1))
+        if outside.any():
+            raise ValueError(f"quantile(q): q must be from 0 to 1, got {ranks[outside].flat[0]}")
+        state = self._state
+        if not state.is_identity and state.quantile_error is None:
+            raise ValueError("this Summary keeps no quantiles: make it with quantiles=0.01, or another relative error")
+        if state.is_identity or self._nan_counts():
+            found = np.full(ranks.shape, math.nan)
+        else:
+            found = np.array([state.quantile(float(rank)) for rank in ranks.flat]).reshape(ranks.shape)
+        return float(found) if found.ndim == 0 else found
+
+    @property
+    def median(self) -> float:
+        """Median, as `quantile` of 0.5; needs ``quantiles``."""
+        return float(self.quantile(0.5))
+
+    @property
+    def iqr(self) -> float:
+        """Interquartile range, `quantile` of 0.75 less that of 0.25; needs ``quantiles``."""
+        low, high = self.quantile([0.25, 0.75]).tolist()
+        return float(high - low) if high != low else 0.0
+
+    @property
+    def quantile_error(self) -> float | None:
+        """Guaranteed relative error of `quantile`; None if no quantiles are kept."""
+        return self._state.quantile_error
+
+    # ---------------------------------------------------------------- best, histogram, distinct
+
+    @property
+    def best(self) -> list[tuple[float | int, Identifier]]:
+        """The smallest (or largest) values with their ids, best first: at most ``best`` of them.
+
+        Of equal values the one with the smaller id comes first, integers before bytes before texts.
+        NaN is never among them.
+        """
+        self._nan_counts()
+        return self._state.best
+
+    @property
+    def histogram_counts(self) -> NDArray[np.uint64]:
+        """Counts below the first edge, in every bin, and above the last edge; needs ``histogram``.
+
+        Bins include their left edge; the last one includes both, as in `numpy.histogram`.
+        """
+        self._nan_counts()
+        counts = self._state.histogram_counts
+        if counts is None:
+            raise ValueError("this Summary keeps no histogram: make it with histogram=edges")
+        return counts
+
+    @property
+    def histogram_edges(self) -> NDArray[np.float64] | None:
+        """Edges of the histogram's bins; None if there is no histogram."""
+        return self._state.histogram_edges
+
+    @property
+    def distinct_count(self) -> int:
+        """Estimated number of different values, -0.0 and +0.0 being one; needs ``distinct=True``.
+
+        Exact for up to about a thousand of them; beyond that the standard error is 0.8 %
+        (HyperLogLog with 2**14 registers).
+
+        References
+        ----------
+        Flajolet et al., "HyperLogLog" (AofA 2007); Ertl, arXiv:1702.01284 (2017).
+        """
+        self._nan_counts()
+        if self._state.is_identity:
+            return 0
+        distinct = self._state.distinct_count
+        if distinct is None:
+            raise ValueError("this Summary does not count different values: make it with distinct=True")
+        return distinct
+
+
+class SummaryReads(Reads):
+    """The statistics of a summary under a policy for NaN; made by ``summary.read(nan=...)``."""
+
+    __slots__ = ("_policy", "_state")
+
+    def __init__(self, state: SummaryState, policy: NanPolicy) -> None:
+        self._state = state
+        self._policy = policy
+
+    def _nan_counts(self) -> bool:
+        found = self._policy != "skip" and self._state.nan_count > 0
+        if found and self._policy == "raise":
+            raise ValueError(f"{_nan_words(self._state.nan_count)}; read with nan='skip' to leave them out")
+        return found
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.count} values, nan={self._policy!r}>"
+
+    def _repr_html_(self) -> str:
+        return summary_html(self)
+
+
+def as_policy(nan: str) -> NanPolicy:
+    """Check the name of a policy for NaN."""
+    for policy in get_args(NanPolicy):
+        if nan == policy:
+            return policy  # type: ignore[no-any-return]
+    raise ValueError(f"nan must be 'skip', 'propagate' or 'raise', got {nan!r}")
+
+
+def _as_ranks(q: ArrayLike) -> NDArray[np.float64]:
+    try:
+        given = np.asarray(q)
+    except ValueError as error:
+        raise ValueError(f"quantile(q): q is not an array of numbers: {error}") from None
+    if given.size and given.dtype.kind not in "iufb":
+        raise TypeError(f"quantile(q): q must be a number from 0 to 1 or an array of such, got {q!r}")
+    return given.astype(np.float64)
+
+
+def _nan_words(count: int) -> str:
+    return "one value is NaN" if count == 1 else f"{count} values are NaN"

@@ -1,0 +1,251 @@
+"""One function for summaries per column, per row, per group, and of columns together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from foldstat import _core
+from foldstat.summary._arguments import Ids, Weights, as_ids, as_multiplicities, as_threads, empty_state, flag
+from foldstat.summary._collections import Summaries
+from foldstat.summary._feed import feed
+from foldstat.summary._groups import Group, GroupedSummary
+from foldstat.summary._input import check_index
+from foldstat.summary._joint import JointSummary
+from foldstat.summary._keys import MISSING, Coded, coded, combined
+from foldstat.summary._summary import Summary
+from foldstat.summary._table import Table
+
+if TYPE_CHECKING:
+    from foldstat._core import SummaryState
+
+
+class _Settings(TypedDict, total=False):
+    """The keywords that change no type."""
+
+    ids: Any
+    moments: int
+    best: int
+    largest: bool
+    quantiles: float | None
+    histogram: ArrayLike | None
+    distinct: bool
+    n_jobs: int | None
+
+
+@overload
+def summarize(
+    X: Any,
+    axis: None = None,
+    by: None = None,
+    sample_weight: Any = None,
+    cov: Literal[False] = False,
+    **settings: Unpack[_Settings],
+) -> Summary: ...
+@overload
+def summarize(
+    X: Any,
+    axis: int,
+    by: None = None,
+    sample_weight: Any = None,
+    cov: Literal[False] = False,
+    **settings: Unpack[_Settings],
+) -> Any: ...
+@overload
+def summarize(
+    X: Any,
+    axis: int | None = None,
+    by: None = None,
+    sample_weight: Any = None,
+    *,
+    cov: Literal[True],
+    **settings: Unpack[_Settings],
+) -> JointSummary: ...
+@overload
+def summarize(
+    X: Any, axis: int | None = None, by: Any = ..., sample_weight: Any = None, **settings: Unpack[_Settings]
+) -> GroupedSummary: ...
+def summarize(
+    X: Any,
+    axis: int | None = None,
+    by: Any = None,
+    sample_weight: ArrayLike | None = None,
+    cov: bool = False,
+    *,
+    ids: Any = None,
+    moments: int = 2,
+    best: int = 0,
+    largest: bool = False,
+    quantiles: float | None = None,
+    histogram: ArrayLike | None = None,
+    distinct: bool = False,
+    n_jobs: int | None = None,
+) -> Any:
+    """Summarise numbers: all of them, per column or row, per group, or columns together.
+
+    Whatever it gives is a monoid: results of pieces merge with ``+`` to the result of the whole,
+    to the last bit.
+
+    Parameters
+    ----------
+    X : array-like of shape (n,) or (n, d), frame, table, dict of columns, or iterable of numbers
+        The numbers, as in `Summary`. Frames keep the names of their columns.
+    axis : {None, 0, 1}, default=None
+        None summarises all numbers in one. 0 gives a summary for each column, 1 for each row of a
+        matrix. As in NumPy, axis 0 of one dimension is all of it.
+    by : array-like of shape (n,), str, int, or list of names, optional
+        A key for each row: integers, texts, dates, tuples or other hashable objects. Or the name
+        of a column of the frame, or a list of such names: keys are then tuples, of one also. Columns
+        that are keys are left out of the summaries. A list is one of names if its entries are
+        different and all are names of columns, whatever its length; for keys of rows that look
+        like this give an array. pandas columns may be named by integers; an int names no row.
+    sample_weight : array-like of whole numbers, optional
+        How often each row counts: of shape (n,), or of the shape of `X` if `axis` is None. With
+        axis 1 it is a weight for each column.
+    cov : bool, default=False
+        Also sum products of columns, for covariances.
+    ids : sequence of int, str or bytes, optional
+        Who each row is (each column with axis 1), for `best`. Default: its number, which begins at 0
+        in every piece of the data: give pieces that are to be merged ``ids=range(start, stop)``.
+    moments, best, largest, quantiles, histogram, distinct
+        What the summaries keep, see `Summary`.
+    n_jobs : int or None, default=None
+        Number of threads; None for the default of the process. It changes no bit of the result.
+
+    Returns
+    -------
+    Summary
+        Of all numbers.
+    Summaries
+        With `axis`: one for each column or row.
+    GroupedSummary
+        With `by`: a `Summary` for each key, or `Summaries` if X has columns.
+    JointSummary
+        With `cov`: of the columns together.
+
+    Raises
+    ------
+    TypeError
+        If X, or a column, does not hold real numbers.
+    ValueError
+        If shapes do not fit together, `axis` is out of range, `cov` meets `by` or no columns, or
+        `by`, `ids` or `sample_weight` is a pandas object whose index is not that of `X`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from foldstat import summarize
+    >>> X = np.array([[1, 2], [3, 4], [5, 60]])
+    >>> summarize(X).sum
+    75.0
+    >>> summarize(X, axis=0).max
+    array([ 5., 60.])
+    >>> {key: group.sum.tolist() for key, group in summarize(X, by=["a", "b", "a"]).items()}
+    {'a': [6.0, 62.0], 'b': [3.0, 4.0]}
+    >>> float(summarize(X, cov=True).cov()[0, 0])
+    4.0
+    """
+    template = empty_state(moments, best, largest, quantiles, histogram, distinct)
+    cov = flag(cov, "cov")
+    if by is not None and cov:
+        raise ValueError(
+            "by and cov do not go together: summarise each group's rows with cov=True, or leave one of them out"
+        )
+    if axis is None and by is None and not cov:
+        feed(template, X, ids, sample_weight, n_jobs, "X")
+        return Summary._of(template)
+    table = Table.read(X)
+    if axis is not None:
+        axis = table.axis(axis)
+    if (by is not None or cov) and axis == 1:
+        raise ValueError("by and cov work on rows: use axis=0 or leave it out, and X.T to swap rows and columns")
+    for argument, given in (("by", by), ("ids", ids), ("sample_weight", sample_weight)):
+        check_index(X, given, argument, "X", axis or 0)
+    threads = as_threads(n_jobs)
+    if by is not None:
+        return _by_key(table, by, template, ids, sample_weight, threads)
+    if cov:
+        return _jointly(table, template, ids, sample_weight, threads)
+    if table.is_vector:
+        return Summary._of(_per_column(table, template, ids, sample_weight, threads)[0])
+    if axis == 1:
+        return Summaries._of_states(_per_row(table, template, ids, sample_weight, threads))
+    return Summaries._of_states(_per_column(table, template, ids, sample_weight, threads), table.names)
+
+
+def _per_row_arguments(
+    table: Table, ids: Any, sample_weight: Any, *, counted: str = "rows"
+) -> tuple[Ids, Weights | None]:
+    shape = (table.n_rows,)
+    return as_ids(ids, shape, counted=counted), as_multiplicities(sample_weight, shape, counted=counted)
+
+
+def _per_column(table: Table, template: SummaryState, ids: Any, weight: Any, threads: int | None) -> list[SummaryState]:
+    who, weights = _per_row_arguments(table, ids, weight)
+    matrix = table.array()
+    if matrix is not None:
+        return _core.summarize_matrix(matrix, 0, template, who, weights, threads)
+    return _core.summarize_columns(table.columns(), template, who, weights, threads)
+
+
+def _per_row(table: Table, template: SummaryState, ids: Any, weight: Any, threads: int | None) -> list[SummaryState]:
+    turned, matrix = table.transposed(), table.array()
+    who, weights = _per_row_arguments(turned, ids, weight, counted="columns")
+    if matrix is not None:
+        return _core.summarize_matrix(matrix, 1, template, who, weights, threads)
+    return _core.summarize_columns(turned.columns(), template, who, weights, threads)
+
+
+def _jointly(table: Table, template: SummaryState, ids: Any, weight: Any, threads: int | None) -> JointSummary:
+    if table.is_vector:
+        raise ValueError("cov=True needs columns: an array of two dimensions, or a frame")
+    weights = as_multiplicities(weight, (table.n_rows,), counted="rows")
+    states = _per_column(table, template, ids, weights, threads)
+    joint = _core.JointState(len(states))
+    matrix = table.array()
+    if matrix is not None:
+        joint.update_matrix(matrix, weights, threads)
+    else:
+        joint.update(table.columns(), weights, threads)
+    return JointSummary._of(Summaries._of_states(states, table.names), joint)
+
+
+def _by_key(
+    table: Table, by: Any, template: SummaryState, ids: Any, weight: Any, threads: int | None
+) -> GroupedSummary:
+    names = table.named(by)
+    if names is None:
+        keys = coded(by)
+    else:
+        columns_of_keys, table = table.without(names)
+        parts = [coded(column) for column in columns_of_keys]
+        keys = combined(parts) if isinstance(by, list) else parts[0]
+    if len(keys.codes) != table.n_rows:
+        raise ValueError(f"by must have a key for each of the {table.n_rows} rows, got {len(keys.codes)}")
+    who, weights = _per_row_arguments(table, ids, weight)
+    columns = table.columns()
+    if not columns:
+        raise ValueError("X has no columns to summarise")
+    codes, states = _core.summarize_groups(columns, keys.codes, template, who, weights, threads)
+    groups = _groups(table, keys, codes, states)
+    return GroupedSummary(groups, missing_key_count=_missing(keys, weights))
+
+
+def _groups(table: Table, keys: Coded, codes: NDArray[Any], states: list[list[SummaryState]]) -> dict[Any, Group]:
+    groups: dict[Any, Group] = {}
+    for code, group in zip(codes, states, strict=True):
+        present = any(state.count or state.nan_count or state.null_count for state in group)
+        if (keys.keys is not None and code == MISSING) or not present:  # absent: all its rows weigh 0
+            continue
+        key = keys.key(code)
+        groups[key] = Summary._of(group[0]) if table.is_vector else Summaries._of_states(group, table.names)
+    return groups
+
+
+def _missing(keys: Coded, weights: Weights | None) -> int:
+    if keys.keys is None:
+        return 0
+    absent = keys.codes == MISSING
+    return int(np.count_nonzero(absent) if weights is None else sum(weights[absent].tolist()))

@@ -1,0 +1,401 @@
+"""The summary of numbers: a commutative monoid whose laws hold to the last bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal
+
+from numpy.typing import ArrayLike
+
+from foldstat import _core
+from foldstat.summary._arguments import Default, as_times, default, empty_state, settings_of
+from foldstat.summary._feed import feed
+from foldstat.summary._html import summary_html, summary_text
+from foldstat.summary._monoid import Monoid
+from foldstat.summary._nulls import plain
+from foldstat.summary._reads import Identifier, NanPolicy, Reads, SummaryReads, as_policy
+
+if TYPE_CHECKING:
+    from foldstat._core import SummaryState
+
+_NO_EDGES: Any = default(None)
+
+
+class Summary(Monoid, Reads):
+    """Count, range, moments and more of numbers, exact and mergeable.
+
+    A summary of two data sets is the sum of their summaries, ``Summary(x) + Summary(y)``, to the
+    last bit: whatever the pieces, their order and the shape of the tree that merges them. The sums
+    of powers inside are exact, so that every statistic read from them is the true value, rounded once.
+
+    Parameters
+    ----------
+    x : array-like, frame, or iterable of numbers, optional
+        The numbers. NumPy arrays of any shape and real dtype, pandas and Polars Series and frames,
+        pyarrow arrays and tables (and whatever else speaks the Arrow PyCapsule interface), or any
+        Python iterable of numbers and None (pandas.NA and masked entries are nulls as well).
+        Integers are taken exactly, also those beyond 2**53.
+        NaN, and nulls, are counted and take no part in anything else. All numbers of an array of
+        more dimensions, or of a frame, go into the one summary.
+    ids : sequence of int, str or bytes, optional
+        Who each value is, for `best`. Default: its position, the number of values seen before it by
+        this summary. Positions of every part begin at 0: parts that are to be merged need ids that
+        tell their values apart, such as ``ids=range(start, stop)``.
+    sample_weight : array-like of whole numbers, optional
+        How often each value counts: exactly as if it had been given that many times.
+    moments : {2, 4}, default=2
+        Powers that are summed: 2 is enough for the variance, 4 gives `skewness` and `kurtosis`.
+    best : int, default=0
+        How many of the smallest values to keep, with their ids, up to 2**24.
+    largest : bool, default=False
+        Whether `best` are the largest.
+    quantiles : float, optional
+        Keep a sketch for `quantile`, `median` and `iqr` with this relative error (from 1e-4 to 0.5).
+    histogram : array-like of float, optional
+        Edges of a histogram to count in.
+    distinct : bool, default=False
+        Whether to estimate the number of different values.
+    n_jobs : int or None, default=None
+        Number of threads; None for the default of the process. It changes no bit of the result.
+
+    Raises
+    ------
+    TypeError
+        If `x` does not hold real numbers, or ids are of another type.
+    ValueError
+        If a setting is out of range, lengths or pandas indexes disagree, or a weight is negative or fractional.
+    OverflowError
+        If a Python integer needs more than 64 bits.
+
+    See Also
+    --------
+    foldstat.summarize : Per column, per row or per group.
+
+    Notes
+    -----
+    ``Summary()`` without any argument is the identity: it keeps everything that the summary it is
+    added to keeps. The first data that enter it directly make it a ``Summary([])`` of default
+    settings before they are added.
+
+    Summaries of different settings merge to what both keep: the smaller `moments` and `best`, the
+    coarser quantiles; `distinct`, quantiles or a histogram that one side lacks are dropped. So
+    ``s + Summary([])`` is without the best values, quantiles and histogram of ``s``: start from
+    ``Summary()``, or from an empty summary of the same settings. Histograms merge to the edges that
+    both have, if these are two or more and the last edge, which closes the last bin, is the same.
+    Else, and where the smallest values meet the largest, the merge raises a ValueError.
+
+    A summary can be changed and read by several threads at a time. Its hash is that of its
+    contents, like its equality: do not change a summary that is the key of a dict.
+
+    References
+    ----------
+    Neal, "Fast exact summation using small and large superaccumulators", arXiv:1505.05571 (2015).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from foldstat import Summary
+    >>> x = np.array([0.1, 0.2, 0.3, 1e16, -1e16])
+    >>> s = Summary(x)
+    >>> s.count, s.mean, s.max
+    (5, 0.12, 1e+16)
+    >>> Summary(x[:2]) + Summary(x[2:]) == s
+    True
+    >>> Summary([0.7, 0.2, 0.5], ids=["a", "b", "c"], best=2).best
+    [(0.2, 'b'), (0.5, 'c')]
+    """
+
+    __slots__ = ("__weakref__", "_state")
+
+    def __init__(
+        self,
+        x: Any = None,
+        *,
+        ids: Any = None,
+        sample_weight: ArrayLike | None = None,
+        moments: int = default(2),
+        best: int = default(0),
+        largest: bool = default(False),
+        quantiles: float | None = default(None),
+        histogram: ArrayLike | None = _NO_EDGES,
+        distinct: bool = default(False),
+        n_jobs: int | None = None,
+    ) -> None:
+        settings = (moments, best, largest, quantiles, histogram, distinct)
+        if x is None and (ids is not None or sample_weight is not None):
+            raise TypeError("ids and sample_weight belong to values: give x as well")
+        if x is None and all(isinstance(setting, Default) for setting in settings):
+            self._state = _core.SummaryState.identity()
+            return
+        self._state = empty_state(*settings)
+        if x is not None:
+            feed(self._state, x, ids, sample_weight, n_jobs)
+
+    @classmethod
+    def _of(cls, state: SummaryState) -> Summary:
+        summary = cls.__new__(cls)
+        summary._state = state
+        return summary
+
+    # ---------------------------------------------------------------- numbers in
+
+    def update(
+        self,
+        x: Any,
+        *,
+        ids: Any = None,
+        sample_weight: ArrayLike | None = None,
+        n_jobs: int | None = None,
+    ) -> Summary:
+        """Add numbers, as if they had been given from the start.
+
+        Parameters
+        ----------
+        x : array-like, frame, or iterable of numbers
+            As in the class.
+        ids : sequence of int, str or bytes, optional
+            Who each value is; one for each row of a frame. Default: positions, which go on from
+            those of the values before; a frame is read column after column.
+        sample_weight : array-like of whole numbers, optional
+            How often each value counts; one for each row of a frame.
+        n_jobs : int or None, default=None
+            Number of threads; None for the default of the process.
+
+        Returns
+        -------
+        Summary
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError, OverflowError
+            As in the class. An error, or Ctrl-C, leaves the summary as it was.
+
+        Examples
+        --------
+        >>> from foldstat import Summary
+        >>> Summary([1.0, 2.0]).update([4.0]).sum
+        7.0
+        """
+        feed(self._state, x, ids, sample_weight, n_jobs)
+        return self
+
+    def push(self, value: float | None, id: Identifier | None = None, *, times: int = 1) -> None:  # noqa: A002
+        """Add one number.
+
+        Parameters
+        ----------
+        value : int, float or None
+            The number; None is a null.
+        id : int, str or bytes, optional
+            Who it is. Default: its position.
+        times : int, default=1
+            How often it counts.
+
+        Raises
+        ------
+        TypeError
+            If the value is not a number.
+        OverflowError
+            If an integer needs more than 64 bits.
+        ValueError
+            If `times` is negative.
+
+        Examples
+        --------
+        >>> from foldstat import Summary
+        >>> losses = Summary(best=1)
+        >>> losses.push(0.31, "lr=0.1")
+        >>> losses.push(0.24, "lr=0.01")
+        >>> losses.best
+        [(0.24, 'lr=0.01')]
+        """
+        self._state.push(plain(value), id, as_times(times))
+
+    @classmethod
+    def from_search(cls, search: Any, metric: str = "score", *, best: int = 10, **settings: Any) -> Summary:
+        """Summarise the scores of a fitted scikit-learn search over parameters.
+
+        Parameters
+        ----------
+        search : GridSearchCV, RandomizedSearchCV, HalvingGridSearchCV or the like
+            A fitted search; its ``cv_results_`` are read.
+        metric : str, default='score'
+            Which mean test score: the name of a scorer if the search had several.
+        best : int, default=10
+            How many of the largest scores to keep. Their ids are the parameters as text, sorted by
+            name, ``"C=1.0, kernel='rbf'"``, which stays meaningful when searches are merged.
+        **settings
+            Other settings of a Summary: ``moments``, ``quantiles``, ``histogram``, ``distinct``.
+
+        Returns
+        -------
+        Summary
+            Of one mean test score per candidate; candidates whose fit failed count as NaN. Of a
+            halving search only the last iteration is taken: scores of the earlier ones come from
+            fewer resources and do not compare.
+
+        Raises
+        ------
+        ValueError
+            If the search is not fitted (scikit-learn's NotFittedError) or has no such metric.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.model_selection import GridSearchCV
+        >>> from sklearn.neighbors import KNeighborsClassifier
+        >>> from foldstat import Summary
+        >>> search = GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [1, 5, 9]})
+        >>> s = Summary.from_search(search.fit(*load_iris(return_X_y=True)), best=1)
+        >>> s.count, s.best[0][0] == float(search.best_score_)
+        (3, True)
+        """
+        from foldstat.summary._search import scores_of_search
+
+        scores, ids = scores_of_search(search, metric)
+        settings.setdefault("largest", True)
+        return cls(scores, ids=ids, best=best, **settings)
+
+    # ---------------------------------------------------------------- the monoid
+
+    @classmethod
+    def merge_all(cls, summaries: Iterable[Summary]) -> Summary:
+        """Merge any number of summaries; the identity if there are none.
+
+        Parameters
+        ----------
+        summaries : iterable of Summary
+            What to merge, in any order.
+
+        Returns
+        -------
+        Summary
+            A new summary.
+
+        Raises
+        ------
+        TypeError
+            If one is something else.
+        ValueError
+            If two do not merge.
+
+        Examples
+        --------
+        >>> from foldstat import Summary
+        >>> Summary.merge_all(Summary([i]) for i in range(101)).mean
+        50.0
+        """
+        return cls._of(_core.SummaryState.merge_all([summary._state for summary in cls._checked(summaries)]))
+
+    def __add__(self, other: object) -> Summary:
+        if not isinstance(other, Summary):
+            return NotImplemented
+        total = self._state.copy()
+        total.merge(other._state)
+        return self._of(total)
+
+    def __iadd__(self, other: object) -> Summary:
+        if not isinstance(other, Summary):
+            return NotImplemented
+        self._state.merge(other._state)
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return self._state == other._state if isinstance(other, Summary) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._state)
+
+    def copy(self) -> Summary:
+        """Give a summary of the same contents that changes on its own."""
+        return self._of(self._state.copy())
+
+    # ---------------------------------------------------------------- bytes
+
+    def to_bytes(self) -> bytes:
+        """Encode the summary; equal summaries have equal bytes on every machine.
+
+        Returns
+        -------
+        bytes
+            A few hundred of them, and what `best`, quantiles and so on need.
+
+        Examples
+        --------
+        >>> from foldstat import Summary
+        >>> Summary.from_bytes(Summary([1, 2]).to_bytes()).mean
+        1.5
+        """
+        return self._state.to_bytes()
+
+    @classmethod
+    def from_bytes(cls, data: bytes | bytearray | memoryview) -> Summary:
+        """Decode what `to_bytes` gave.
+
+        Parameters
+        ----------
+        data : bytes-like
+            Any bytes, also from someone you do not trust.
+
+        Returns
+        -------
+        Summary
+            The summary.
+
+        Raises
+        ------
+        ValueError
+            If they are not those of a summary.
+        """
+        return cls._of(_core.SummaryState.from_bytes(bytes(memoryview(data))))
+
+    # ---------------------------------------------------------------- reads
+
+    def read(self, nan: Literal["skip", "propagate", "raise"] = "skip") -> SummaryReads:
+        """Read the same statistics under a policy for NaN.
+
+        Parameters
+        ----------
+        nan : {'skip', 'propagate', 'raise'}, default='skip'
+            'skip' leaves NaN out, as the summary itself does; 'propagate' makes every statistic of
+            the values NaN if one of them is (`best`, `histogram_counts` and `distinct_count` stay
+            as they are); 'raise' makes every read but the counts raise a ValueError then.
+
+        Returns
+        -------
+        SummaryReads
+            An object with the same properties and methods, which follows the summary.
+
+        Examples
+        --------
+        >>> from foldstat import Summary
+        >>> s = Summary([1.0, float("nan"), 3.0])
+        >>> s.mean, s.read(nan="propagate").mean
+        (2.0, nan)
+        >>> s.read(nan="raise").mean
+        Traceback (most recent call last):
+            ...
+        ValueError: one value is NaN; read with nan='skip' to leave them out
+        """
+        policy: NanPolicy = as_policy(nan)
+        return SummaryReads(self._state, policy)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether this is the identity, ``Summary()``."""
+        return self._state.is_identity
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings as keywords; empty for the identity. ``quantiles`` is the relative error guaranteed now.
+
+        Merges with coarser summaries, and data over hundreds of orders of magnitude, make it larger than asked for.
+        """
+        return settings_of(self._state)
+
+    def __repr__(self) -> str:
+        return summary_text(self)
+
+    def _repr_html_(self) -> str:
+        return summary_html(self)

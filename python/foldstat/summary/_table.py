@@ -1,0 +1,124 @@
+"""Input as columns, for summaries of each of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foldstat import _core
+from foldstat.summary._input import Column, Frame, Items, Label, as_numbers
+from foldstat.summary._nulls import Masked
+
+
+class Table:
+    """Numbers of one dimension, a matrix, or columns; `source` is what they were given as."""
+
+    def __init__(self, numbers: NDArray[Any] | Column | Masked | Frame, source: Any, name: str) -> None:
+        self.source = source
+        self.name = name
+        self.frame: Frame | None = None
+        self.matrix: NDArray[Any] | Masked | None = None
+        self.vector: Column | None = None
+        if isinstance(numbers, Frame):
+            self.frame = numbers
+        elif isinstance(numbers, (np.ndarray, Masked)):
+            if len(numbers.shape) not in (1, 2):
+                raise ValueError(f"{name} must have one or two dimensions here, got shape {numbers.shape}")
+            if len(numbers.shape) == 2:
+                self.matrix = numbers
+            else:
+                self.vector = numbers.column(name) if isinstance(numbers, Masked) else numbers
+        else:
+            self.vector = numbers
+
+    @classmethod
+    def read(cls, X: Any, name: str = "X") -> Table:
+        """Read anything that holds numbers."""
+        found = as_numbers(X, name)
+        return cls(found.together(name) if isinstance(found, Items) else found, X, name)
+
+    @property
+    def is_vector(self) -> bool:
+        """Whether it has one dimension."""
+        return self.vector is not None
+
+    @property
+    def names(self) -> tuple[Label, ...] | None:
+        """Names of the columns; None if they have none."""
+        return None if self.frame is None else self.frame.names
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        if self.frame is not None:
+            return self.frame.n_rows
+        return self.matrix.shape[0] if self.matrix is not None else len(self._vector())
+
+    def axis(self, axis: int) -> int:
+        """Check an axis, which may count from the end."""
+        dimensions = 1 if self.is_vector else 2
+        if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
+            raise TypeError(f"axis must be None, 0 or 1, got {axis!r}")
+        if not -dimensions <= axis < dimensions:
+            raise ValueError(f"axis {axis} is out of range: X has {dimensions} dimension{'s'[: dimensions - 1]}")
+        return int(axis) % dimensions
+
+    def columns(self) -> list[Column]:
+        """Give the columns as numbers; a TypeError names those that hold none."""
+        if self.frame is not None:
+            return self.frame.numeric(self.name)
+        if self.matrix is None:
+            return [self._vector()]
+        return list(self.matrix.columns(self.name) if isinstance(self.matrix, Masked) else self.matrix.T)
+
+    def array(self) -> NDArray[Any] | None:
+        """Give the matrix as one array, if it is one."""
+        return None if isinstance(self.matrix, Masked) else self.matrix
+
+    def transposed(self) -> Table:
+        """Give rows as columns."""
+        if self.matrix is None:
+            raise ValueError("axis=1 needs an array of two dimensions: turn the frame into one, as .to_numpy() does")
+        turned = self.matrix.transposed() if isinstance(self.matrix, Masked) else self.matrix.T
+        return Table(turned, self.source, self.name)
+
+    def named(self, by: Any) -> list[Label] | None:
+        """Tell whether `by` names columns of the frame: a name, or a list of different ones."""
+        if isinstance(by, (str, int, np.integer)) and not isinstance(by, bool):
+            return [by if isinstance(by, str) else int(by)]
+        known = self.names or ()
+        try:
+            names = isinstance(by, list) and 0 < len(by) == len(set(by)) and all(name in known for name in by)
+        except TypeError:  # not hashable
+            return None
+        return list(by) if names and not any(isinstance(name, (bool, np.bool_)) for name in by) else None
+
+    def without(self, names: list[Label]) -> tuple[list[Any], Table]:
+        """Take the columns of these names out: them, and the rest."""
+        frame = self.frame
+        if frame is None:
+            raise TypeError(f"by={names[0]!r}: only a frame with named columns can be grouped by the name of one")
+        labels: tuple[Label, ...] = frame.names or tuple(range(len(frame.columns)))
+        for name in names:
+            if labels.count(name) != 1:
+                problem = "several columns have this name" if name in labels else f"columns are {list(labels)}"
+                raise ValueError(f"by={name!r}: {problem}")
+        at = [labels.index(name) for name in names]
+        kept = [i for i in range(len(labels)) if i not in at]
+        rest = Frame(tuple(frame.columns[i] for i in kept), tuple(labels[i] for i in kept), frame.n_rows)
+        return [self._keys(frame.columns[i], labels[i]) for i in at], Table(rest, self.source, self.name)
+
+    def _keys(self, column: Any, name: Label) -> Any:
+        """Give a column as the keys of rows, in the words of the frame's own library."""
+        if not isinstance(column, _core.ArrowColumn):
+            return column
+        for method in ("get_column", "column"):  # Polars, pyarrow
+            if hasattr(self.source, method):
+                return getattr(self.source, method)(name)
+        raise TypeError(f"by={name!r}: the keys of a {type(self.source).__name__} cannot be read: pass them as by=...")
+
+    def _vector(self) -> Column:
+        assert self.vector is not None  # one of the three is there
+        return self.vector
