@@ -74,6 +74,8 @@ def describe(
     shown = _shown(percentiles)
     if isinstance(quantile_error, (bool, str, bytes)) or not isinstance(quantile_error, (float, int, np.number)):
         raise TypeError(f"quantile_error must be a relative error such as 0.01, got {quantile_error!r}")
+    if not 1e-4 <= quantile_error <= 0.5:
+        raise ValueError(f"quantile_error must be from 0.0001 to 0.5, got {quantile_error!r}")
     columns, kind = _columns(frame)
     template = empty_state(2, 0, False, quantile_error if shown else None, None, True)
     threads = as_threads(n_jobs)
