@@ -178,7 +178,7 @@ def test_percentiles(percentiles):
 
 @pytest.mark.parametrize("wrong", [{"percentiles": [1.5]}, {"percentiles": [math.nan]}, {"quantile_error": 0.9}])
 def test_what_is_out_of_range(wrong):
-    with pytest.raises(ValueError, match="percentiles|quantile_error"):
+    with pytest.raises(ValueError, match=r"percentiles|quantile_error"):
         describe(pd.DataFrame({"x": [1.0]}), **wrong)
 
 
