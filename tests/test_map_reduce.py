@@ -304,6 +304,7 @@ import json, os, signal, sys, threading, time
 sys.path.insert(0, {str(HERE)!r})
 from concurrent.futures import ThreadPoolExecutor
 from foldstat import Summary, map_reduce
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background ignores it
 started = []
 def work(i):
     started.append(i)

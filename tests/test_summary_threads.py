@@ -156,6 +156,7 @@ INTERRUPTED = """
 import json, os, resource, signal, sys, threading, time
 import numpy as np
 from foldstat import Summary, summarize
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background ignores it
 resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))  # nothing of the long arrays is copied
 x = np.random.default_rng(0).normal(size=4_000_000)
 long = np.broadcast_to(np.float64(0.1), 10**11)

@@ -187,6 +187,7 @@ import json, sys, time, threading, os, signal
 sys.path.insert(0, {str(HERE)!r})
 import numpy as np
 from foldstat import GaussianMixture
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background ignores it
 X = np.random.default_rng(0).normal(size=(400_000, 4))
 def model(**parameters):
     return GaussianMixture(8, random_state=0, n_jobs=2, **parameters)
