@@ -161,7 +161,8 @@ impl<'d> Table<'_, 'd> {
         }
         let mut lanes: Vec<Lanes> = octets.iter().map(|_| Lanes::default()).collect();
         for block in blocks(rows.clone(), octets::ROWS) {
-            let behind = block.end..(block.end + block.len()).min(rows.end);
+            // Also of the tile behind this one: it is most likely the next.
+            let behind = block.end..(block.end + block.len()).min(self.columns[0].len());
             for (part, ((start, octet), lanes)) in octets.iter().zip(&mut lanes).enumerate() {
                 let ahead = octets[0].1.lines(behind.clone(), part, octets.len());
                 let mut targets = accumulators[*start..start + 8].iter_mut().flatten();
