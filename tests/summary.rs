@@ -322,28 +322,64 @@ fn full_accumulators_are_exact() {
     }
 }
 
-/// Long enough that tables take over from adding one by one, and for their overflow.
+/// Random numbers of so many binary exponents around 0.
+fn numbers(exponents: u64, count: usize) -> Vec<f64> {
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let mut number = || {
+        let sign = next() & 1 << 63;
+        let exponent = 1023 - exponents / 2 + next() % exponents;
+        f64::from_bits(sign | exponent << 52 | next() >> 12)
+    };
+    (0..count).map(|_| number()).collect()
+}
+
+/// Long enough that tables take over from adding one by one.
 #[test]
 fn long_data_of_all_sizes_are_exact() {
-    let wide = |exponents: u64| -> Vec<f64> {
-        let mut state = 88_172_645_463_325_252_u64;
-        let mut next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state
-        };
-        let around = 1023 - exponents / 2;
-        (0..40_000)
-            .map(|_| {
-                let sign = next() & 1 << 63;
-                let exponent = around + next() % exponents;
-                f64::from_bits(sign | exponent << 52 | next() >> 12)
-            })
-            .collect()
-    };
     for exponents in [18, 60, 600, 1100, 2046] {
-        check_sums(&wide(exponents));
+        check_sums(&numbers(exponents, 40_000));
+    }
+}
+
+#[test]
+fn groups_of_all_sizes_are_exact() {
+    for exponents in [1, 14, 17, 20, 40, 600, 2046] {
+        let values = numbers(exponents, 20_000);
+        let keys: Vec<i64> = (0..values.len() as i64).map(|row| row % 7).collect();
+        let groups = summarize_groups(
+            &Context::inline(),
+            &Summary::new(&Settings::default()).unwrap(),
+            &[Column::new(Values::F64(ArrayView1::from(&values)))],
+            Values::I64(ArrayView1::from(&keys)),
+            positions(),
+            None,
+        );
+        for (key, summaries) in groups.unwrap() {
+            let group: Vec<BigInt> =
+                values.iter().skip(key as usize).step_by(7).map(|&value| exact(value)).collect();
+            let squares: BigInt = group.iter().map(|value| value.pow(2)).sum();
+            assert_eq!(found(&summaries[0], 1), group.iter().sum(), "{exponents} exponents");
+            assert_eq!(found(&summaries[0], 2), squares, "{exponents} exponents");
+        }
+    }
+}
+
+#[test]
+fn zeros_of_both_signs_have_their_order_in_blocks() {
+    for (sign, rest) in [(1.0, 0.0), (-1.0, -0.0), (1.0, -0.0), (-1.0, 0.0)] {
+        for stranger in [0.0, -0.0] {
+            let mut values = vec![rest; 500];
+            (values[7], values[300]) = (stranger, sign);
+            check_sums(&values);
+            values[300] = rest;
+            check_sums(&values);
+        }
     }
 }
 
@@ -435,6 +471,10 @@ fn the_best_of_zeros_are_negative() {
     let smallest = summary_of(&Settings { best: 2, ..Settings::default() }, &values, positions());
     let entry = |value: f64, row| (Number::from(value), Id::Integer(row));
     assert_eq!(smallest.best().unwrap().entries(), [entry(-0.0, 700), entry(-0.0, 701)]);
+    // Also if a better id comes later, among zeros that are worse.
+    let backwards = Ids::Range { start: 1000, step: -1 };
+    let smallest = summary_of(&Settings { best: 2, ..Settings::default() }, &values, backwards);
+    assert_eq!(smallest.best().unwrap().entries(), [entry(-0.0, 100), entry(-0.0, 299)]);
     values.iter_mut().for_each(|value| *value = -*value);
     let largest = Settings { best: 2, largest: true, ..Settings::default() };
     let largest = summary_of(&largest, &values, positions());
