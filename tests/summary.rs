@@ -119,18 +119,22 @@ fn special() -> impl Strategy<Value = f64> {
     ]
 }
 
+/// Marsaglia's generator, from a seed other than 0.
+fn xorshift(mut state: u64) -> impl FnMut() -> u64 {
+    move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    }
+}
+
 /// Blocks of like sizes, long enough for the vector kernels, with or without strangers among them.
 fn block() -> impl Strategy<Value = Vec<f64>> {
     let scales = prop_oneof![Just(0), Just(3), -490..520_i32, Just(1010), Just(-1000)];
     let like = (scales, any::<u64>(), 0..5000_usize, 0..20_u32).prop_map(
         |(scale, seed, length, spread)| {
-            let mut state = seed | 1;
-            let mut next = || {
-                state ^= state << 13;
-                state ^= state >> 7;
-                state ^= state << 17;
-                state
-            };
+            let mut next = xorshift(seed | 1);
             let mut value = || {
                 let unit = next() as f64 / 2_f64.powi(64);
                 let shrink = next() % u64::from(spread + 1);
@@ -324,13 +328,7 @@ fn full_accumulators_are_exact() {
 
 /// Random numbers of so many binary exponents around 0.
 fn numbers(exponents: u64, count: usize) -> Vec<f64> {
-    let mut state = 88_172_645_463_325_252_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
+    let mut next = xorshift(88_172_645_463_325_252);
     let mut number = || {
         let sign = next() & 1 << 63;
         let exponent = 1023 - exponents / 2 + next() % exponents;

@@ -7,7 +7,7 @@ use super::histogram::Histogram;
 use super::number::Number;
 use super::sketch::SketchTally;
 use super::summary::{Counts, Extremes, Parts};
-use super::sums::{Extremes as Range, SumsBuilder, union, wider};
+use super::sums::{Extremes as Range, SumsBuilder, set_bits, union, wider};
 
 /// Some values of a column, next to one another.
 #[derive(Clone, Copy, Debug)]
@@ -180,7 +180,7 @@ impl Accumulator {
         self.count_numbers(value, times);
         self.extremes.take(number, number);
         if value.is_finite() {
-            for bit in (0..u64::BITS as usize).filter(|bit| times >> bit & 1 == 1) {
+            for bit in set_bits(times) {
                 match number.integer().filter(|_| !number.is_f64()) {
                     Some(integer) => self.sums_of_bit(bit).add_integer(integer),
                     None => self.sums_of_bit(bit).add_one(value),
@@ -259,7 +259,7 @@ impl Accumulator {
         let bits = (0..kept.values.len()).fold(0, |all, index| all | kept.times(index));
         let mut extremes = (f64::INFINITY, f64::NEG_INFINITY);
         let mut chosen = vec![0.0; kept.values.len()];
-        for bit in (0..u64::BITS as usize).filter(|bit| bits >> bit & 1 == 1) {
+        for bit in set_bits(bits) {
             let mut count = 0;
             for (index, &value) in kept.values.iter().enumerate() {
                 // Without a branch: which values are chosen cannot be foreseen.

@@ -1,11 +1,11 @@
 //! Columns and keys in, summaries for each key out: in one parallel pass.
 //!
-//! Values of a group do not lie together, and the vector kernels want blocks. So each group has a
-//! small buffer that its values are dealt to, and that is added to its summary when it is full.
-//! What limits it: dealing, some ten instructions per value, and the second-level cache that the
-//! buffers have to stay in.
+//! Values of a group do not lie together, and the vector kernels want blocks. Plain summaries take
+//! them one by one (`running.rs`). For all others each group has a small buffer that its values are
+//! dealt to, and that is added to its summary when it is full.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Range;
 
 use ndarray::ArrayView1;
@@ -68,10 +68,10 @@ fn merge(
         for (key, found) in worker.finish() {
             context.check()?;
             match groups.entry(key) {
-                std::collections::btree_map::Entry::Vacant(entry) => {
+                Entry::Vacant(entry) => {
                     entry.insert(found);
                 }
-                std::collections::btree_map::Entry::Occupied(mut entry) => {
+                Entry::Occupied(mut entry) => {
                     for (summary, other) in entry.get_mut().iter_mut().zip(&found) {
                         summary.try_merge(other)?;
                     }

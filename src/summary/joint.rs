@@ -12,7 +12,7 @@ use super::exact::Exact;
 use super::fixed::{First, Second};
 use super::peel::{Octet, extent_without_zeros, max_abs};
 use super::products::{PairBuilder, add_product};
-use super::sums::SumsBuilder;
+use super::sums::{SumsBuilder, set_bits};
 use crate::error::Error;
 use crate::fold::{Context, Partition};
 
@@ -275,7 +275,7 @@ impl Worker {
             return self.add_numbers(columns, rows, &times);
         }
         let bits = times.iter().fold(0, |all, times| all | times);
-        for bit in (0..u64::BITS as usize).filter(|bit| bits >> bit & 1 == 1) {
+        for bit in set_bits(bits) {
             let is_chosen = |index: &usize| times[*index] >> bit & 1 == 1;
             let chosen: Vec<usize> = (0..rows.len()).filter(is_chosen).collect();
             let padded = chosen.len().next_multiple_of(8);
@@ -363,7 +363,7 @@ impl Worker {
 impl Joint {
     /// Adds the sums, not the counts, of another one `times` times.
     fn merge_times(&mut self, other: &Self, times: u64) {
-        for bit in (0..u64::BITS as usize).filter(|bit| times >> bit & 1 == 1) {
+        for bit in set_bits(times) {
             let sums = self.sums.iter_mut().zip(&other.sums);
             sums.for_each(|(left, right)| left.merge_shifted(right, bit));
             let products = self.products.iter_mut().zip(&other.products);

@@ -1,12 +1,15 @@
 //! Exact sums of powers, and how blocks of values get into them.
 
+mod lanes;
+
+pub use lanes::Lanes;
+
 use super::bins::{Bins, powers, split};
 use super::classes::Classes;
 use super::codec::{Reader, Writer};
 use super::fixed::{First, Fourth, Second, Third};
 use super::peel::{
-    BLOCK, Octet, Origins, Source, WINDOWS, Window, any_nan, extent, extent_without_zeros, max_abs,
-    peel,
+    BLOCK, Octet, Origins, WINDOWS, Window, any_nan, extent, extent_without_zeros, max_abs, peel,
 };
 use crate::error::Error;
 use crate::simd::Lines;
@@ -200,8 +203,7 @@ impl SumsBuilder {
     /// Adds sums of values that were peeled off elsewhere, in units of their windows.
     pub fn add_units(&mut self, window: Window, units: [i64; WINDOWS]) {
         if self.open.as_ref().is_none_or(|open| open.window != window) {
-            self.close();
-            self.open = Some(Open { window, sums: [0; WINDOWS] });
+            self.reopen(window);
         }
         if let Some(open) = &mut self.open {
             open.sums.iter_mut().zip(units).for_each(|(sum, units)| *sum += i128::from(units));
@@ -259,9 +261,13 @@ impl SumsBuilder {
             return true;
         }
         let Some(window) = Window::covering(min_abs, max_abs) else { return false };
+        self.reopen(window);
+        true
+    }
+
+    fn reopen(&mut self, window: Window) {
         self.close();
         self.open = Some(Open { window, sums: [0; WINDOWS] });
-        true
     }
 
     /// Adds a block within the bounds of the open window.
@@ -276,10 +282,7 @@ impl SumsBuilder {
 
     /// Adds a block whose sizes are too far apart for one window.
     fn add_wide(&mut self, values: &[f64], ahead: Lines) -> Result<(), NotFinite> {
-        if any_nan(values) {
-            return Err(NotFinite);
-        }
-        if self.add_without_table(values) {
+        if self.add_without_table(values)? {
             return Ok(());
         }
         let Self { classes, bins, sums, .. } = self;
@@ -290,10 +293,7 @@ impl SumsBuilder {
     }
 
     fn add_to_bins(&mut self, values: &[f64]) -> Result<(), NotFinite> {
-        if any_nan(values) {
-            return Err(NotFinite);
-        }
-        if self.add_without_table(values) {
+        if self.add_without_table(values)? {
             return Ok(());
         }
         let bins = self.bins.get_or_insert_with(|| Bins::new(&self.sums));
@@ -301,14 +301,17 @@ impl SumsBuilder {
         Ok(())
     }
 
-    /// Adds finite values one by one, unless there have been many already.
-    fn add_without_table(&mut self, values: &[f64]) -> bool {
+    /// Checks for NaN, and adds the values one by one unless there have been many already.
+    fn add_without_table(&mut self, values: &[f64]) -> Result<bool, NotFinite> {
+        if any_nan(values) {
+            return Err(NotFinite);
+        }
         if self.one_by_one >= WITHOUT_TABLE {
-            return false;
+            return Ok(false);
         }
         self.one_by_one += values.len();
         values.iter().for_each(|&value| self.sums.add(value));
-        true
+        Ok(true)
     }
 
     /// Moves the sums of the open window to where they belong.
@@ -319,72 +322,10 @@ impl SumsBuilder {
     }
 }
 
-/// Peels blocks of eight columns off, one in each lane.
-#[derive(Default)]
-pub struct Lanes {
-    /// Those of the windows that are open in the builders, lane by lane.
-    windows: Option<([Window; 8], Origins)>,
-}
-
-impl Lanes {
-    /// Adds a block of at most 256 rows, each lane to its builder, and returns the extremes.
-    ///
-    /// Lanes that are not wanted are not added; `ahead` is fetched meanwhile. `None`, and then nothing was added, if a lane holds
-    /// NaN, an infinity, or sizes that no window covers.
-    pub fn add(
-        &mut self,
-        rows: impl Source,
-        ahead: Lines,
-        wanted: &[bool; 8],
-        builders: &mut [&mut SumsBuilder; 8],
-    ) -> Option<[Extremes; 8]> {
-        let mut extent = extent(rows);
-        if extent.min_abs.contains(&0.0) {
-            extent = extent_without_zeros(rows);
-        }
-        for lane in 0..8 {
-            let largest = max_abs(extent.min[lane], extent.max[lane]);
-            let fits = largest.is_finite() && builders[lane].sums.higher.is_none();
-            if !(fits && builders[lane].open_window(extent.min_abs[lane], largest)) {
-                return None;
-            }
-        }
-        let found = peel(rows, ahead, self.origins(builders)?)?;
-        for (lane, builder) in builders.iter_mut().enumerate() {
-            let open = builder.open.as_mut().filter(|_| wanted[lane]);
-            for (sum, lanes) in open.into_iter().flat_map(|open| open.sums.iter_mut().zip(&found)) {
-                *sum += i128::from(lanes[lane]);
-            }
-        }
-        Some(std::array::from_fn(|lane| {
-            let (min, max) = (extent.min[lane], extent.max[lane]);
-            if min == 0.0 || max == 0.0 {
-                // SAFETY: there are as many rows.
-                let value = |row| unsafe { rows.get(row) }[lane];
-                let column: Vec<f64> = (0..rows.len()).map(value).collect();
-                signed_zeros(min, max, &column)
-            } else {
-                (min, max)
-            }
-        }))
-    }
-
-    /// Those of the builders' windows, brought up to date.
-    fn origins(&mut self, builders: &[&mut SumsBuilder; 8]) -> Option<&Origins> {
-        let mut windows = [builders[0].open.as_ref()?.window; 8];
-        for (window, builder) in windows.iter_mut().zip(builders) {
-            *window = builder.open.as_ref()?.window;
-        }
-        let (known, origins) =
-            self.windows.get_or_insert_with(|| ([windows[0]; 8], Origins::of(windows[0])));
-        for (lane, (known, window)) in known.iter_mut().zip(windows).enumerate() {
-            if *known != window {
-                *known = window;
-                origins.set(lane, window);
-            }
-        }
-        Some(origins)
-    }
+/// The bits that are set in a number of times: a value that counts w times is added once to the sums
+/// of each, which count 2^bit times in the end.
+pub(super) fn set_bits(times: u64) -> impl Iterator<Item = usize> {
+    (0..u64::BITS as usize).filter(move |bit| times >> bit & 1 == 1)
 }
 
 /// Bit of a fixed-point number that stands for 2^`unit`.
