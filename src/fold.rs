@@ -13,10 +13,12 @@
 //! | `partition.rs` | [`Partition`]: which rows make a block |
 //! | `output.rs` | [`Output`], [`RowsMut`]: results with one row per input row |
 //! | `context.rs` | [`Context`], [`Stop`], [`Report`]: what every kernel is handed |
+//! | `lockstep.rs` | [`Barrier`]: threads that go step by step |
 //! | `pool.rs` | private thread pools that survive `fork` |
 //! | `threads.rs` | how many threads to use |
 
 mod context;
+mod lockstep;
 mod monoid;
 mod output;
 mod partition;
@@ -24,6 +26,7 @@ mod pool;
 mod threads;
 
 pub use context::{Context, Report, Stop};
+pub use lockstep::{Barrier, Broken};
 pub use monoid::Monoid;
 pub use output::{Output, RowsMut};
 pub use partition::Partition;

@@ -23,6 +23,25 @@ pub fn stream(seed: u64, index: u64) -> Stream {
     generator
 }
 
+/// The 256 bits from which a stream of a walker begins: the first of ChaCha8's stream `index`
+/// under a key, as four words of 64 bits.
+#[must_use]
+pub fn walker_state(key: &[u8; 32], index: u64) -> [u64; 4] {
+    let mut generator = Stream::from_seed(*key);
+    generator.set_stream(index);
+    std::array::from_fn(|_| generator.next_u64())
+}
+
+/// The uniform number in [0, 1) that belongs to a position of a stream, without those before it.
+#[must_use]
+pub fn uniform_at(key: &[u8; 32], index: u64, position: u64) -> f64 {
+    let mut generator = Stream::from_seed(*key);
+    generator.set_stream(index);
+    // Positions are counted in words of 32 bits.
+    generator.set_word_pos(2 * u128::from(position));
+    uniform_f64(&mut generator)
+}
+
 /// A uniform number in [0, 1): a multiple of 2⁻⁵³ made of the upper 53 bits of one draw.
 ///
 /// The same on every machine, and in every version of the crates below.

@@ -8,10 +8,26 @@
 //! A kernel must be reached through [`dispatch`]: the CPU features are switched on for the code
 //! inlined into that call only, hence the `#[inline(always)]` on everything below it.
 
+/// Applies an operation register by register. A macro and not a function taking a closure, because
+/// a closure does not inherit the CPU features of the function around it.
+macro_rules! by_register {
+    ($vector:expr, |$s:ident, $r:ident| $operation:expr) => {{
+        let $s = $vector.simd;
+        let mut parts = $vector.parts;
+        for $r in 0..R {
+            parts[$r] = $operation;
+        }
+        Self { simd: $s, parts }
+    }};
+}
+
 mod coefficients;
+mod levels;
+mod normal;
 mod portable;
 mod prefetch;
 mod registers;
+mod words;
 
 use std::ops::{Add, Mul, Sub};
 use std::sync::OnceLock;
@@ -20,9 +36,11 @@ use std::sync::OnceLock;
 use pulp::x86::{V3, V4};
 use pulp::{NullaryFnOnce, Scalar, Simd};
 
+pub use self::normal::{cosine_and_sine, normal_pair};
 pub use self::portable::{Portable, ln};
 pub use self::prefetch::{Lines, prefetch};
 pub use self::registers::{F32, F64};
+pub use self::words::{PortableWords, RegisterWords, WordLanes, Words};
 use crate::error::Error;
 use crate::rows::Element;
 
@@ -172,6 +190,10 @@ pub trait Vector:
     fn max(self, other: Self) -> Self;
     /// Lane-wise `if self < other { self } else { other }`.
     fn min(self, other: Self) -> Self;
+    /// Lane-wise square root, correctly rounded.
+    fn sqrt(self) -> Self;
+    /// Lane-wise `if self < other { then } else { otherwise }`; a NaN is not less.
+    fn select_less(self, other: Self, then: Self, otherwise: Self) -> Self;
     /// Lane-wise `eˣ` for x ≤ 0 (and moderate x > 0): near the end of the normal range
     /// (x < −707.7, for `f32` −87.0) it is 0. Error < 1 ulp.
     ///
@@ -217,10 +239,16 @@ pub trait Level: Simd {
     type F64: Vector<Scalar = f64, Token = Self, Lanes = Lanes64>;
     /// Sixteen lanes of `f32`.
     type F32: Vector<Scalar = f32, Token = Self, Lanes = Lanes32>;
+    /// Eight lanes of `u64`.
+    type U64: Words<Token = Self, Float = Self::F64>;
 }
 
 /// A level whose vectors are registers of pulp's: all but the portable one.
 pub trait Registers: Level {
+    /// Shifts every 64-bit lane left by `BITS`.
+    fn shift_left_u64<const BITS: u32>(self, bits: Self::u64s) -> Self::u64s;
+    /// Shifts every 64-bit lane right by `BITS`.
+    fn shift_right_u64<const BITS: u32>(self, bits: Self::u64s) -> Self::u64s;
     /// Shifts every 64-bit lane left by the 52 bits of the significand.
     fn shift_into_exponent_f64(self, bits: Self::u64s) -> Self::u64s;
     /// Shifts every 64-bit lane right by the 52 bits of the significand.
@@ -229,69 +257,6 @@ pub trait Registers: Level {
     fn shift_into_exponent_f32(self, bits: Self::u32s) -> Self::u32s;
     /// Shifts every 32-bit lane right by the 23 bits of the significand.
     fn shift_out_of_exponent_f32(self, bits: Self::u32s) -> Self::u32s;
-}
-
-#[cfg(target_arch = "x86_64")]
-impl Level for V4 {
-    const NAME: &'static str = "avx512";
-    const WIDE: bool = true;
-    type F64 = F64<Self, 1>;
-    type F32 = F32<Self, 1>;
-}
-
-#[cfg(target_arch = "x86_64")]
-impl Registers for V4 {
-    #[inline(always)]
-    fn shift_into_exponent_f64(self, bits: Self::u64s) -> Self::u64s {
-        self.shl_const_u64x8::<52>(bits)
-    }
-    #[inline(always)]
-    fn shift_out_of_exponent_f64(self, bits: Self::u64s) -> Self::u64s {
-        self.shr_const_u64x8::<52>(bits)
-    }
-    #[inline(always)]
-    fn shift_into_exponent_f32(self, bits: Self::u32s) -> Self::u32s {
-        self.shl_const_u32x16::<23>(bits)
-    }
-    #[inline(always)]
-    fn shift_out_of_exponent_f32(self, bits: Self::u32s) -> Self::u32s {
-        self.shr_const_u32x16::<23>(bits)
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-impl Level for V3 {
-    const NAME: &'static str = "avx2";
-    const WIDE: bool = false;
-    type F64 = F64<Self, 2>;
-    type F32 = F32<Self, 2>;
-}
-
-#[cfg(target_arch = "x86_64")]
-impl Registers for V3 {
-    #[inline(always)]
-    fn shift_into_exponent_f64(self, bits: Self::u64s) -> Self::u64s {
-        self.shl_const_u64x4::<52>(bits)
-    }
-    #[inline(always)]
-    fn shift_out_of_exponent_f64(self, bits: Self::u64s) -> Self::u64s {
-        self.shr_const_u64x4::<52>(bits)
-    }
-    #[inline(always)]
-    fn shift_into_exponent_f32(self, bits: Self::u32s) -> Self::u32s {
-        self.shl_const_u32x8::<23>(bits)
-    }
-    #[inline(always)]
-    fn shift_out_of_exponent_f32(self, bits: Self::u32s) -> Self::u32s {
-        self.shr_const_u32x8::<23>(bits)
-    }
-}
-
-impl Level for Scalar {
-    const NAME: &'static str = "scalar";
-    const WIDE: bool = false;
-    type F64 = Portable<f64, 8>;
-    type F32 = Portable<f32, 16>;
 }
 
 /// A computation written over a SIMD level; every function below `run` must be inlined into it.

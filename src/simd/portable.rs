@@ -13,7 +13,7 @@ use super::{Lanes, Lanes32, Lanes64, Real, Vector};
 /// library: nothing is gained by inlining, and kernels of unrolled arrays would be most of the
 /// binary. Elsewhere it is one instruction and the loops over lanes vectorise.
 #[derive(Clone, Copy)]
-pub struct Portable<T, const N: usize>([T; N]);
+pub struct Portable<T, const N: usize>(pub(super) [T; N]);
 
 /// The vectors in arrays. Lane by lane they do exactly what the vectors in registers do.
 macro_rules! portable_vector {
@@ -115,6 +115,16 @@ macro_rules! portable_vector {
             fn min(self, other: Self) -> Self {
                 Self(std::array::from_fn(|i| {
                     if self.0[i] < other.0[i] { self.0[i] } else { other.0[i] }
+                }))
+            }
+
+            fn sqrt(self) -> Self {
+                Self(self.0.map(<$real>::sqrt))
+            }
+            #[inline(always)]
+            fn select_less(self, other: Self, then: Self, otherwise: Self) -> Self {
+                Self(std::array::from_fn(|i| {
+                    if self.0[i] < other.0[i] { then.0[i] } else { otherwise.0[i] }
                 }))
             }
 

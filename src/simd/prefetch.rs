@@ -3,8 +3,8 @@
 /// Asks for memory that will be read soon: blocks are read in bursts between long computations,
 /// which is too irregular for the hardware to foresee.
 #[inline(always)]
-pub fn prefetch(bytes: &[u8]) {
-    let mut lines = Lines::of(bytes);
+pub fn prefetch<T>(values: &[T]) {
+    let mut lines = Lines::of(values);
     while lines.count > 0 {
         lines.prefetch(1);
     }

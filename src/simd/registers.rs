@@ -10,8 +10,8 @@ use super::{Lanes, Lanes32, Lanes64, Registers, Vector};
 /// Eight lanes of `f64` in `R` registers of level `S`.
 #[derive(Clone, Copy)]
 pub struct F64<S: Registers, const R: usize> {
-    simd: S,
-    parts: [S::f64s; R],
+    pub(super) simd: S,
+    pub(super) parts: [S::f64s; R],
 }
 
 /// Sixteen lanes of `f32` in `R` registers of level `S`.
@@ -19,19 +19,6 @@ pub struct F64<S: Registers, const R: usize> {
 pub struct F32<S: Registers, const R: usize> {
     simd: S,
     parts: [S::f32s; R],
-}
-
-/// Applies an operation register by register. A macro and not a function taking a closure, because
-/// a closure does not inherit the CPU features of the function around it.
-macro_rules! by_register {
-    ($vector:expr, |$s:ident, $r:ident| $operation:expr) => {{
-        let $s = $vector.simd;
-        let mut parts = $vector.parts;
-        for $r in 0..R {
-            parts[$r] = $operation;
-        }
-        Self { simd: $s, parts }
-    }};
 }
 
 /// The arithmetic operators, the same for both elements.
@@ -56,7 +43,7 @@ macro_rules! register_vector {
         $vector:ident, $real:ident, $bits:ty, $lanes:ty, $n:literal,
         significand: $significand:literal, bias: $bias:literal, two: $two:literal, lowest: $lowest:literal,
         exp: [$exp:ident, $round:ident, $high:ident, $low:ident], ln: $ln:ident,
-        arithmetic: [$splat:ident, $mul_add:ident, $div:ident, $max:ident, $min:ident],
+        arithmetic: [$splat:ident, $mul_add:ident, $div:ident, $sqrt:ident, $max:ident, $min:ident],
         sign: [$neg:ident, $abs:ident],
         choice: [$less_than:ident, $select:ident],
         bits: [$to_bits:ident, $from_bits:ident, $splat_bits:ident, $add_bits:ident, $sub_bits:ident,
@@ -114,6 +101,19 @@ macro_rules! register_vector {
             fn min(self, other: Self) -> Self {
                 // x86's instruction is exactly this comparison and choice.
                 by_register!(self, |s, r| s.$min(self.parts[r], other.parts[r]))
+            }
+
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                by_register!(self, |s, r| s.$sqrt(self.parts[r]))
+            }
+
+            #[inline(always)]
+            fn select_less(self, other: Self, then: Self, otherwise: Self) -> Self {
+                by_register!(self, |s, r| {
+                    let less = s.$less_than(self.parts[r], other.parts[r]);
+                    s.$select(less, then.parts[r], otherwise.parts[r])
+                })
             }
 
             /// eˣ = 2ᵏ eʳ with k = ⌊x / ln 2⌉ and r = x − k ln 2 (Cody & Waite 1980).
@@ -196,7 +196,7 @@ register_vector!(
     F64, f64, u64, Lanes64, 8,
     significand: 52, bias: 1023.0, two: 4_503_599_627_370_496.0, lowest: -1021.0,
     exp: [EXP_F64, ROUND_F64, LN2_HIGH_F64, LN2_LOW_F64], ln: LN_F64,
-    arithmetic: [splat_f64s, mul_add_f64s, div_f64s, max_f64s, min_f64s],
+    arithmetic: [splat_f64s, mul_add_f64s, div_f64s, sqrt_f64s, max_f64s, min_f64s],
     sign: [neg_f64s, abs_f64s],
     choice: [less_than_f64s, select_f64s],
     bits: [transmute_u64s_f64s, transmute_f64s_u64s, splat_u64s, add_u64s, sub_u64s,
@@ -206,7 +206,7 @@ register_vector!(
     F32, f32, u32, Lanes32, 16,
     significand: 23, bias: 127.0, two: 8_388_608.0, lowest: -125.0,
     exp: [EXP_F32, ROUND_F32, LN2_HIGH_F32, LN2_LOW_F32], ln: LN_F32,
-    arithmetic: [splat_f32s, mul_add_f32s, div_f32s, max_f32s, min_f32s],
+    arithmetic: [splat_f32s, mul_add_f32s, div_f32s, sqrt_f32s, max_f32s, min_f32s],
     sign: [neg_f32s, abs_f32s],
     choice: [less_than_f32s, select_f32s],
     bits: [transmute_u32s_f32s, transmute_f32s_u32s, splat_u32s, add_u32s, sub_u32s,

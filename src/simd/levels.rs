@@ -1,0 +1,91 @@
+//! The levels: which vectors each of them has.
+
+use pulp::Scalar;
+#[cfg(target_arch = "x86_64")]
+use pulp::x86::{V3, V4};
+
+#[cfg(target_arch = "x86_64")]
+use super::{F32, F64, RegisterWords, Registers};
+use super::{Level, Portable, PortableWords};
+
+#[cfg(target_arch = "x86_64")]
+impl Level for V4 {
+    const NAME: &'static str = "avx512";
+    const WIDE: bool = true;
+    type F64 = F64<Self, 1>;
+    type F32 = F32<Self, 1>;
+    type U64 = RegisterWords<Self, 1>;
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Registers for V4 {
+    #[inline(always)]
+    fn shift_left_u64<const BITS: u32>(self, bits: Self::u64s) -> Self::u64s {
+        self.shl_const_u64x8::<BITS>(bits)
+    }
+    #[inline(always)]
+    fn shift_right_u64<const BITS: u32>(self, bits: Self::u64s) -> Self::u64s {
+        self.shr_const_u64x8::<BITS>(bits)
+    }
+    #[inline(always)]
+    fn shift_into_exponent_f64(self, bits: Self::u64s) -> Self::u64s {
+        self.shl_const_u64x8::<52>(bits)
+    }
+    #[inline(always)]
+    fn shift_out_of_exponent_f64(self, bits: Self::u64s) -> Self::u64s {
+        self.shr_const_u64x8::<52>(bits)
+    }
+    #[inline(always)]
+    fn shift_into_exponent_f32(self, bits: Self::u32s) -> Self::u32s {
+        self.shl_const_u32x16::<23>(bits)
+    }
+    #[inline(always)]
+    fn shift_out_of_exponent_f32(self, bits: Self::u32s) -> Self::u32s {
+        self.shr_const_u32x16::<23>(bits)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Level for V3 {
+    const NAME: &'static str = "avx2";
+    const WIDE: bool = false;
+    type F64 = F64<Self, 2>;
+    type F32 = F32<Self, 2>;
+    type U64 = RegisterWords<Self, 2>;
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Registers for V3 {
+    #[inline(always)]
+    fn shift_left_u64<const BITS: u32>(self, bits: Self::u64s) -> Self::u64s {
+        self.shl_dyn_u64x4(bits, self.splat_u64x4(u64::from(BITS)))
+    }
+    #[inline(always)]
+    fn shift_right_u64<const BITS: u32>(self, bits: Self::u64s) -> Self::u64s {
+        self.shr_dyn_u64x4(bits, self.splat_u64x4(u64::from(BITS)))
+    }
+    #[inline(always)]
+    fn shift_into_exponent_f64(self, bits: Self::u64s) -> Self::u64s {
+        self.shl_const_u64x4::<52>(bits)
+    }
+    #[inline(always)]
+    fn shift_out_of_exponent_f64(self, bits: Self::u64s) -> Self::u64s {
+        self.shr_const_u64x4::<52>(bits)
+    }
+    #[inline(always)]
+    fn shift_into_exponent_f32(self, bits: Self::u32s) -> Self::u32s {
+        self.shl_const_u32x8::<23>(bits)
+    }
+    #[inline(always)]
+    fn shift_out_of_exponent_f32(self, bits: Self::u32s) -> Self::u32s {
+        self.shr_const_u32x8::<23>(bits)
+    }
+}
+
+impl Level for Scalar {
+    const NAME: &'static str = "scalar";
+    const WIDE: bool = false;
+    type F64 = Portable<f64, 8>;
+    type F32 = Portable<f32, 16>;
+    type U64 = PortableWords;
+}
