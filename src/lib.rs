@@ -13,6 +13,7 @@
 //! * [`mixture`]: Gaussian mixtures
 //! * [`pairwise`]: sums over pairs of rows
 //! * [`summary`]: exact, mergeable summaries of numbers
+//! * [`walkers`]: Metropolis-Hastings walkers and convergence diagnostics
 //! * [`python`]: the boundary
 //!
 //! Only `python` and `lapack` know Python.
@@ -28,6 +29,7 @@ pub mod rng;
 pub mod rows;
 pub mod simd;
 pub mod summary;
+pub mod walkers;
 
 use pyo3::prelude::*;
 

@@ -59,6 +59,36 @@ pub fn enter<R: Send>(
     Ok(value)
 }
 
+/// Calls `turn` on the calling thread, away from the interpreter, until it says that there is no
+/// more to do. Between two turns Python handles signals and `callback` gets the reports.
+///
+/// This is for jobs that call Python themselves, all on one thread. A turn should take about 50 ms.
+///
+/// # Errors
+///
+/// As [`enter`].
+pub fn take_turns(
+    py: Python<'_>,
+    callback: Option<&Bound<'_, PyAny>>,
+    mut turn: impl FnMut(&Context) -> Result<bool, Error> + Send,
+) -> PyResult<()> {
+    let callback = callback.filter(|callback| !callback.is_none());
+    let context = Context::inline();
+    loop {
+        let result = py.detach(|| catch_unwind(AssertUnwindSafe(|| turn(&context))));
+        let more = result.unwrap_or_else(|panic| Err(Error::Bug(message_of(&*panic))))?;
+        py.check_signals()?;
+        let reports = context.drain_reports();
+        match callback {
+            Some(callback) if !reports.is_empty() => call(callback, &reports)?,
+            _ => {}
+        }
+        if !more {
+            return Ok(());
+        }
+    }
+}
+
 /// Runs the job in `pool`; fails with the exception that a signal or the callback raised.
 fn supervise<R: Send>(
     py: Python<'_>,

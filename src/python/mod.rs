@@ -5,11 +5,13 @@
 
 pub mod arrays;
 pub mod arrow;
+pub mod diagnostics;
 pub mod enter;
 pub mod mixture;
 pub mod pairwise;
 pub mod summary;
 pub mod system;
+pub mod walkers;
 
 use pyo3::exceptions::{PyKeyboardInterrupt, PyOverflowError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -50,6 +52,8 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     pairwise::register(module)?;
     arrow::register(module)?;
     summary::register(module)?;
+    walkers::register(module)?;
+    diagnostics::register(module)?;
     crate::lapack::load(module.py());
     Ok(())
 }

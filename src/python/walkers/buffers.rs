@@ -1,0 +1,93 @@
+//! Arrays and keys that ensembles are given, and matrices that they give.
+
+use ndarray::{Array2, Ix2};
+use numpy::prelude::*;
+use numpy::{PyArray, PyReadonlyArray2, PyReadwriteArray};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::error::Error;
+
+/// The key of all random numbers.
+pub(super) fn read_key(key: &[u8]) -> PyResult<[u8; 32]> {
+    key.try_into()
+        .map_err(|_| PyValueError::new_err(format!("key must be 32 bytes, found {}", key.len())))
+}
+
+/// Bounds may be infinite, so they are no ordinary parameter.
+pub(super) fn read_bounds(
+    bounds: Option<&Bound<'_, PyAny>>,
+    n_dims: usize,
+) -> PyResult<Option<Vec<[f64; 2]>>> {
+    let Some(bounds) = bounds.filter(|bounds| !bounds.is_none()) else { return Ok(None) };
+    let array: PyReadonlyArray2<'_, f64> = bounds.extract()?;
+    let rows = array.as_array();
+    if rows.shape() != [n_dims, 2] {
+        let (expected, found) = (format!("({n_dims}, 2)"), rows.shape().to_vec());
+        return Err(Error::Shape { name: "bounds", expected, found }.into());
+    }
+    let bounds: Vec<[f64; 2]> = rows.outer_iter().map(|row| [row[0], row[1]]).collect();
+    for (j, [low, high]) in bounds.iter().enumerate() {
+        if low.partial_cmp(high) != Some(std::cmp::Ordering::Less) {
+            let message = format!("must be increasing, found ({low}, {high}) for dimension {j}");
+            return Err(Error::InvalidArgument { name: "bounds", message }.into());
+        }
+    }
+    Ok(Some(bounds))
+}
+
+/// Borrows an array to write to.
+pub(super) fn writeable<'py, D: ndarray::Dimension>(
+    array: &Bound<'py, PyArray<f64, D>>,
+    name: &str,
+) -> PyResult<PyReadwriteArray<'py, f64, D>> {
+    array
+        .try_readwrite()
+        .map_err(|error| PyValueError::new_err(format!("{name} cannot be written to ({error})")))
+}
+
+/// The numbers of an array in C order.
+pub(super) fn slice_of<'a, D: ndarray::Dimension>(
+    array: &'a mut PyReadwriteArray<'_, f64, D>,
+    name: &str,
+) -> PyResult<&'a mut [f64]> {
+    let refused = || PyValueError::new_err(format!("{name} must be aligned and in C order"));
+    // `as_slice_mut` would take Fortran's order as well.
+    if !array.is_c_contiguous() {
+        return Err(refused());
+    }
+    array.as_slice_mut().map_err(|_| refused())
+}
+
+/// Checks (walkers, at least the draws needed, dimensions), and that all have as many draws.
+pub(super) fn check_shape(
+    name: &'static str,
+    found: &[usize],
+    (n_walkers, needed, n_dims): (usize, u64, Option<usize>),
+    capacity: &mut Option<usize>,
+) -> Result<(), Error> {
+    let draws = found[1];
+    let fits = found[0] == n_walkers
+        && draws as u64 >= needed
+        && n_dims.is_none_or(|n_dims| found[2] == n_dims)
+        && capacity.is_none_or(|capacity| capacity == draws);
+    if fits {
+        *capacity = Some(draws);
+        return Ok(());
+    }
+    let last = n_dims.map_or_else(String::new, |n_dims| format!(", {n_dims}"));
+    let expected = format!("({n_walkers}, at least {needed}{last})");
+    Err(Error::Shape { name, expected, found: found.to_vec() })
+}
+
+/// A NumPy matrix of these values.
+pub(super) fn matrix_of<T: numpy::Element>(
+    py: Python<'_>,
+    rows: usize,
+    columns: usize,
+    values: Vec<T>,
+) -> PyResult<Bound<'_, PyArray<T, Ix2>>> {
+    let array = Array2::from_shape_vec((rows, columns), values);
+    let array = array.map_err(|error| Error::Bug(error.to_string()))?;
+    Ok(PyArray::from_owned_array(py, array))
+}

@@ -1,0 +1,230 @@
+//! Python callables as densities.
+
+use std::sync::{Mutex, PoisonError};
+use std::thread::ThreadId;
+
+use numpy::prelude::*;
+use numpy::{PyArray1, PyArray2, PyUntypedArray, dtype};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyFloat, PyTuple};
+
+use crate::fold::Stop;
+use crate::walkers::density::{Calls, Density, Failure, Reason};
+
+/// What a callable wants to be called with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Convention {
+    /// An array of shape (n, n_dims); it gives n values.
+    Points,
+    /// An array of shape (n_dims,); it gives a number.
+    Point,
+    /// `n_dims` floats; it gives a number.
+    Coordinates,
+}
+
+/// A Python callable, called on the thread that asks for values.
+pub struct Callable {
+    function: Py<PyAny>,
+    /// What is passed after the point, if anything.
+    args: Option<Py<PyTuple>>,
+    convention: Convention,
+    calls: Calls,
+    /// What was raised last on each thread and has not been taken yet. Several ensembles may share
+    /// the callable, each called by a thread of its own.
+    raised: Mutex<Vec<(ThreadId, PyErr)>>,
+}
+
+impl Callable {
+    /// A callable that is called by this convention, with `args` after the point.
+    ///
+    /// # Errors
+    ///
+    /// Whatever Python raises.
+    pub fn new(
+        function: Bound<'_, PyAny>,
+        args: Option<Bound<'_, PyTuple>>,
+        convention: Convention,
+    ) -> PyResult<Self> {
+        let calls = if convention != Convention::Points && runs_in_parallel(function.py())? {
+            Calls::Parallel
+        } else {
+            Calls::Together
+        };
+        let args = args.filter(|args| !args.is_empty()).map(Bound::unbind);
+        let function = function.unbind();
+        Ok(Self { function, args, convention, calls, raised: Mutex::default() })
+    }
+
+    /// What the callable raised on this thread or, if nothing, on another one; only once.
+    #[must_use]
+    pub fn take_error(&self) -> Option<PyErr> {
+        let mut raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = std::thread::current().id();
+        let last = raised.len().checked_sub(1)?;
+        let position = raised.iter().position(|(thread, _)| *thread == here).unwrap_or(last);
+        Some(raised.swap_remove(position).1)
+    }
+
+    fn keep_error(&self, error: PyErr) {
+        let here = std::thread::current().id();
+        let mut raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner);
+        raised.retain(|(thread, _)| *thread != here);
+        raised.push((here, error));
+    }
+
+    fn call<'py>(
+        &self,
+        py: Python<'py>,
+        first: impl IntoIterator<Item = Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let mut arguments: Vec<_> = first.into_iter().collect();
+        if let Some(args) = &self.args {
+            arguments.extend(args.bind(py).iter());
+        }
+        self.function.bind(py).call1(PyTuple::new(py, arguments)?)
+    }
+
+    /// The value at one point.
+    fn value(&self, py: Python<'_>, point: &[f64]) -> PyResult<f64> {
+        let value = if self.convention == Convention::Coordinates {
+            self.call(py, point.iter().map(|&x| PyFloat::new(py, x).into_any()))?
+        } else {
+            self.call(py, [PyArray1::from_slice(py, point).into_any()])?
+        };
+        if let Ok(float) = value.cast::<PyFloat>() {
+            return Ok(float.value());
+        }
+        // Arrays of one number, of any shape but (), are more likely a mistake than a number.
+        let is_array = value.cast::<PyUntypedArray>().is_ok_and(|array| array.ndim() > 0);
+        match value.extract() {
+            Ok(number) if !is_array => Ok(number),
+            _ => Err(PyTypeError::new_err(format!(
+                "density must give one number for each point, but at {point:?} it gave {}",
+                described(&value)?
+            ))),
+        }
+    }
+
+    /// The values at all points, from one call.
+    fn values(&self, points: Bound<'_, PyAny>, values: &mut [f64]) -> PyResult<()> {
+        let result = self.call(points.py(), [points])?;
+        if let Ok(array) = result.cast::<PyArray1<f64>>()
+            && array.len() == values.len()
+            && copy(array, values)?
+        {
+            return Ok(());
+        }
+        let array = as_numbers(&result, values.len())?;
+        copy(&array, values)?;
+        Ok(())
+    }
+}
+
+/// Whether threads of this interpreter run Python code at the same time.
+fn runs_in_parallel(py: Python<'_>) -> PyResult<bool> {
+    match py.import("sys")?.getattr_opt("_is_gil_enabled")? {
+        Some(is_gil_enabled) => Ok(!is_gil_enabled.call0()?.is_truthy()?),
+        None => Ok(false),
+    }
+}
+
+/// Copies the numbers if they are aligned.
+fn copy(array: &Bound<'_, PyArray1<f64>>, values: &mut [f64]) -> PyResult<bool> {
+    if !array.is_aligned() {
+        return Ok(false);
+    }
+    let array = array.try_readonly().map_err(|error| {
+        PyValueError::new_err(format!("density gave an array that is being written to ({error})"))
+    })?;
+    match array.as_slice() {
+        Ok(numbers) => values.copy_from_slice(numbers),
+        Err(_) => {
+            values.iter_mut().zip(array.as_array()).for_each(|(value, number)| *value = *number);
+        }
+    }
+    Ok(true)
+}
+
+/// An array library's result as `n` float64.
+fn as_numbers<'py>(result: &Bound<'py, PyAny>, n: usize) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let numpy = result.py().import("numpy")?;
+    let array = numpy.call_method1("asarray", (result,))?;
+    let array = array.cast::<PyUntypedArray>()?;
+    if array.shape() != [n] {
+        return Err(PyValueError::new_err(format!(
+            "density was called with {n} points and must give an array of shape ({n},), but it \
+             gave {}; call=\"point\" calls it with one point at a time",
+            described(result)?
+        )));
+    }
+    if !matches!(array.dtype().kind(), b'b' | b'i' | b'u' | b'f') {
+        return Err(PyTypeError::new_err(format!(
+            "density must give real numbers, but it gave {}",
+            described(result)?
+        )));
+    }
+    let arguments = (array, dtype::<f64>(result.py()), ["C", "ALIGNED"]);
+    Ok(numpy.call_method1("require", arguments)?.cast_into()?)
+}
+
+/// What a result is, in words.
+fn described(result: &Bound<'_, PyAny>) -> PyResult<String> {
+    let name = result.get_type().name()?;
+    Ok(match result.cast::<PyUntypedArray>() {
+        Ok(array) => {
+            format!("a {name} of shape {} and dtype {}", array.getattr("shape")?, array.dtype())
+        }
+        Err(_) if result.is_none() => "None".to_owned(),
+        Err(_) => format!("a value of type {name}"),
+    })
+}
+
+impl Density for Callable {
+    fn evaluate(
+        &self,
+        stop: &Stop,
+        points: &[f64],
+        n_dims: usize,
+        values: &mut [f64],
+    ) -> Result<(), Failure> {
+        let mut row = 0;
+        let outcome = Python::attach(|py| {
+            if self.convention == Convention::Points {
+                let array = fresh_array(py, points, values.len(), n_dims);
+                return self.values(array, values).map_err(Some);
+            }
+            for (point, value) in points.chunks_exact(n_dims).zip(values) {
+                if stop.is_raised() {
+                    return Err(None);
+                }
+                *value = self.value(py, point).map_err(Some)?;
+                row += 1;
+            }
+            Ok(())
+        });
+        let reason = match outcome {
+            Ok(()) => return Ok(()),
+            Err(None) => Reason::Interrupted,
+            Err(Some(error)) => {
+                self.keep_error(error);
+                Reason::Raised
+            }
+        };
+        Err(Failure { row, reason })
+    }
+
+    fn calls(&self) -> Calls {
+        self.calls
+    }
+}
+
+/// The points in an array of their own, which the callable may keep or write to.
+fn fresh_array<'py>(py: Python<'py>, points: &[f64], n: usize, n_dims: usize) -> Bound<'py, PyAny> {
+    // SAFETY: all elements are written below, before anyone sees the array.
+    let array = unsafe { PyArray2::<f64>::new(py, [n, n_dims], false) };
+    assert_eq!(points.len(), array.len(), "there are n points of n_dims coordinates");
+    // SAFETY: the array is new, C-contiguous and of n × n_dims elements.
+    unsafe { array.data().copy_from_nonoverlapping(points.as_ptr(), points.len()) };
+    array.into_any()
+}

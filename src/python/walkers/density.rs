@@ -1,0 +1,294 @@
+//! Densities for Python: compiled functions, Python callables, and those built in.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ndarray::{ArrayD, Ix1};
+use numpy::prelude::*;
+use numpy::{PyArray, PyArray1, PyArray2, PyReadonlyArray};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use super::built_in;
+use super::callable::{Callable, Convention};
+use super::native::Native;
+use crate::error::Error;
+use crate::fold::{Context, Partition, RowsMut, Stop};
+use crate::python::arrays;
+use crate::python::enter::enter;
+use crate::walkers::density::{Calls, Density, Failure, Reason};
+
+/// So many points are evaluated by one thread before the next block is looked for.
+const POINTS_PER_BLOCK: usize = 1024;
+pyo3::create_exception!(
+    foldstat._core,
+    DensityStatusError,
+    PyRuntimeError,
+    "A compiled density reported a failure; `point` says where, `status` with which number."
+);
+
+/// What walkers walk over, as [`crate::walkers`] sees it.
+#[pyclass(frozen, module = "foldstat._core")]
+pub struct WalkerDensity {
+    /// The function.
+    pub density: Arc<dyn Density>,
+    /// The same, where it is Python's.
+    callable: Option<Arc<Callable>>,
+    /// Called with the point where a compiled function failed: raises what its original raises.
+    reproduce: Option<Py<PyAny>>,
+    #[pyo3(get)]
+    n_dims: usize,
+    #[pyo3(get)]
+    is_built_in: bool,
+}
+
+impl WalkerDensity {
+    fn built_in_of(density: Arc<dyn Density>, n_dims: usize) -> Self {
+        Self { density, callable: None, reproduce: None, n_dims, is_built_in: true }
+    }
+
+    /// Number of coordinates.
+    #[must_use]
+    pub fn n_dims(&self) -> usize {
+        self.n_dims
+    }
+
+    /// Whether it is one of ours.
+    #[must_use]
+    pub fn is_built_in(&self) -> bool {
+        self.is_built_in
+    }
+
+    /// The exception for a failure of this density at `point`: what the callable raised, if it is
+    /// one.
+    #[must_use]
+    pub fn exception(&self, py: Python<'_>, failure: Failure, point: &[f64]) -> PyErr {
+        let value = |what: &str| PyValueError::new_err(format!("density is {what} at {point:?}"));
+        match failure.reason {
+            Reason::Zero => value("zero"),
+            Reason::NotANumber => value("NaN"),
+            Reason::Infinite => value("infinite"),
+            Reason::Negative => value("negative"),
+            Reason::Interrupted => Error::Interrupted.into(),
+            Reason::Status(status) => self.status_error(py, status, point),
+            Reason::Raised => self.take_error().unwrap_or_else(|| {
+                Error::Bug("a density raised an exception, but kept none".to_owned()).into()
+            }),
+        }
+    }
+
+    /// What the original of a compiled function raises at `point`, or that it failed there.
+    fn status_error(&self, py: Python<'_>, status: i64, point: &[f64]) -> PyErr {
+        let place = PyArray1::from_slice(py, point);
+        if let Some(reproduce) = &self.reproduce
+            && let Err(raised) = reproduce.bind(py).call1((&place,))
+        {
+            return raised;
+        }
+        let message = format!("density reported a failure (status {status}) at {point:?}");
+        let error = DensityStatusError::new_err(message);
+        let value = error.value(py);
+        let told = value.setattr("status", status).and_then(|()| value.setattr("point", place));
+        told.map_or_else(|other| other, |()| error)
+    }
+
+    /// What the density raised, if it is Python's and failed with [`Reason::Raised`]; only once.
+    #[must_use]
+    pub fn take_error(&self) -> Option<PyErr> {
+        self.callable.as_ref().and_then(|callable| callable.take_error())
+    }
+
+    /// Evaluates all points, in blocks if other threads may take part.
+    fn evaluate_all(
+        &self,
+        py: Python<'_>,
+        points: &[f64],
+        values: &mut [f64],
+        n_jobs: Option<isize>,
+    ) -> PyResult<Result<(), Failure>> {
+        let (density, n_dims) = (&*self.density, self.n_dims);
+        if density.calls() == Calls::Together {
+            return Ok(density.evaluate(&Stop::default(), points, n_dims, values));
+        }
+        let each = density.nanoseconds();
+        let first = FirstFailure::default();
+        let done = enter(py, values.len() as f64 * each, n_jobs, None, |context: &Context| {
+            let partition = Partition::new(values.len(), POINTS_PER_BLOCK);
+            context.for_each_chunk(&partition, RowsMut::column(values), |rows, mut chunk| {
+                let points = &points[rows.start * n_dims..rows.end * n_dims];
+                let values = chunk.values();
+                density.evaluate(context.stop(), points, n_dims, values).map_err(|failure| {
+                    if failure.reason != Reason::Interrupted {
+                        first.note(Failure { row: rows.start + failure.row, ..failure });
+                    }
+                    Error::Interrupted
+                })
+            })
+        });
+        match first.into_inner() {
+            Some(failure) => Ok(Err(failure)),
+            None => done.map(Ok),
+        }
+    }
+}
+
+/// The failure of the lowest row among those that any thread met.
+#[derive(Default)]
+struct FirstFailure(Mutex<Option<Failure>>);
+
+impl FirstFailure {
+    fn note(&self, failure: Failure) {
+        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if first.is_none_or(|first| failure.row < first.row) {
+            *first = Some(failure);
+        }
+    }
+
+    fn into_inner(self) -> Option<Failure> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn checked_dimensions(n_dims: usize) -> PyResult<usize> {
+    if n_dims == 0 {
+        return Err(PyValueError::new_err("n_dims must be at least 1, found 0"));
+    }
+    Ok(n_dims)
+}
+
+#[pymethods]
+impl WalkerDensity {
+    /// A compiled function; `owner` keeps its code and data in memory, and `reproduce` is called
+    /// with a point where it failed, to raise what there is to be raised.
+    #[staticmethod]
+    #[pyo3(signature = (signature, address, data, owner, n_dims, *, reproduce=None))]
+    fn native(
+        signature: &str,
+        address: usize,
+        data: usize,
+        owner: Py<PyAny>,
+        n_dims: usize,
+        reproduce: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
+        checked_dimensions(n_dims)?;
+        // SAFETY: `foldstat.walkers._native` takes address and signature from one and the same
+        // object, which it passes as the owner. That they agree is for that object to know.
+        let native = unsafe { Native::new(signature, address, data, owner, n_dims) }?;
+        Ok(Self {
+            density: Arc::new(native),
+            callable: None,
+            reproduce,
+            n_dims,
+            is_built_in: false,
+        })
+    }
+
+    /// A Python callable: of all points together, of one, or of coordinates.
+    #[staticmethod]
+    #[pyo3(signature = (function, n_dims, together, *, coordinates=false, args=None))]
+    fn python(
+        function: Bound<'_, PyAny>,
+        n_dims: usize,
+        together: bool,
+        coordinates: bool,
+        args: Option<Bound<'_, PyTuple>>,
+    ) -> PyResult<Self> {
+        checked_dimensions(n_dims)?;
+        let convention = match (together, coordinates) {
+            (true, false) => Convention::Points,
+            (false, false) => Convention::Point,
+            (false, true) => Convention::Coordinates,
+            (true, true) => {
+                let message = "a density is called with all points together or with coordinates";
+                return Err(PyValueError::new_err(message));
+            }
+        };
+        let callable = Arc::new(Callable::new(function, args, convention)?);
+        let density = Arc::<Callable>::clone(&callable);
+        Ok(Self { density, callable: Some(callable), reproduce: None, n_dims, is_built_in: false })
+    }
+
+    /// A density of ours, by its name.
+    #[staticmethod]
+    fn built_in(name: &str, parameters: &Bound<'_, PyAny>, n_dims: usize) -> PyResult<Self> {
+        checked_dimensions(n_dims)?;
+        let parameters = arrays::parameter::<Ix1>(parameters, "parameters")?;
+        let density = built_in::built_in(name, &parameters.to_vec(), n_dims)?;
+        Ok(Self::built_in_of(density, n_dims))
+    }
+
+    /// A fitted Gaussian mixture.
+    #[staticmethod]
+    fn mixture(
+        weights: &Bound<'_, PyAny>,
+        means: &Bound<'_, PyAny>,
+        covariances: &Bound<'_, PyAny>,
+        precisions_cholesky: &Bound<'_, PyAny>,
+        covariance_type: &str,
+    ) -> PyResult<Self> {
+        let weights = arrays::vector(weights, "weights")?;
+        let means = arrays::matrix(means, "means")?;
+        let covariances: ArrayD<f64> = arrays::parameter(covariances, "covariances")?;
+        let cholesky: ArrayD<f64> = arrays::parameter(precisions_cholesky, "precisions_cholesky")?;
+        let n_dims = checked_dimensions(means.ncols())?;
+        let density = built_in::mixture(weights, means, covariances, cholesky, covariance_type)?;
+        Ok(Self::built_in_of(density, n_dims))
+    }
+
+    /// Writes the value at each of the points to `out`.
+    #[pyo3(signature = (points, out, n_jobs=None))]
+    fn evaluate(
+        &self,
+        py: Python<'_>,
+        points: &Bound<'_, PyArray2<f64>>,
+        out: &Bound<'_, PyArray1<f64>>,
+        n_jobs: Option<isize>,
+    ) -> PyResult<()> {
+        let points = borrowed(points, "points")?;
+        let mut out = out.try_readwrite().map_err(|error| {
+            PyValueError::new_err(format!("out cannot be written to ({error})"))
+        })?;
+        let (n, found) = (points.shape()[0], points.shape()[1]);
+        if found != self.n_dims {
+            let expected = format!("({n}, {})", self.n_dims);
+            return Err(Error::Shape { name: "points", expected, found: vec![n, found] }.into());
+        }
+        if out.len() != n {
+            let expected = format!("({n},)");
+            return Err(Error::Shape { name: "out", expected, found: vec![out.len()] }.into());
+        }
+        // A slice of NumPy's memory: Fortran's order would do as well for that.
+        if !points.is_c_contiguous() {
+            return Err(not_contiguous("points"));
+        }
+        let points = points.as_slice().map_err(|_| not_contiguous("points"))?;
+        let values = out.as_slice_mut().map_err(|_| not_contiguous("out"))?;
+        self.evaluate_all(py, points, values, n_jobs)?.map_err(|failure| {
+            let point = &points[failure.row * self.n_dims..][..self.n_dims];
+            self.exception(py, failure, point)
+        })
+    }
+}
+
+fn borrowed<'py, D: ndarray::Dimension>(
+    array: &Bound<'py, PyArray<f64, D>>,
+    name: &str,
+) -> PyResult<PyReadonlyArray<'py, f64, D>> {
+    array.try_readonly().map_err(|error| {
+        PyValueError::new_err(format!("{name} is being written to by other code ({error})"))
+    })
+}
+
+fn not_contiguous(name: &str) -> PyErr {
+    PyValueError::new_err(format!("{name} must be aligned and in C order"))
+}
+
+/// Adds the room's names to the module.
+///
+/// # Errors
+///
+/// Whatever Python raises.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("DensityStatusError", module.py().get_type::<DensityStatusError>())?;
+    module.add_class::<WalkerDensity>()
+}

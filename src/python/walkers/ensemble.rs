@@ -1,0 +1,347 @@
+//! [`WalkerEnsemble`]: walkers that Python advances.
+
+use std::time::{Duration, Instant};
+
+use ndarray::{Array1, Ix3};
+use numpy::prelude::*;
+use numpy::{PyArray, PyArray1, PyArray2, PyReadonlyArray2};
+use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use super::buffers::{check_shape, matrix_of, read_bounds, read_key, slice_of, writeable};
+use super::density::WalkerDensity;
+use super::moments::WalkerMoments;
+use super::moves::WalkerMove;
+use crate::error::Error;
+use crate::fold::Context;
+use crate::python::arrays;
+use crate::python::enter::{enter, take_turns};
+use crate::walkers::moves::Schedule;
+use crate::walkers::{
+    Calls, Failed, Failure, Moments, Output, Reason, Rules, Sampler, State, Stopped,
+};
+
+/// How long walkers walk before Python may handle signals.
+const TURN: Duration = Duration::from_millis(50);
+
+/// Walkers over a density, somewhere on their way.
+#[pyclass(module = "foldstat._core")]
+pub struct WalkerEnsemble {
+    sampler: Sampler,
+}
+
+/// Where the steps of one call go.
+struct Target<'a> {
+    thin: u64,
+    capacity: usize,
+    draws: Option<&'a mut [f64]>,
+    log_density: Option<&'a mut [f64]>,
+    moments: Option<&'a mut Moments>,
+}
+
+impl Target<'_> {
+    /// Advances and records.
+    fn advance(
+        &mut self,
+        sampler: &mut Sampler,
+        context: &Context,
+        density: &WalkerDensity,
+        steps: u64,
+    ) -> Result<(), Stopped> {
+        let output = Output {
+            thin: self.thin,
+            capacity: self.capacity,
+            draws: self.draws.as_deref_mut(),
+            log_density: self.log_density.as_deref_mut(),
+        };
+        sampler.advance(context, &*density.density, steps, output, self.moments.as_deref_mut())
+    }
+}
+
+impl WalkerEnsemble {
+    /// Runs a part of the work where the density wants to be called: `work` may be done in
+    /// several turns, each of which says how many steps are left.
+    fn run(
+        &mut self,
+        py: Python<'_>,
+        density: &WalkerDensity,
+        n_jobs: Option<isize>,
+        callback: Option<&Bound<'_, PyAny>>,
+        steps: u64,
+        work: &mut (dyn FnMut(&mut Sampler, &Context, u64) -> Result<(), Stopped> + Send),
+    ) -> PyResult<()> {
+        let sampler = &mut self.sampler;
+        let before = sampler.state().step;
+        let mut stopped = None;
+        if density.density.calls() == Calls::Together {
+            let (mut left, mut turn) = (steps, 1);
+            take_turns(py, callback, |context| {
+                let begin = Instant::now();
+                let here = left.min(turn);
+                if let Err(error) = work(sampler, context, here) {
+                    stopped = Some(error);
+                    return Ok(false);
+                }
+                left -= here;
+                match begin.elapsed() {
+                    short if short < TURN / 2 => turn *= 2,
+                    long if long > TURN => turn = (turn / 2).max(1),
+                    _ => {}
+                }
+                Ok(left > 0)
+            })?;
+        } else {
+            let updates = steps.max(1) as f64 * sampler.most_updates() as f64;
+            let values = updates * sampler.state().n_walkers() as f64;
+            let nanoseconds = values * density.density.nanoseconds();
+            enter(py, nanoseconds, n_jobs, callback, |context| {
+                stopped = work(sampler, context, steps).err();
+                Ok(())
+            })?;
+        }
+        match stopped {
+            None => Ok(()),
+            Some(Stopped { failed: Failed::Interrupted, .. }) => Err(Error::Interrupted.into()),
+            Some(Stopped { failed: Failed::At(rejected), .. }) => {
+                // A step that failed in a later turn is still the step after the last whole one.
+                let step = self.sampler.state().step.max(before);
+                match rejected.reason {
+                    Reason::Raised | Reason::Status(_) => {
+                        let failure = Failure { row: 0, reason: rejected.reason };
+                        Err(density.exception(py, failure, &rejected.point))
+                    }
+                    _ => Err(rejected.into_error(step).into()),
+                }
+            }
+        }
+    }
+}
+
+#[pymethods]
+impl WalkerEnsemble {
+    /// Walkers at their starts, where the density is looked at.
+    #[new]
+    #[pyo3(signature = (key, start, moves, density, *, burn_in, log=true, bounds=None, reject_nan=false))]
+    #[allow(clippy::too_many_arguments)] // they are Python's keywords
+    fn new(
+        py: Python<'_>,
+        key: &[u8],
+        start: &Bound<'_, PyAny>,
+        moves: Vec<(f64, Bound<'_, WalkerMove>)>,
+        density: &Bound<'_, WalkerDensity>,
+        burn_in: u64,
+        log: bool,
+        bounds: Option<&Bound<'_, PyAny>>,
+        reject_nan: bool,
+    ) -> PyResult<Self> {
+        let start = arrays::matrix(start, "start")?;
+        let (n_walkers, n_dims) = start.dim();
+        let rules = Rules { log, bounds: read_bounds(bounds, n_dims)?, reject_nan };
+        let schedule = schedule(&moves, read_key(key)?, n_dims, n_walkers)?;
+        let positions = start.iter().copied().collect();
+        let sampler = Sampler::new(positions, n_dims, schedule, rules, burn_in)?;
+        let mut ensemble = Self { sampler };
+        let density = density.get();
+        ensemble.check(density)?;
+        let start = &mut |sampler: &mut Sampler, context: &Context, _: u64| {
+            sampler.start(context, &*density.density)
+        };
+        ensemble.run(py, density, None, None, 1, start)?;
+        Ok(ensemble)
+    }
+
+    /// More steps, recorded where they belong.
+    #[pyo3(signature = (density, n_steps, *, thin=1, draws=None, log_density=None, moments=None, n_jobs=None, callback=None))]
+    #[allow(clippy::too_many_arguments)] // they are Python's keywords
+    fn advance(
+        &mut self,
+        py: Python<'_>,
+        density: &Bound<'_, WalkerDensity>,
+        n_steps: u64,
+        thin: u64,
+        draws: Option<&Bound<'_, PyArray<f64, Ix3>>>,
+        log_density: Option<&Bound<'_, PyArray2<f64>>>,
+        moments: Option<&Bound<'_, WalkerMoments>>,
+        n_jobs: Option<isize>,
+        callback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let density = density.get();
+        self.check(density)?;
+        if thin == 0 {
+            return Err(PyValueError::new_err("thin must be at least 1, found 0"));
+        }
+        let state = self.sampler.state();
+        let end = state.step.checked_add(n_steps).ok_or(Error::TooMany)?;
+        let needed = end.saturating_sub(self.sampler.burn_in()) / thin;
+        let (n_walkers, n_dims) = (state.n_walkers(), state.n_dims);
+        let mut draws = draws.map(|draws| writeable(draws, "draws")).transpose()?;
+        let mut log_density =
+            log_density.map(|values| writeable(values, "log_density")).transpose()?;
+        let mut capacity = None;
+        if let Some(draws) = &draws {
+            check_shape("draws", draws.shape(), (n_walkers, needed, Some(n_dims)), &mut capacity)?;
+        }
+        if let Some(values) = &log_density {
+            let expected = (n_walkers, needed, None);
+            check_shape("log_density", values.shape(), expected, &mut capacity)?;
+        }
+        let mut moments = moments.map(|moments| moments.try_borrow_mut()).transpose()?;
+        if let Some(moments) = &moments {
+            moments.check(n_walkers, n_dims)?;
+        }
+        let mut target = Target {
+            thin,
+            capacity: capacity.unwrap_or(0),
+            draws: draws.as_mut().map(|draws| slice_of(draws, "draws")).transpose()?,
+            log_density: log_density
+                .as_mut()
+                .map(|values| slice_of(values, "log_density"))
+                .transpose()?,
+            moments: moments.as_deref_mut().map(|moments| &mut moments.moments),
+        };
+        self.run(py, density, n_jobs, callback, n_steps, &mut |sampler, context, steps| {
+            target.advance(sampler, context, density, steps)
+        })
+    }
+
+    /// Number of walkers.
+    #[getter]
+    fn n_walkers(&self) -> usize {
+        self.sampler.state().n_walkers()
+    }
+
+    /// Number of coordinates.
+    #[getter]
+    fn n_dims(&self) -> usize {
+        self.sampler.state().n_dims
+    }
+
+    /// Steps that are not recorded.
+    #[getter]
+    fn burn_in(&self) -> u64 {
+        self.sampler.burn_in()
+    }
+
+    /// Steps done, those of the burn-in included.
+    #[getter]
+    fn step(&self) -> u64 {
+        self.sampler.state().step
+    }
+
+    /// Accepted proposals per step, summed over the steps since the burn-in (or in it).
+    #[getter]
+    fn accepted<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
+        PyArray1::from_slice(py, &self.sampler.state().accepted)
+    }
+
+    /// Where the walkers are.
+    #[getter]
+    fn positions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        let state = self.sampler.state();
+        matrix_of(py, state.n_walkers(), state.n_dims, state.positions.clone())
+    }
+
+    /// Log-densities there.
+    #[getter]
+    fn log_densities<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
+        PyArray1::from_slice(py, &self.sampler.state().log_densities)
+    }
+
+    /// Another ensemble in the same state.
+    fn copy(&self) -> Self {
+        Self { sampler: self.sampler.clone() }
+    }
+
+    /// Everything that the next steps depend on, besides density and moves.
+    fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let state = self.sampler.state();
+        let (n, m) = (state.n_walkers(), state.memory_size());
+        let dict = PyDict::new(py);
+        dict.set_item("key", PyBytes::new(py, self.sampler.key()))?;
+        dict.set_item("step", state.step)?;
+        dict.set_item("burn_in", self.sampler.burn_in())?;
+        dict.set_item("log", self.sampler.rules().log)?;
+        dict.set_item("reject_nan", self.sampler.rules().reject_nan)?;
+        if let Some(bounds) = &self.sampler.rules().bounds {
+            let values = bounds.iter().flatten().copied().collect();
+            dict.set_item("bounds", matrix_of(py, bounds.len(), 2, values)?)?;
+        }
+        dict.set_item("positions", self.positions(py)?)?;
+        dict.set_item("log_densities", self.log_densities(py))?;
+        dict.set_item("accepted", self.accepted(py))?;
+        dict.set_item("memory", matrix_of(py, n, m, state.memory.clone())?)?;
+        for (name, states) in [("proposal", &state.proposal), ("acceptance", &state.acceptance)] {
+            let words = states.iter().flatten().copied().collect();
+            dict.set_item(name, matrix_of(py, n, 4, words)?)?;
+        }
+        Ok(dict)
+    }
+
+    /// An ensemble in a state that `state` gave.
+    #[staticmethod]
+    fn from_state(
+        state: &Bound<'_, PyDict>,
+        moves: Vec<(f64, Bound<'_, WalkerMove>)>,
+    ) -> PyResult<Self> {
+        let get = |name: &str| {
+            state
+                .get_item(name)?
+                .ok_or_else(|| PyKeyError::new_err(format!("state has no {name:?}")))
+        };
+        let floats = |name| arrays::matrix(&get(name)?, name);
+        let vector = |name| arrays::vector(&get(name)?, name).map(|v: Array1<f64>| v.to_vec());
+        let words = |name: &'static str| -> PyResult<Vec<[u64; 4]>> {
+            let array: PyReadonlyArray2<'_, u64> = get(name)?.extract()?;
+            let rows = array.as_array();
+            if rows.ncols() != 4 {
+                let found = rows.shape().to_vec();
+                return Err(Error::Shape { name, expected: "(n, 4)".to_owned(), found }.into());
+            }
+            Ok(rows.outer_iter().map(|row| std::array::from_fn(|word| row[word])).collect())
+        };
+        let (positions, memory) = (floats("positions")?, floats("memory")?);
+        let (n_walkers, n_dims) = positions.dim();
+        let key = get("key")?;
+        let schedule = schedule(&moves, read_key(key.extract()?)?, n_dims, n_walkers)?;
+        let rules = Rules {
+            log: get("log")?.extract()?,
+            bounds: read_bounds(state.get_item("bounds")?.as_ref(), n_dims)?,
+            reject_nan: get("reject_nan")?.extract()?,
+        };
+        let state = State {
+            n_dims,
+            positions: positions.iter().copied().collect(),
+            log_densities: vector("log_densities")?,
+            proposal: words("proposal")?,
+            acceptance: words("acceptance")?,
+            memory: memory.iter().copied().collect(),
+            accepted: vector("accepted")?,
+            step: get("step")?.extract()?,
+        };
+        state.check()?;
+        let sampler = Sampler::resume(state, schedule, rules, get("burn_in")?.extract()?)?;
+        Ok(Self { sampler })
+    }
+}
+
+impl WalkerEnsemble {
+    fn check(&self, density: &WalkerDensity) -> PyResult<()> {
+        let (n_dims, found) = (self.sampler.state().n_dims, density.n_dims());
+        if found == n_dims {
+            return Ok(());
+        }
+        let message = format!("density has {found} dimensions, but the walkers have {n_dims}");
+        Err(PyValueError::new_err(message))
+    }
+}
+
+fn schedule(
+    moves: &[(f64, Bound<'_, WalkerMove>)],
+    key: [u8; 32],
+    n_dims: usize,
+    n_walkers: usize,
+) -> Result<Schedule, Error> {
+    let moves = moves.iter().map(|(weight, step)| (*weight, step.get().0.clone())).collect();
+    Schedule::new(moves, key, n_dims, n_walkers)
+}

@@ -1,0 +1,24 @@
+//! Walkers for Python.
+
+mod buffers;
+mod built_in;
+mod callable;
+mod density;
+mod ensemble;
+mod moments;
+mod moves;
+mod native;
+
+use pyo3::prelude::*;
+
+/// Adds the room's names to the module.
+///
+/// # Errors
+///
+/// Whatever Python raises.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    density::register(module)?;
+    moves::register(module)?;
+    module.add_class::<ensemble::WalkerEnsemble>()?;
+    module.add_class::<moments::WalkerMoments>()
+}

@@ -1,0 +1,171 @@
+//! [`WalkerMoments`]: running moments and histograms that Python reads.
+
+use ndarray::{Array2, Array3, ArrayD, Ix3};
+use numpy::{PyArray, PyArray2, PyArrayDyn, PyReadonlyArrayDyn};
+use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::error::Error;
+use crate::python::arrays;
+use crate::walkers::{Histogram, Moments};
+
+/// The dimensions of a histogram, and increasing edges for each of them.
+type Axes = (Vec<usize>, Vec<Vec<f64>>);
+
+/// Moments of each walker and histograms of all of them.
+#[pyclass(module = "foldstat._core")]
+pub struct WalkerMoments {
+    /// The moments.
+    pub moments: Moments,
+}
+
+impl WalkerMoments {
+    /// Checks that these are the moments of so many walkers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`].
+    pub fn check(&self, n_walkers: usize, n_dims: usize) -> Result<(), Error> {
+        let found = vec![self.moments.n_walkers(), self.moments.n_dims];
+        if found == [n_walkers, n_dims] {
+            return Ok(());
+        }
+        Err(Error::Shape { name: "moments", expected: format!("({n_walkers}, {n_dims})"), found })
+    }
+
+    fn rows<'py>(&self, py: Python<'py>, values: Vec<f64>) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        let n = self.moments.n_walkers().max(1);
+        let array = Array2::from_shape_vec((n, values.len() / n), values);
+        let array = array.map_err(|error| Error::Bug(error.to_string()))?;
+        Ok(PyArray::from_owned_array(py, array))
+    }
+}
+
+#[pymethods]
+impl WalkerMoments {
+    #[new]
+    fn new(n_walkers: usize, n_dims: usize, histograms: Vec<Axes>) -> PyResult<Self> {
+        if n_walkers == 0 || n_dims == 0 {
+            let message = "moments need at least one walker and one dimension";
+            return Err(PyValueError::new_err(message));
+        }
+        let histograms: Result<_, Error> =
+            histograms.into_iter().map(|axes| histogram(axes, n_dims)).collect();
+        Ok(Self { moments: Moments::new(n_walkers, n_dims, histograms?)? })
+    }
+
+    /// Draws per walker.
+    #[getter]
+    fn count(&self) -> u64 {
+        self.moments.count
+    }
+
+    /// Mean of each walker.
+    #[getter]
+    fn means<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        self.rows(py, self.moments.means())
+    }
+
+    /// Covariance matrix of each walker.
+    #[getter]
+    fn covariances<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray<f64, Ix3>>> {
+        let (n, d) = (self.moments.n_walkers(), self.moments.n_dims);
+        let array = Array3::from_shape_vec((n, d, d), self.moments.covariances());
+        let array = array.map_err(|error| Error::Bug(error.to_string()))?;
+        Ok(PyArray::from_owned_array(py, array))
+    }
+
+    /// The worst potential scale reduction of the dimensions.
+    #[getter]
+    fn r_hat(&self) -> f64 {
+        self.moments.r_hat()
+    }
+
+    /// Counts of the bins of each histogram.
+    #[getter]
+    fn histograms<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyArrayDyn<u64>>>> {
+        let counts = |histogram: &Histogram| {
+            let shape: Vec<usize> =
+                histogram.binning.axes.iter().map(|(_, e)| e.len() - 1).collect();
+            let array = ArrayD::from_shape_vec(shape, histogram.counts.clone());
+            let array = array.map_err(|error| Error::Bug(error.to_string()))?;
+            Ok(PyArray::from_owned_array(py, array))
+        };
+        self.moments.histograms.iter().map(counts).collect()
+    }
+
+    /// Other moments with the same numbers.
+    fn copy(&self) -> Self {
+        Self { moments: self.moments.clone() }
+    }
+
+    /// Everything, as arrays and numbers.
+    fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        dict.set_item("count", self.moments.count)?;
+        dict.set_item("origins", self.rows(py, self.moments.origins.clone())?)?;
+        dict.set_item("sums", self.rows(py, self.moments.sums.clone())?)?;
+        dict.set_item("products", self.rows(py, self.moments.products.clone())?)?;
+        let axes = |h: &Histogram| -> Axes { h.binning.axes.iter().cloned().unzip() };
+        let axes: Vec<Axes> = self.moments.histograms.iter().map(axes).collect();
+        dict.set_item("axes", axes)?;
+        dict.set_item("counts", self.histograms(py)?)?;
+        Ok(dict)
+    }
+
+    /// Moments from what `state` gave.
+    #[staticmethod]
+    fn from_state(state: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let get = |name: &str| {
+            state
+                .get_item(name)?
+                .ok_or_else(|| PyKeyError::new_err(format!("state has no {name:?}")))
+        };
+        let origins = arrays::matrix(&get("origins")?, "origins")?;
+        let (n_walkers, n_dims) = origins.dim();
+        let mut moments = Self::new(n_walkers, n_dims, get("axes")?.extract()?)?;
+        let fill = |target: &mut Vec<f64>, name: &'static str| -> PyResult<()> {
+            let values = arrays::matrix(&get(name)?, name)?;
+            if values.len() != target.len() {
+                let expected = format!("{} numbers", target.len());
+                return Err(Error::Shape { name, expected, found: values.shape().to_vec() }.into());
+            }
+            *target = values.iter().copied().collect();
+            Ok(())
+        };
+        fill(&mut moments.moments.origins, "origins")?;
+        fill(&mut moments.moments.sums, "sums")?;
+        fill(&mut moments.moments.products, "products")?;
+        moments.moments.count = get("count")?.extract()?;
+        let counts: Vec<PyReadonlyArrayDyn<'_, u64>> = get("counts")?.extract()?;
+        if counts.len() != moments.moments.histograms.len() {
+            return Err(PyValueError::new_err("counts must have one array for each of axes"));
+        }
+        for (histogram, counts) in moments.moments.histograms.iter_mut().zip(&counts) {
+            let counts: Vec<u64> = counts.as_array().iter().copied().collect();
+            if counts.len() != histogram.counts.len() {
+                return Err(PyValueError::new_err("counts must have one number for each bin"));
+            }
+            histogram.counts = counts;
+        }
+        Ok(moments)
+    }
+}
+
+fn histogram((dims, edges): Axes, n_dims: usize) -> Result<Histogram, Error> {
+    let invalid = |message| Err(Error::InvalidArgument { name: "histograms", message });
+    if dims.is_empty() || dims.len() != edges.len() {
+        return invalid(format!("need edges for each of the dimensions {dims:?}"));
+    }
+    for (&dim, edges) in dims.iter().zip(&edges) {
+        if dim >= n_dims {
+            return invalid(format!("name dimension {dim}, but there are {n_dims}"));
+        }
+        let increasing = edges.windows(2).all(|pair| pair[0] < pair[1]);
+        if edges.len() < 2 || !increasing || !edges.iter().all(|edge| edge.is_finite()) {
+            return invalid(format!("need finite, increasing edges for dimension {dim}"));
+        }
+    }
+    Histogram::new(dims.into_iter().zip(edges).collect())
+}

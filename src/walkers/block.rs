@@ -1,0 +1,140 @@
+//! Consecutive walkers that are updated together, side by side in vectors.
+
+use std::ops::Range;
+
+use super::generators::Octet;
+use super::state::State;
+use crate::simd::{Lanes, Lanes64};
+
+/// Some walkers of a [`State`], eight to a vector.
+///
+/// Arrays are indexed by coordinate (or number) first and vector second.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// Which walkers; further lanes begin as copies of the last of them and are never written back.
+    pub walkers: Range<usize>,
+    /// Vectors per coordinate.
+    pub width: usize,
+    /// Where they are.
+    pub positions: Vec<Lanes64>,
+    /// Log-densities there, where these are kept.
+    pub log_density: Vec<Lanes64>,
+    /// Generators of proposals, one per vector.
+    pub proposal: Vec<Octet>,
+    /// Generators of acceptances, one per vector.
+    pub acceptance: Vec<Octet>,
+    /// What moves learnt.
+    pub memory: Vec<Lanes64>,
+    /// Acceptance rates summed over steps.
+    pub accepted: Vec<Lanes64>,
+}
+
+impl Block {
+    /// Takes walkers out of a state.
+    #[must_use]
+    pub fn load(state: &State, walkers: Range<usize>, width: usize) -> Self {
+        let (d, m) = (state.n_dims, state.memory_size());
+        let source = |lane: usize| (walkers.start + lane).min(walkers.end - 1);
+        let gather = |values: &[f64], per_walker| gather(values, per_walker, &walkers, width);
+        let octets = |states: &[[u64; 4]]| {
+            let octet = |vector: usize| {
+                std::array::from_fn(|word| {
+                    Lanes(std::array::from_fn(|lane| states[source(8 * vector + lane)][word]))
+                })
+            };
+            (0..width).map(octet).collect()
+        };
+        Self {
+            width,
+            positions: gather(&state.positions, d),
+            log_density: gather(&state.log_densities, 1),
+            proposal: octets(&state.proposal),
+            acceptance: octets(&state.acceptance),
+            memory: gather(&state.memory, m),
+            accepted: gather(&state.accepted, 1),
+            walkers,
+        }
+    }
+
+    /// Puts the walkers back.
+    pub fn store(&self, state: &mut State) {
+        let (d, m) = (state.n_dims, state.memory_size());
+        let scatter = |lanes: &[Lanes64], values: &mut [f64], per_walker| {
+            scatter(lanes, values, per_walker, &self.walkers, self.width);
+        };
+        scatter(&self.positions, &mut state.positions, d);
+        scatter(&self.log_density, &mut state.log_densities, 1);
+        scatter(&self.memory, &mut state.memory, m);
+        scatter(&self.accepted, &mut state.accepted, 1);
+        for (lane, walker) in self.walkers.clone().enumerate() {
+            let (vector, lane) = (lane / 8, lane % 8);
+            for word in 0..4 {
+                state.proposal[walker][word] = self.proposal[vector][word].0[lane];
+                state.acceptance[walker][word] = self.acceptance[vector][word].0[lane];
+            }
+        }
+    }
+
+    /// Becomes a copy of `other`, without new memory.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.positions.clone_from(&other.positions);
+        self.log_density.clone_from(&other.log_density);
+        self.proposal.clone_from(&other.proposal);
+        self.acceptance.clone_from(&other.acceptance);
+        self.memory.clone_from(&other.memory);
+        self.accepted.clone_from(&other.accepted);
+    }
+
+    /// Number of walkers.
+    #[must_use]
+    pub fn n_walkers(&self) -> usize {
+        self.walkers.len()
+    }
+}
+
+/// Takes the rows of some walkers, `per_walker` numbers each, as vectors: one for each number and
+/// octet, in this order. Lanes without a walker repeat the last one.
+#[must_use]
+pub fn gather(
+    values: &[f64],
+    per_walker: usize,
+    walkers: &Range<usize>,
+    width: usize,
+) -> Vec<Lanes64> {
+    let lanes = |i: usize| {
+        let (number, vector) = (i / width, i % width);
+        Lanes(std::array::from_fn(|lane| {
+            let walker = (walkers.start + 8 * vector + lane).min(walkers.end - 1);
+            values[walker * per_walker + number]
+        }))
+    };
+    (0..per_walker * width).map(lanes).collect()
+}
+
+/// Puts what [`gather`] took back into its rows.
+pub fn scatter(
+    lanes: &[Lanes64],
+    values: &mut [f64],
+    per_walker: usize,
+    walkers: &Range<usize>,
+    width: usize,
+) {
+    for (lane, walker) in walkers.clone().enumerate() {
+        let row = &mut values[walker * per_walker..][..per_walker];
+        for (number, value) in row.iter_mut().enumerate() {
+            *value = lanes[number * width + lane / 8].0[lane % 8];
+        }
+    }
+}
+
+/// Cuts the walkers of `range` into blocks of at most `most` of nearly equal numbers.
+#[must_use]
+pub fn cut(range: Range<usize>, most: usize) -> Vec<Range<usize>> {
+    let n_blocks = range.len().div_ceil(most.max(1));
+    (0..n_blocks)
+        .map(|block| {
+            let at = |i: usize| range.start + i * range.len() / n_blocks;
+            at(block)..at(block + 1)
+        })
+        .collect()
+}

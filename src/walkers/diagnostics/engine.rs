@@ -1,0 +1,55 @@
+//! The loop over dimensions, and the memory it uses again and again.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::draws::{Draws, Layout, Packed};
+use super::order::Sorter;
+use crate::error::Error;
+use crate::fold::{Context, Partition, RowsMut};
+
+/// Memory for the work on one dimension; whoever uses a part of it makes it as long as needed.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    /// The sorted order.
+    pub sorter: Sorter,
+    /// Normal scores, or whatever else has one number per draw, piece by piece.
+    pub series: Vec<f64>,
+}
+
+/// The memory of one worker.
+#[derive(Debug, Default)]
+struct Desk {
+    packed: Vec<Packed>,
+    work: Work,
+}
+
+/// Computes one result for each dimension, several of them at a time.
+///
+/// Each result depends on its dimension alone, so how dimensions are dealt to the threads does
+/// not matter.
+pub(super) fn each_dimension<R: Clone + Send>(
+    context: &Context,
+    draws: &Draws<'_>,
+    layout: Layout,
+    empty: R,
+    measure: impl Fn(&Packed, &mut Work) -> Result<R, Error> + Sync,
+) -> Result<Vec<R>, Error> {
+    let mut results = vec![empty; draws.dimensions()];
+    let desks = Mutex::new(Vec::<Desk>::new());
+    let lock = || desks.lock().unwrap_or_else(PoisonError::into_inner);
+    let partition = Partition::new(draws.dimensions(), draws.together(context.threads()));
+    context.for_each_chunk(&partition, RowsMut::column(&mut results), |range, mut output| {
+        let taken = lock().pop();
+        let mut desk = taken.unwrap_or_default();
+        draws.pack(range, layout, &mut desk.packed);
+        for (packed, result) in desk.packed.iter().zip(output.values()) {
+            context.check()?;
+            if !packed.has_nan() {
+                *result = measure(packed, &mut desk.work)?;
+            }
+        }
+        lock().push(desk);
+        Ok(())
+    })?;
+    Ok(results)
+}

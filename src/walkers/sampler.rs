@@ -1,0 +1,425 @@
+//! An ensemble of walkers and how it advances.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use super::block::{Block, cut};
+use super::density::{Calls, Density, Fused, Reason};
+use super::fused::WIDE;
+use super::moments::{BlockMoments, Moments, worst_r_hat};
+use super::moves::Schedule;
+use super::record::{Output, Tally, recorders};
+use super::rules::Rules;
+use super::state::State;
+use super::update::{NARROW, Rejected};
+use super::{ensemble, independent};
+use crate::error::Error;
+use crate::fold::{Context, Report};
+
+/// Where the numbers of one move lie in a walker's memory.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    /// Which of them.
+    pub numbers: Range<usize>,
+}
+
+/// What all blocks of a run share.
+pub struct Job<'a> {
+    /// Number of coordinates.
+    pub n_dims: usize,
+    /// What is walked over.
+    pub density: &'a dyn Density,
+    /// Its kernel, if walkers are to stay in registers.
+    pub fused: Option<&'a dyn Fused>,
+    /// Which move makes which step.
+    pub schedule: &'a Schedule,
+    /// The memory of each move.
+    pub memories: &'a [Memory],
+    /// How values are read.
+    pub rules: &'a Rules,
+    /// Steps that are not recorded.
+    pub burn_in: u64,
+    /// Whether any move learns.
+    pub learns: bool,
+    clock: &'a Clock,
+}
+
+/// When the last reports were made, in nanoseconds since the beginning.
+struct Clock {
+    begin: Instant,
+    last: AtomicU64,
+    last_look: AtomicU64,
+}
+
+/// Another sampler reports by itself.
+impl Clone for Clock {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { begin: Instant::now(), last: AtomicU64::new(0), last_look: AtomicU64::new(0) }
+    }
+}
+
+/// Time between two looks at R-hat, in nanoseconds.
+const LOOKS: u64 = 500_000_000;
+/// Time between two reports, in nanoseconds: twice as often as Python looks.
+const REPORTS: u64 = 25_000_000;
+
+impl Job<'_> {
+    /// Whether moves learn in that step.
+    #[must_use]
+    pub fn adapts(&self, step: u64) -> bool {
+        self.learns && step < self.burn_in
+    }
+
+    /// Whether the next step may need other preparations than this one.
+    #[must_use]
+    pub fn one_by_one(&self, step: u64) -> bool {
+        self.adapts(step) || self.schedule.moves().count() > 1
+    }
+
+    /// How many of `steps` steps from `first` on do not cross the end of the burn-in.
+    #[must_use]
+    pub fn up_to_burn_in(&self, first: u64, steps: u64) -> u64 {
+        if first < self.burn_in { steps.min(self.burn_in - first) } else { steps }
+    }
+
+    /// Tells how often proposals were accepted (as task 0) and, where moments are kept, the worst
+    /// R-hat (as task 1), now and then; `step` steps are done.
+    pub fn report<'b>(
+        &self,
+        context: &Context,
+        blocks: impl Iterator<Item = (&'b Block, Option<&'b BlockMoments>)>,
+        step: u64,
+    ) {
+        let now = self.clock.begin.elapsed().as_nanos() as u64;
+        if now < self.clock.last.load(Ordering::Relaxed) + REPORTS {
+            return;
+        }
+        self.clock.last.store(now, Ordering::Relaxed);
+        let (mut sum, mut n_walkers, mut kept) = (0.0, 0, Vec::new());
+        for (block, moments) in blocks {
+            kept.extend(moments);
+            n_walkers += block.n_walkers();
+            for lane in 0..block.n_walkers() {
+                sum += block.accepted[lane / 8].0[lane % 8];
+            }
+        }
+        let steps = if step > self.burn_in { step - self.burn_in } else { step };
+        let value = sum / (n_walkers as f64 * steps as f64);
+        let report = Report { task: 0, step: step as usize, value, finished: false };
+        context.report(report);
+        if !kept.is_empty() && now > self.clock.last_look.load(Ordering::Relaxed) + LOOKS {
+            self.clock.last_look.store(now, Ordering::Relaxed);
+            context.report(Report { task: 1, value: worst_r_hat(&kept), ..report });
+        }
+    }
+}
+
+/// Why a run ended early.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Failed {
+    /// The stop flag was raised.
+    Interrupted,
+    /// The density failed for a walker.
+    At(Rejected),
+}
+
+/// A run that ended early.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stopped {
+    /// Whole steps done: the ensemble stands after them.
+    pub steps: u64,
+    /// Why.
+    pub failed: Failed,
+}
+
+impl Rejected {
+    /// What a user is told; `step` steps were done before.
+    #[must_use]
+    pub fn into_error(self, step: u64) -> Error {
+        let Self { walker, point, reason } = self;
+        let place = format!("walker {walker} at step {step}, at the point {point:?}");
+        let message = match reason {
+            Reason::Zero => format!("is zero for {place}: start where it is positive"),
+            Reason::NotANumber => format!(
+                "gave NaN for {place}; mend it, or pass nan=\"reject\" to count NaN as a density of zero"
+            ),
+            Reason::Infinite => format!(
+                "gave inf for {place}; a density must be finite, or its walker could never leave"
+            ),
+            Reason::Negative => {
+                format!("gave a negative value for {place}; pass log=True if it is a log-density")
+            }
+            Reason::Status(status) => {
+                format!("reported an error for {place}, with status {status}")
+            }
+            Reason::Raised => format!("raised an exception for {place}"),
+            Reason::Interrupted => return Error::Interrupted,
+        };
+        Error::InvalidArgument { name: "density", message }
+    }
+}
+
+/// Walkers over a density.
+#[derive(Clone)]
+pub struct Sampler {
+    state: State,
+    schedule: Schedule,
+    memories: Vec<Memory>,
+    rules: Rules,
+    burn_in: u64,
+    clock: Clock,
+}
+
+impl Sampler {
+    /// Walkers at their starts, before [`Sampler::start`] has looked at the density there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] if there are no walkers or no coordinates.
+    pub fn new(
+        start: Vec<f64>,
+        n_dims: usize,
+        schedule: Schedule,
+        rules: Rules,
+        burn_in: u64,
+    ) -> Result<Self, Error> {
+        if start.is_empty() || n_dims == 0 || !start.len().is_multiple_of(n_dims) {
+            let message = "needs at least one walker and one coordinate".to_owned();
+            return Err(Error::InvalidArgument { name: "start", message });
+        }
+        let (memory, memories) = memory_of(&schedule, n_dims);
+        let state = State::new(schedule.key(), start, n_dims, &memory);
+        Ok(Self { state, schedule, memories, rules, burn_in, clock: Clock::default() })
+    }
+
+    /// Goes on from where another sampler was.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] if the moves have another memory.
+    pub fn resume(
+        state: State,
+        schedule: Schedule,
+        rules: Rules,
+        burn_in: u64,
+    ) -> Result<Self, Error> {
+        let (memory, memories) = memory_of(&schedule, state.n_dims);
+        if memory.len() != state.memory_size() {
+            let message = format!(
+                "learn {} numbers per walker, but the state has {}",
+                memory.len(),
+                state.memory_size()
+            );
+            return Err(Error::InvalidArgument { name: "moves", message });
+        }
+        Ok(Self { state, schedule, memories, rules, burn_in, clock: Clock::default() })
+    }
+
+    /// Where the walkers are.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The key of all its random numbers.
+    #[must_use]
+    pub fn key(&self) -> &[u8; 32] {
+        self.schedule.key()
+    }
+
+    /// How values are read.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// The most updates that a step may have.
+    #[must_use]
+    pub fn most_updates(&self) -> usize {
+        let n_dims = self.state.n_dims;
+        self.schedule.moves().map(|step| step.updates(n_dims)).max().unwrap_or(1)
+    }
+
+    /// Steps that are not recorded.
+    #[must_use]
+    pub fn burn_in(&self) -> u64 {
+        self.burn_in
+    }
+
+    /// Evaluates the density where the walkers start.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sampler::advance`]; also if the density of a start is zero.
+    pub fn start(&mut self, context: &Context, density: &dyn Density) -> Result<(), Stopped> {
+        self.evaluate(context, density)?;
+        let zero = self.state.log_densities.iter().position(|&x| x == f64::NEG_INFINITY);
+        zero.map_or(Ok(()), |walker| Err(self.stopped(walker, Reason::Zero)))
+    }
+
+    /// Evaluates the density where the walkers are.
+    fn evaluate(&mut self, context: &Context, density: &dyn Density) -> Result<(), Stopped> {
+        let (state, rules) = (&mut self.state, &self.rules);
+        let d = state.n_dims;
+        let admitted: Vec<usize> =
+            (0..state.n_walkers()).filter(|&walker| rules.admits(state.position(walker))).collect();
+        let points: Vec<f64> =
+            admitted.iter().flat_map(|&walker| state.position(walker)).copied().collect();
+        let mut values = vec![f64::NAN; admitted.len()];
+        state.log_densities.fill(f64::NEG_INFINITY);
+        if admitted.is_empty() {
+            return Ok(());
+        }
+        if let Err(failure) = density.evaluate(context.stop(), &points, d, &mut values) {
+            return Err(self.stopped(admitted[failure.row], failure.reason));
+        }
+        for (&walker, &value) in admitted.iter().zip(&values) {
+            match self.rules.log_density(value) {
+                Ok(log_density) => self.state.log_densities[walker] = log_density,
+                Err(reason) => return Err(self.stopped(walker, reason)),
+            }
+        }
+        Ok(())
+    }
+
+    fn stopped(&self, walker: usize, reason: Reason) -> Stopped {
+        let point = self.state.position(walker).to_vec();
+        let failed = match reason {
+            Reason::Interrupted => Failed::Interrupted,
+            _ => Failed::At(Rejected { walker, point, reason }),
+        };
+        Stopped { steps: 0, failed }
+    }
+
+    /// Does `steps` more steps and records them.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`] if the density failed or the stop flag was raised: the sampler then stands
+    /// after its last whole step, up to which all is recorded, and may advance again.
+    pub fn advance(
+        &mut self,
+        context: &Context,
+        density: &dyn Density,
+        steps: u64,
+        output: Output<'_>,
+        mut moments: Option<&mut Moments>,
+    ) -> Result<(), Stopped> {
+        let learns = self.memories.iter().any(|memory| !memory.numbers.is_empty());
+        let burning = self.burn_in.saturating_sub(self.state.step).min(steps);
+        // Walkers that learn are in narrow blocks, and in wide ones afterwards.
+        if learns && burning > 0 {
+            let nowhere = Output { thin: 1, ..Output::default() };
+            self.walk(context, density, (burning, true), nowhere, None)?;
+            let rest = self.walk(
+                context,
+                density,
+                (steps - burning, false),
+                output,
+                moments.as_deref_mut(),
+            );
+            return rest.map_err(|stopped| Stopped { steps: burning + stopped.steps, ..stopped });
+        }
+        self.walk(context, density, (steps, false), output, moments)
+    }
+
+    /// Steps in the burn-in, or after it, or both if no move learns.
+    fn walk(
+        &mut self,
+        context: &Context,
+        density: &dyn Density,
+        (steps, learns): (u64, bool),
+        output: Output<'_>,
+        moments: Option<&mut Moments>,
+    ) -> Result<(), Stopped> {
+        let interacts = self.schedule.interacts();
+        let together = density.calls() == Calls::Together;
+        let fused = density.fused().filter(|_| !interacts);
+        let groups = ensemble::groups(self.state.n_walkers(), interacts);
+        let (width, most) = self.shape(context, density, groups.len(), learns);
+        let mut blocks: Vec<Block> = groups
+            .iter()
+            .flat_map(|group| cut(group.clone(), most))
+            .map(|walkers| Block::load(&self.state, walkers, width))
+            .collect();
+        let job = Job {
+            n_dims: self.state.n_dims,
+            density,
+            fused,
+            schedule: &self.schedule,
+            memories: &self.memories,
+            rules: &self.rules,
+            burn_in: self.burn_in,
+            learns,
+            clock: &self.clock,
+        };
+        let mut recorders = recorders(output, moments.as_deref(), &blocks, job.n_dims);
+        let mut tally = Tally::new(moments);
+        let span = (self.state.step, steps);
+        let result = if interacts || together {
+            let tally = &mut tally;
+            ensemble::advance(context, &job, &mut blocks, &mut recorders, tally, &groups, span)
+        } else {
+            independent::advance(context, &job, &mut blocks, &mut recorders, &mut tally, span)
+        };
+        let done = result.as_ref().map_or_else(|stopped| stopped.steps, |()| steps);
+        self.state.step += done;
+        blocks.iter().for_each(|block| block.store(&mut self.state));
+        recorders.iter().for_each(|recorder| tally.store(recorder));
+        if fused.is_some() && done > 0 {
+            // Walkers in registers carry no logarithms along; a density that is built in has a
+            // value wherever it accepted one.
+            self.evaluate(&Context::inline(), density)?;
+        }
+        result
+    }
+
+    /// Vectors and walkers of a block. It decides about speed only.
+    fn shape(
+        &self,
+        context: &Context,
+        density: &dyn Density,
+        n_groups: usize,
+        learns: bool,
+    ) -> (usize, usize) {
+        let (n_walkers, fused) = (self.state.n_walkers(), density.fused().is_some());
+        if density.calls() == Calls::Together {
+            return (NARROW, 8 * NARROW);
+        }
+        if n_groups > 1 || learns {
+            let each = n_walkers.div_ceil(n_groups * context.threads());
+            return (NARROW, if fused { 8 * NARROW } else { each.clamp(1, 8 * NARROW) });
+        }
+        // Many walkers: wide blocks. Few of them: enough blocks for all threads, as far as a vector
+        // of walkers costs no more in registers than one walker does.
+        let each = n_walkers.div_ceil(context.threads());
+        if each >= 8 * WIDE || (fused && each > 8) {
+            (WIDE, 8 * WIDE)
+        } else if fused {
+            (NARROW, 8 * NARROW)
+        } else {
+            (NARROW, each.div_ceil(2).clamp(1, 8 * NARROW))
+        }
+    }
+}
+
+/// What a walker's memory begins with, and where each move's part of it lies.
+fn memory_of(schedule: &Schedule, n_dims: usize) -> (Vec<f64>, Vec<Memory>) {
+    let mut memory = Vec::new();
+    let memories = schedule
+        .moves()
+        .map(|step| {
+            let first = memory.len();
+            memory.extend(step.initial_memory(n_dims));
+            Memory { numbers: first..memory.len() }
+        })
+        .collect();
+    (memory, memories)
+}

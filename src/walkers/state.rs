@@ -1,0 +1,97 @@
+//! Where an ensemble stands between two calls.
+
+use super::generators::{Purpose, octet};
+use crate::error::Error;
+
+/// Everything the next step depends on, walker by walker, besides the density and the moves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// Number of coordinates.
+    pub n_dims: usize,
+    /// Positions, row by row.
+    pub positions: Vec<f64>,
+    /// Log-densities there.
+    pub log_densities: Vec<f64>,
+    /// The generators of proposals.
+    pub proposal: Vec<[u64; 4]>,
+    /// The generators of acceptances.
+    pub acceptance: Vec<[u64; 4]>,
+    /// What moves learnt, row by row.
+    pub memory: Vec<f64>,
+    /// Acceptance rates of steps after the burn-in, summed over these steps.
+    pub accepted: Vec<f64>,
+    /// Steps done, the burn-in included.
+    pub step: u64,
+}
+
+impl State {
+    /// Walkers at their starts, with the memory that each of them begins with.
+    #[must_use]
+    pub fn new(key: &[u8; 32], positions: Vec<f64>, n_dims: usize, memory: &[f64]) -> Self {
+        let n_walkers = positions.len() / n_dims.max(1);
+        Self {
+            n_dims,
+            positions,
+            log_densities: vec![f64::NAN; n_walkers],
+            proposal: states(key, n_walkers, Purpose::Proposal),
+            acceptance: states(key, n_walkers, Purpose::Acceptance),
+            memory: memory.repeat(n_walkers),
+            accepted: vec![0.0; n_walkers],
+            step: 0,
+        }
+    }
+
+    /// Checks that all parts are of the same walkers, for states that come from elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`].
+    pub fn check(&self) -> Result<(), Error> {
+        let n = self.n_walkers();
+        let fits = n > 0
+            && self.n_dims > 0
+            && self.positions.len() == n * self.n_dims
+            && self.proposal.len() == n
+            && self.acceptance.len() == n
+            && self.accepted.len() == n
+            && self.memory.len().is_multiple_of(n);
+        let finite = [&self.positions, &self.log_densities, &self.memory, &self.accepted]
+            .into_iter()
+            .all(|values| values.iter().all(|value| value.is_finite()));
+        let alive = self.proposal.iter().chain(&self.acceptance).all(|words| *words != [0; 4]);
+        if fits && finite && alive {
+            return Ok(());
+        }
+        let message =
+            "does not hold finite numbers for the same walkers in all its parts".to_owned();
+        Err(Error::InvalidArgument { name: "state", message })
+    }
+
+    /// Number of walkers.
+    #[must_use]
+    pub fn n_walkers(&self) -> usize {
+        self.log_densities.len()
+    }
+
+    /// Numbers in the memory of one walker.
+    #[must_use]
+    pub fn memory_size(&self) -> usize {
+        self.memory.len() / self.n_walkers().max(1)
+    }
+
+    /// The position of one walker.
+    #[must_use]
+    pub fn position(&self, walker: usize) -> &[f64] {
+        &self.positions[walker * self.n_dims..][..self.n_dims]
+    }
+}
+
+fn states(key: &[u8; 32], n_walkers: usize, purpose: Purpose) -> Vec<[u64; 4]> {
+    let mut states = Vec::with_capacity(n_walkers.next_multiple_of(8));
+    for first in (0..n_walkers).step_by(8) {
+        let words = octet(key, first, purpose);
+        states.extend((0..8).map(|lane| std::array::from_fn(|word| words[word].0[lane])));
+    }
+    states.truncate(n_walkers);
+    states
+}
