@@ -6,10 +6,13 @@ kernels as functions on arrays, `foldstat.cells` the functions of the parallel-P
 `Summary` reduces numbers exactly, so that parts merge to the same bits in any order; `summarize`
 and `describe` make summaries of columns, rows and groups, and `map_reduce` merges them from threads,
 processes and clusters.
+
+`foldstat.walkers` samples from densities by Metropolis and Hastings, `split` makes independent keys for its
+random numbers, and `foldstat.diagnostics` tells how far draws of Markov chains can be trusted.
 """
 
 import importlib
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from foldstat import _core, mixture
 from foldstat._core import MixtureStatistics
@@ -17,6 +20,10 @@ from foldstat._validation import threads
 from foldstat.distributed import map_reduce
 from foldstat.mixture import GaussianMixture
 from foldstat.summary import GroupedSummary, JointSummary, Summaries, Summary, describe, summarize
+
+if TYPE_CHECKING:
+    from foldstat import diagnostics, walkers
+    from foldstat.walkers import split
 
 __version__ = _core.__version__
 
@@ -29,20 +36,25 @@ __all__ = [
     "Summary",
     "__version__",
     "describe",
+    "diagnostics",
     "map_reduce",
     "mixture",
+    "split",
     "summarize",
     "threads",
+    "walkers",
 ]
 
-_LAZY = ("cells", "plot")  # loaded when they are first asked for
+_LAZY = ("cells", "diagnostics", "plot", "walkers")  # loaded when they are first asked for
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return importlib.import_module(f"foldstat.{name}")
+    if name == "split":
+        return importlib.import_module("foldstat.walkers").split
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY, "split"})

@@ -8,13 +8,28 @@ from numpy.typing import NDArray
 
 __all__ = [
     "ArrowColumn",
+    "DensityStatusError",
     "JointState",
     "MixtureStatistics",
     "SummaryState",
+    "WalkerDensity",
+    "WalkerEnsemble",
+    "WalkerMoments",
+    "WalkerMove",
     "__version__",
     "arrow_columns",
     "count_and_sum",
     "describe_text",
+    "diagnostics_autocorrelation_time",
+    "diagnostics_ess_bulk",
+    "diagnostics_ess_quantile",
+    "diagnostics_ess_tail",
+    "diagnostics_mcse_mean",
+    "diagnostics_mcse_sd",
+    "diagnostics_nested_r_hat",
+    "diagnostics_order_statistics",
+    "diagnostics_r_hat",
+    "diagnostics_summary",
     "em",
     "expectation",
     "initial_statistics",
@@ -340,3 +355,152 @@ class JointState:
     def cov(self, ddof: int = 1) -> _Floats: ...
     def corr(self) -> _Floats: ...
     def line(self, x: int, y: int) -> tuple[float, float, float]: ...
+
+class DensityStatusError(RuntimeError):
+    point: _Floats
+    status: int
+
+@final
+class WalkerDensity:
+    @staticmethod
+    def native(
+        signature: str,
+        address: int,
+        data: int,
+        owner: object,
+        n_dims: int,
+        *,
+        reproduce: Callable[[_Floats], object] | None = None,
+    ) -> WalkerDensity: ...
+    @staticmethod
+    def python(
+        function: Callable[..., Any],
+        n_dims: int,
+        together: bool,
+        *,
+        coordinates: bool = False,
+        args: tuple[Any, ...] | None = None,
+    ) -> WalkerDensity: ...
+    @staticmethod
+    def built_in(name: str, parameters: _Floats, n_dims: int) -> WalkerDensity: ...
+    @staticmethod
+    def mixture(
+        weights: _Floats,
+        means: _Floats,
+        covariances: _Floats,
+        precisions_cholesky: _Floats,
+        covariance_type: str,
+    ) -> WalkerDensity: ...
+    @property
+    def is_built_in(self) -> bool: ...
+    @property
+    def n_dims(self) -> int: ...
+    def evaluate(self, points: _Floats, out: _Floats, n_jobs: int | None = None) -> None: ...
+
+@final
+class WalkerMove:
+    @staticmethod
+    def uniform_step(half_width: _Floats) -> WalkerMove: ...
+    @staticmethod
+    def normal_step(factor: _Floats) -> WalkerMove: ...
+    @staticmethod
+    def adaptive_step(factor: _Floats, target_acceptance: float, decay: float) -> WalkerMove: ...
+    @staticmethod
+    def componentwise_step(half_width: _Floats) -> WalkerMove: ...
+    @staticmethod
+    def stretch(a: float) -> WalkerMove: ...
+    @staticmethod
+    def differential_evolution(gamma: float, jitter: float, jump_probability: float) -> WalkerMove: ...
+    @staticmethod
+    def snooker(gamma: float) -> WalkerMove: ...
+
+_Moves = list[tuple[float, WalkerMove]]
+_WalkerReport = tuple[int, int, float, bool]
+
+@final
+class WalkerEnsemble:
+    def __new__(
+        cls,
+        key: bytes,
+        start: _Floats,
+        moves: _Moves,
+        density: WalkerDensity,
+        *,
+        burn_in: int,
+        log: bool = True,
+        bounds: _Floats | None = None,
+        reject_nan: bool = False,
+    ) -> WalkerEnsemble: ...
+    @property
+    def n_walkers(self) -> int: ...
+    @property
+    def n_dims(self) -> int: ...
+    @property
+    def burn_in(self) -> int: ...
+    @property
+    def step(self) -> int: ...
+    @property
+    def accepted(self) -> _Floats: ...
+    @property
+    def positions(self) -> _Floats: ...
+    @property
+    def log_densities(self) -> _Floats: ...
+    def advance(
+        self,
+        density: WalkerDensity,
+        n_steps: int,
+        *,
+        thin: int = 1,
+        draws: _Floats | None = None,
+        log_density: _Floats | None = None,
+        moments: WalkerMoments | None = None,
+        n_jobs: int | None = None,
+        callback: Callable[[list[_WalkerReport]], object] | None = None,
+    ) -> None: ...
+    def copy(self) -> WalkerEnsemble: ...
+    def state(self) -> dict[str, Any]: ...
+    @staticmethod
+    def from_state(state: dict[str, Any], moves: _Moves) -> WalkerEnsemble: ...
+
+@final
+class WalkerMoments:
+    def __new__(
+        cls, n_walkers: int, n_dims: int, histograms: Sequence[tuple[Sequence[int], Sequence[_Floats]]]
+    ) -> WalkerMoments: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def means(self) -> _Floats: ...
+    @property
+    def covariances(self) -> _Floats: ...
+    @property
+    def r_hat(self) -> float: ...
+    @property
+    def histograms(self) -> list[NDArray[np.uint64]]: ...
+    def copy(self) -> WalkerMoments: ...
+    def state(self) -> dict[str, Any]: ...
+    @staticmethod
+    def from_state(state: dict[str, Any]) -> WalkerMoments: ...
+
+class _Diagnostics(TypedDict):
+    mean: _Floats
+    sd: _Floats
+    mcse_mean: _Floats
+    mcse_sd: _Floats
+    quantiles: _Floats
+    ess_bulk: _Floats
+    ess_tail: _Floats
+    r_hat: _Floats
+
+def diagnostics_r_hat(x: _Rows, n_jobs: int | None = None) -> _Floats: ...
+def diagnostics_ess_bulk(x: _Rows, n_jobs: int | None = None) -> _Floats: ...
+def diagnostics_ess_tail(x: _Rows, prob: tuple[float, float], n_jobs: int | None = None) -> _Floats: ...
+def diagnostics_ess_quantile(x: _Rows, prob: float, n_jobs: int | None = None) -> _Floats: ...
+def diagnostics_mcse_mean(x: _Rows, n_jobs: int | None = None) -> _Floats: ...
+def diagnostics_mcse_sd(x: _Rows, n_jobs: int | None = None) -> _Floats: ...
+def diagnostics_order_statistics(x: _Rows, ranks: Sequence[Sequence[int]], n_jobs: int | None = None) -> _Floats: ...
+def diagnostics_nested_r_hat(
+    x: _Rows, superchains: Sequence[int], rank: bool, n_jobs: int | None = None
+) -> _Floats: ...
+def diagnostics_autocorrelation_time(x: _Rows, c: float, n_jobs: int | None = None) -> _Floats: ...
+def diagnostics_summary(x: _Rows, quantiles: Sequence[float], n_jobs: int | None = None) -> _Diagnostics: ...

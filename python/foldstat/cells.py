@@ -2,12 +2,14 @@
 
 People who met the GIL in a notebook wrote these cells in Cython: the two steps
 of expectation-maximisation (EM) for a mixture of Gaussians, a weighted
-covariance, a sum over all pairs, a count and a sum. One import replaces them::
+covariance, a sum over all pairs, a count and a sum, a random walk over a
+density. One import replaces them::
 
     from foldstat.cells import EM, covariance, expectation, maximization
     from foldstat.cells import pairwise_sum, summarize
+    from foldstat.cells import plot_points, random_walker, random_walkers
 
-The cells keep the semantics such notebooks have, which are simpler than those
+The cells of EM keep the semantics such notebooks have, which are simpler than those
 of :mod:`foldstat.mixture`: every component has the same weight ``1 / k``, in
 every iteration; covariances are full and nothing is added to their diagonal;
 :func:`EM` runs the number of iterations it is told to run. For weights that are
@@ -39,6 +41,7 @@ from foldstat._cell_inputs import (
     sample_pair,
     start_parameters,
 )
+from foldstat._cell_walkers import plot_points, random_walker, random_walkers
 from foldstat._validation import Floats, as_floats, as_parameters, thread_count
 
 __all__ = [
@@ -47,6 +50,9 @@ __all__ = [
     "expectation",
     "maximization",
     "pairwise_sum",
+    "plot_points",
+    "random_walker",
+    "random_walkers",
     "summarize",
 ]
 

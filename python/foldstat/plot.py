@@ -106,7 +106,7 @@ def plot_mixture(
     >>> len(ax.patches)  # two components, two ellipses each
     4
     """
-    pyplot = _matplotlib()
+    pyplot = import_pyplot("plot_mixture")
     mixture = _Marginal.of(model, features)
     points = _rows(X, model, mixture.features)
     if ax is None:
@@ -122,12 +122,13 @@ def plot_mixture(
     return ax
 
 
-def _matplotlib() -> Any:
+def import_pyplot(what: str) -> Any:
+    """Import matplotlib for what is about to draw."""
     try:
         import matplotlib.pyplot as pyplot
     except ImportError as error:
         raise ImportError(
-            'plot_mixture draws with matplotlib, which is not installed: pip install "foldstat[plot]"'
+            f'{what} draws with matplotlib, which is not installed: pip install "foldstat[plot]"'
         ) from error
     return pyplot
 

@@ -1,0 +1,49 @@
+"""Metropolis-Hastings walkers on every core, over the density the user already has.
+
+`sample` lets walkers explore a density and gives a `Run`: draws, diagnostics, pictures, and a way to go on.
+How walkers move is a value such as ``UniformStep(0.1)``. `densities` has densities to try things out with.
+"""
+
+from foldstat._core import DensityStatusError
+from foldstat.walkers import densities
+from foldstat.walkers._histogram import Histogram
+from foldstat.walkers._keys import split
+from foldstat.walkers._moments import Moments
+from foldstat.walkers._moves import (
+    AdaptiveStep,
+    ComponentwiseStep,
+    DifferentialEvolution,
+    Mix,
+    Move,
+    NormalStep,
+    Snooker,
+    Stretch,
+    UniformStep,
+)
+from foldstat.walkers._run import Run
+from foldstat.walkers._sample import sample
+from foldstat.walkers._save import load
+from foldstat.walkers._settings import NotKeptError
+from foldstat.walkers._table import SummaryTable
+
+__all__ = [
+    "AdaptiveStep",
+    "ComponentwiseStep",
+    "DensityStatusError",
+    "DifferentialEvolution",
+    "Histogram",
+    "Mix",
+    "Moments",
+    "Move",
+    "NormalStep",
+    "NotKeptError",
+    "Run",
+    "Snooker",
+    "Stretch",
+    "SummaryTable",
+    "UniformStep",
+    "densities",
+    "load",
+    "sample",
+    "split",
+]

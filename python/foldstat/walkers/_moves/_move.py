@@ -1,0 +1,137 @@
+"""What all moves share: a small frozen value that the compiled module turns into proposals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from foldstat import _core
+from foldstat._validation import Floats, as_floats
+
+# How far a covariance may be from symmetric, relative to the standard deviations of its row and column.
+_SYMMETRY = 1e-8
+
+Schedule: TypeAlias = list[tuple[float, _core.WalkerMove]]
+
+
+@dataclass(frozen=True)
+class Move:
+    """A proposal distribution of Metropolis and Hastings; see the classes derived from it.
+
+    Moves are values: they can be compared, hashed and pickled, and do not know the number of
+    dimensions until they are used.
+    """
+
+    #: Whether proposals look at other walkers, which therefore must not start all at one point.
+    interacts: ClassVar[bool] = False
+    #: Whether the move learns during the burn-in.
+    adapts: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if type(self) is Move:
+            raise TypeError("Move is what all moves are derived from; use one of these, such as UniformStep(0.1)")
+
+    def config(self) -> dict[str, Any]:
+        """Give the move as plain numbers and text, which `from_config` turns back.
+
+        Returns
+        -------
+        dict
+            The name of the class, and its parameters.
+        """
+        return {"name": type(self).__name__} | {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def _set(self, name: str, value: Any) -> None:
+        """Write a field from within ``__post_init__``."""
+        object.__setattr__(self, name, value)
+
+    def _compiled(self, n_dims: int) -> _core.WalkerMove:
+        """Make the compiled move for this number of dimensions."""
+        raise NotImplementedError
+
+    def _schedule(self, n_dims: int) -> Schedule:
+        """Give the moves to choose from at each step, with their weights."""
+        return [(1.0, self._compiled(n_dims))]
+
+
+def as_widths(values: Any, name: str) -> float | tuple[float, ...]:
+    """Check half widths: one positive number, or one for each dimension."""
+    widths = np.asarray(as_floats(values, name), dtype=np.float64)
+    if widths.ndim > 1 or widths.size == 0:
+        raise ValueError(f"{name} must be a number, or one for each dimension, got shape {widths.shape}")
+    good = np.isfinite(widths) & (widths > 0)
+    if not good.all():
+        raise ValueError(f"{name} must be positive and finite, got {values!r}")
+    return float(widths) if widths.ndim == 0 else tuple(widths.tolist())
+
+
+def spread_widths(widths: ArrayLike, n_dims: int, name: str) -> Floats:
+    """Give one half width for each dimension."""
+    if isinstance(widths, tuple) and len(widths) != n_dims:
+        raise ValueError(f"{name} must be a number or {n_dims} of them, one for each dimension; got {len(widths)}")
+    return np.array(np.broadcast_to(np.asarray(widths, dtype=np.float64), (n_dims,)))
+
+
+def as_covariance(values: Any, name: str) -> float | tuple[Any, ...]:
+    """Check a covariance: a variance, one for each dimension, or a symmetric positive definite matrix."""
+    array = np.asarray(as_floats(values, name), dtype=np.float64)
+    square = array.ndim == 2 and array.shape[0] == array.shape[1]
+    if array.size == 0 or not (array.ndim < 2 or square):
+        raise ValueError(
+            f"{name} must be a variance, one for each dimension, or a square matrix; got shape {array.shape}"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got {values!r}")
+    if array.ndim < 2 and not (array > 0).all():
+        raise ValueError(f"{name} holds variances, which must be positive, got {values!r}")
+    if array.ndim == 2:
+        array = _symmetrised(array, name)
+        _cholesky(array, name)
+        return tuple(tuple(row) for row in array.tolist())
+    return float(array) if array.ndim == 0 else tuple(array.tolist())
+
+
+def _symmetrised(matrix: Floats, name: str) -> Floats:
+    """Even out rounding, measured by standard deviations: an entry of zero may come out as anything small."""
+    scales = np.sqrt(np.abs(np.diagonal(matrix)))
+    excess = np.abs(matrix - matrix.T) - _SYMMETRY * np.outer(scales, scales)
+    if (excess > 0).any():
+        i, j = (int(at) for at in np.unravel_index(excess.argmax(), matrix.shape))
+        raise ValueError(f"{name} must be symmetric, got {matrix[i, j]} at ({i}, {j}) and {matrix[j, i]} at ({j}, {i})")
+    return np.asarray(0.5 * matrix + 0.5 * matrix.T, dtype=np.float64)
+
+
+def covariance_factor(covariance: ArrayLike, n_dims: int, name: str) -> Floats:
+    """Give the lower Cholesky factor of a covariance in this number of dimensions."""
+    array = np.asarray(covariance, dtype=np.float64)
+    if array.ndim and array.shape[0] != n_dims:
+        raise ValueError(
+            f"{name} is for {array.shape[0]} dimension{'s' * (array.shape[0] != 1)}, and the density has {n_dims}"
+        )
+    if array.ndim < 2:
+        return np.diag(np.sqrt(np.broadcast_to(array, (n_dims,))))
+    return _cholesky(array, name)
+
+
+def _cholesky(matrix: Floats, name: str) -> Floats:
+    try:
+        return np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        smallest = float(np.linalg.eigvalsh(matrix)[0])
+        raise ValueError(f"{name} must be positive definite, got a smallest eigenvalue of {smallest:g}") from None
+
+
+def as_number(value: Any, name: str, meaning: str) -> float:
+    """Check a finite real number."""
+    if isinstance(value, (bool, np.bool_, str, bytes)) or np.ndim(value) != 0:
+        raise TypeError(f"{name} must be {meaning}, got {value!r}")
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be {meaning}, got {value!r}") from None
+    if not np.isfinite(number):
+        raise ValueError(f"{name} must be {meaning}, got {value!r}")
+    return number

@@ -1,0 +1,79 @@
+"""A random walk that learns its shape during the burn-in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from numpy.typing import ArrayLike
+
+from foldstat import _core
+from foldstat.walkers._moves._move import Move, as_covariance, as_number, covariance_factor
+
+_TARGET_IN_ONE_DIMENSION = 0.44
+_TARGET = 0.234
+
+
+@dataclass(frozen=True)
+class AdaptiveStep(Move):
+    r"""Robust adaptive Metropolis: normal increments whose covariance is learnt during the burn-in.
+
+    Each walker has its own factor S of the increments :math:`y = x + S u`, u standard normal. After
+    step n of the burn-in, with α the probability of acceptance,
+
+    .. math:: S S^T \leftarrow S \left(I + \eta_n (\alpha - \alpha_*) \frac{u u^T}{\|u\|^2}\right) S^T,
+       \qquad \eta_n = \min(1, d\, n^{-\gamma}),
+
+    so that shape and size adapt to the target acceptance α*. After the burn-in S stays as it is, and
+    the chain is an ordinary random walk with the right limit. It is the move that `sample` takes when
+    none is given. Long correlated targets of many dimensions want a longer burn-in.
+
+    Parameters
+    ----------
+    cov : float, sequence of float, or matrix, default=1.0
+        Covariance of the increments at the beginning: one variance, one for each dimension, or a
+        symmetric positive definite matrix.
+    target_acceptance : float or None, default=None
+        α*, between 0 and 1; None for 0.44 in one dimension and 0.234 in more.
+    decay : float, default=2/3
+        γ, in (1/2, 1]: how fast learning slows down.
+
+    Raises
+    ------
+    ValueError
+        If `cov` is not positive definite, or another number is out of its range.
+
+    References
+    ----------
+    Vihola, "Robust adaptive Metropolis algorithm with coerced acceptance rate", Statistics and
+    Computing 22 (2012), algorithm 1.
+
+    Examples
+    --------
+    >>> from foldstat import walkers as w
+    >>> w.AdaptiveStep(target_acceptance=0.3).target_acceptance
+    0.3
+    """
+
+    adapts: ClassVar[bool] = True
+
+    cov: ArrayLike = 1.0
+    target_acceptance: float | None = None
+    decay: float = 2 / 3
+
+    def __post_init__(self) -> None:
+        self._set("cov", as_covariance(self.cov, "cov"))
+        self._set("decay", as_number(self.decay, "decay", "a number in (0.5, 1]"))
+        if not 0.5 < self.decay <= 1:
+            raise ValueError(f"decay must be greater than 0.5 and at most 1, got {self.decay!r}")
+        if self.target_acceptance is not None:
+            target = as_number(self.target_acceptance, "target_acceptance", "a number between 0 and 1, or None")
+            if not 0 < target < 1:
+                raise ValueError(f"target_acceptance must lie between 0 and 1, got {target!r}")
+            self._set("target_acceptance", target)
+
+    def _compiled(self, n_dims: int) -> _core.WalkerMove:
+        target = self.target_acceptance
+        if target is None:
+            target = _TARGET_IN_ONE_DIMENSION if n_dims == 1 else _TARGET
+        return _core.WalkerMove.adaptive_step(covariance_factor(self.cov, n_dims, "cov"), target, self.decay)

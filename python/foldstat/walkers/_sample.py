@@ -1,0 +1,282 @@
+"""Metropolis-Hastings walkers over a density."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from foldstat import _core
+from foldstat._validation import Floats
+from foldstat.summary._arguments import as_threads, flag
+from foldstat.walkers._arguments import as_choice, as_count
+from foldstat.walkers._density import Understood, understand
+from foldstat.walkers._histogram import Reach, declared_of
+from foldstat.walkers._keys import Rng, key_of
+from foldstat.walkers._known import OwnErrors, as_value
+from foldstat.walkers._moves import AdaptiveStep, Move
+from foldstat.walkers._run import Run
+from foldstat.walkers._settings import Keep, Kept, KeptDraws, KeptMoments, Settings
+from foldstat.walkers._start import (
+    Bounds,
+    Names,
+    Start,
+    as_bounds,
+    as_names,
+    check_inside,
+    check_spread,
+    names_in_order,
+    starts_of,
+)
+from foldstat.walkers._walk import leave_partial, walk
+from foldstat.walkers.densities import Density
+
+
+def sample(
+    density: Any,
+    start: Start,
+    n_steps: int = 10_000,
+    burn_in: int = 1_000,
+    thin: int = 1,
+    move: Move | None = None,
+    n_walkers: int | None = None,
+    *,
+    log: bool = True,
+    rng: Rng = None,
+    n_jobs: int | None = None,
+    progress: bool = False,
+    bounds: Bounds = None,
+    names: Sequence[str] | None = None,
+    args: tuple[Any, ...] = (),
+    call: Literal["coordinates", "point", "points"] | None = None,
+    where: Literal["python"] | None = None,
+    nan: Literal["raise", "reject"] = "raise",
+    keep: Keep = "draws",
+    histograms: Any = None,
+) -> Run:
+    """Let walkers explore a density by Metropolis and Hastings, on every core.
+
+    Parameters
+    ----------
+    density : object
+        The logarithm of a density, which need not be normalised; with ``log=False`` the density
+        itself. The fastest way to call it is chosen by itself, and `Run.density_kind` says which:
+
+        * a compiled function: a numba ``cfunc`` (itself, not its ``ctypes``, which says less about it), a
+          ``scipy.LowLevelCallable``, a ctypes or cffi function pointer, or one of a Cython module's
+          ``__pyx_capi__``, declared ``noexcept nogil``; runs on all threads;
+        * a Python function of coordinates ``f(x, y)`` or of a point ``f(point)``; compiled with numba
+          where that is installed. Data belongs into `args`: global variables and closures are frozen
+          when the function is compiled. Compiled code computes as C does: integers have 64 bits and wrap
+          around beyond, and where Python raises for ``x ** y``, it may give an infinity or NaN; with
+          ``where="python"`` the function stays as it is;
+        * a vectorised callable ``f(points)`` of an array of shape (n, n_dims) that gives one of shape
+          (n,);
+        * built in: one of `foldstat.walkers.densities`, or a fitted mixture.
+    start : array-like, dict or callable
+        Where walkers start: one point for all of them, of shape (n_dims,) or a number in one
+        dimension; one point for each, of shape (n_walkers, n_dims); a dict of names to values; or a
+        function of a ``numpy.random.Generator``, called once for each walker with a generator of its
+        own. Moves that look at other walkers need different starts.
+    n_steps : int, default=10_000
+        Steps of each walker after the burn-in.
+    burn_in : int, default=1_000
+        Steps of each walker before, which are not recorded.
+    thin : int, default=1
+        Every how many steps a draw is recorded: there are ``n_steps // thin`` draws.
+    move : Move, default=None
+        How walkers move. None for `AdaptiveStep`, which learns its size and shape during the burn-in.
+    n_walkers : int or None, default=None
+        Number of walkers; None for as many as `start` has points, or 64.
+    log : bool, default=True
+        Whether `density` gives the logarithm of the density.
+    rng : int, SeedSequence, Generator or None, default=None
+        Source of random numbers. The same one gives the same draws, for any number of threads. Walkers
+        have streams of their own: more walkers do not change what the first ones do, unless they look at
+        each other. A Generator moves on by one key; None takes entropy from the operating system.
+    n_jobs : int or None, default=None
+        Number of threads; None for the default of the process. It changes no bit of the result.
+    progress : bool, default=False
+        Show a progress bar with the acceptance rate and the worst R-hat so far.
+    bounds : sequence of (low, high), or dict of them by name, default=None
+        Where the density is not zero; None in place of a pair or a number leaves that side open. None for
+        the bounds that a built-in density has.
+    names : sequence of str, default=None
+        What the coordinates are called, for tables, pictures and ArviZ. None for the keys of `start`, the
+        names that the density has, or the parameters of a function ``f(x, y)``.
+    args : tuple, default=()
+        What the function gets after the coordinates.
+    call : {"coordinates", "point", "points"} or None, default=None
+        How a Python callable is called. None: a function of as many parameters as there are dimensions
+        takes coordinates. One of one parameter is tried on all starts at once, and takes points if that
+        gives what it gives for one point after the other; else it takes one point.
+    where : {"python"} or None, default=None
+        ``"python"`` keeps a Python function from being compiled.
+    nan : {"raise", "reject"}, default="raise"
+        What a density that is not a number means: an error, or a density of zero.
+    keep : {"draws", "moments"}, default="draws"
+        With ``"moments"`` draws are not stored, only means, covariances and histograms of them, so that
+        any number of steps fits into memory.
+    histograms : int, or dict of dimensions to bins, default=None
+        With ``keep="moments"``, the histograms to keep: a number of bins for each dimension (and the plane,
+        if there are two), or a dict such as ``{"x": edges, (0, 1): 50}``; ``()`` for none. None for 64 bins.
+        Where a number is given, the bins span `bounds`, and else twice the range that walkers cover in the
+        second half of the burn-in; draws beyond are not counted.
+
+    Returns
+    -------
+    Run
+        The draws, their diagnostics, and where the walkers stand. Ctrl-C ends the walk early, with a
+        warning; what is done so far is returned, its attribute ``interrupted`` set.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of the wrong type.
+    ValueError
+        If an argument is out of its range; if a walker starts outside the bounds or where the density is
+        zero; or if the density is not a number, is positive infinity, or (with ``log=False``) negative.
+    Exception
+        What the density raises, as it is. It has an attribute ``partial``, the `Run` so far, which can be
+        extended, or None if the error is one of the starts. So has the ValueError of a density that is not a
+        number.
+    DensityStatusError
+        If a compiled function reports a failure, and there is no Python function to tell which; with
+        ``partial``, too.
+
+    References
+    ----------
+    Metropolis, Rosenbluth, Rosenbluth, Teller & Teller, "Equation of state calculations by fast
+    computing machines", Journal of Chemical Physics 21 (1953); Hastings, "Monte Carlo sampling methods
+    using Markov chains and their applications", Biometrika 57 (1970).
+
+    Examples
+    --------
+    >>> from foldstat import walkers as w
+    >>> def log_density(x, y):
+    ...     return -(x * x + (y - x) ** 2) / 2
+    >>> run = w.sample(log_density, [0.0, 0.0], n_steps=2_000, move=w.UniformStep(2.0), n_walkers=64, rng=0)
+    >>> run.draws.shape, run.names
+    ((64, 2000, 2), ('x', 'y'))
+    >>> bool(abs(run.mean()).max() < 0.1)
+    True
+    """
+    checked = _Checked(n_steps, burn_in, thin, n_walkers, log, n_jobs, progress, args, nan, keep, histograms)
+    key = key_of(rng)
+    density = as_value(density)
+    given = _given_names(names, start, density, len(args))
+    starts = starts_of(start, checked.n_walkers, key, given)
+    n_dims = starts.shape[1]
+    if isinstance(density, Density):
+        _check_dims(density, n_dims)
+        bounds = density.bounds if bounds is None else bounds
+    if given is not None:
+        Names.of(given, n_dims)
+    chosen = _move(move, checked.burn_in)
+    check_spread(starts, chosen)
+    try:
+        known = understand(density, starts, log=checked.log, args=args, call=call, where=where, names=given)
+        labels = Names.of(given or _own_names(density, known, n_dims), n_dims)
+        limits = as_bounds(bounds, labels)
+        check_inside(starts, limits, labels)
+        settings = Settings(checked.burn_in, checked.thin, chosen, checked.log, labels, limits)
+        ensemble = _ensemble(key, starts, settings, known, nan)
+    except Exception as error:
+        leave_partial(error, None)
+        raise
+    kept = checked.kept(labels, len(starts), known)
+    end = checked.burn_in + checked.n_steps
+    return walk(settings, ensemble, known, kept, end, n_jobs=checked.n_jobs, progress=checked.progress)
+
+
+class _Checked:
+    """The arguments of `sample` that can be checked by themselves."""
+
+    def __init__(
+        self,
+        n_steps: Any,
+        burn_in: Any,
+        thin: Any,
+        n_walkers: Any,
+        log: Any,
+        n_jobs: Any,
+        progress: Any,
+        args: Any,
+        nan: Any,
+        keep: Any,
+        histograms: Any,
+    ) -> None:
+        self.n_steps = as_count(n_steps, "n_steps", "a number of steps after the burn-in", least=1)
+        self.burn_in = as_count(burn_in, "burn_in", "a number of steps", least=0)
+        self.thin = as_count(thin, "thin", "a number of steps from draw to draw", least=1)
+        if self.thin > self.n_steps:
+            raise ValueError(f"thin must be at most n_steps, {self.n_steps}, to record a draw; got {self.thin}")
+        self.n_walkers = None
+        if n_walkers is not None:
+            self.n_walkers = as_count(n_walkers, "n_walkers", "a number of walkers", least=1)
+        self.log, self.progress = flag(log, "log"), flag(progress, "progress")
+        self.n_jobs = as_threads(n_jobs)
+        if not isinstance(args, tuple):
+            raise TypeError(f"args must be a tuple of what the density gets after the coordinates, got {args!r}")
+        as_choice(nan, "nan", ("raise", "reject"))
+        as_choice(keep, "keep", ("draws", "moments"))
+        if keep == "draws" and histograms is not None:
+            raise ValueError('histograms is for keep="moments"; run.histogram(bins, dims) counts draws that are kept')
+        self._keep, self._histograms = keep, histograms
+
+    def kept(self, names: Names, n_walkers: int, density: Understood) -> Kept:
+        """Make room for what is kept."""
+        n_dims = len(names.labels)
+        if self._keep == "moments":
+            return KeptMoments(declared_of(self._histograms, names), Reach.nowhere(n_dims))
+        return KeptDraws.room(n_walkers, self.n_steps // self.thin, n_dims, not density.compiled.is_built_in)
+
+
+def _given_names(names: Any, start: Any, density: Any, n_args: int) -> tuple[str, ...] | None:
+    if names is not None:
+        return as_names(names)
+    return names_in_order(as_names(start), density, n_args) if isinstance(start, Mapping) else None
+
+
+def _own_names(density: Any, known: Understood, n_dims: int) -> tuple[str, ...] | None:
+    """Find the names that a density has itself, or of the parameters of ``f(x, y)`` if it is called like that."""
+    if isinstance(density, Density):
+        return density.names
+    return known.coordinate_names if n_dims > 1 else None
+
+
+def _check_dims(density: Density, n_dims: int) -> None:
+    if density.n_dims != n_dims:
+        raise ValueError(
+            f"start has {n_dims} coordinate{'s' * (n_dims != 1)} for each walker, and {density.name} {density.n_dims}; "
+            "one start for each walker is an array of shape (n_walkers, n_dims)"
+        )
+
+
+def _move(move: Any, burn_in: int) -> Move:
+    chosen = AdaptiveStep() if move is None else move
+    if not isinstance(chosen, Move):
+        raise TypeError(f"move must be a move such as UniformStep(0.1) or None, got {move!r}")
+    if chosen.adapts and burn_in == 0:
+        warnings.warn(
+            "burn_in=0 leaves AdaptiveStep no steps to learn from, so that it stays as it was given: "
+            "give it a burn-in, or choose another move",
+            UserWarning,
+            stacklevel=3,
+        )
+    return chosen
+
+
+def _ensemble(key: bytes, starts: Floats, settings: Settings, density: Understood, nan: str) -> _core.WalkerEnsemble:
+    moves = settings.move._schedule(starts.shape[1])
+    with OwnErrors(density):
+        return _core.WalkerEnsemble(
+            key,
+            starts,
+            moves,
+            density.compiled,
+            burn_in=settings.burn_in,
+            log=settings.log,
+            bounds=settings.bounds,
+            reject_nan=nan == "reject",
+        )

@@ -1,0 +1,184 @@
+"""Runs as arrays and plain values, and back: what is saved and what is pickled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foldstat import _core
+from foldstat.walkers import _file
+from foldstat.walkers._known import understand_again
+from foldstat.walkers._moves import from_config as move_from_config
+from foldstat.walkers._settings import Kept, KeptDraws, KeptMoments, Settings
+from foldstat.walkers._start import Names
+from foldstat.walkers.densities import Density, from_config
+
+if TYPE_CHECKING:
+    import os
+
+    from foldstat.walkers._run import Run
+
+_FIELDS: dict[str, tuple[type, ...]] = {
+    "burn_in": (int,),
+    "thin": (int,),
+    "move": (dict,),
+    "log": (bool,),
+    "names": (list,),
+    "named": (bool,),
+    "bounds": (np.ndarray, type(None)),
+    "interrupted": (bool,),
+    "density_kind": (str,),
+    "density": (dict, type(None)),
+    "keep": (str,),
+    "ensemble": (dict,),
+}
+_KEPT: dict[str, dict[str, tuple[type, ...]]] = {
+    "draws": {"draws": (np.ndarray,), "log_density": (np.ndarray, type(None))},
+    "moments": {"moments": (dict,)},
+}
+
+
+def load(
+    path: str | os.PathLike[str],
+    density: Any = None,
+    *,
+    args: tuple[Any, ...] = (),
+    call: str | None = None,
+    where: str | None = None,
+) -> Run:
+    """Read a run that `Run.save` wrote; it extends bit for bit.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, a NumPy ``.npz`` (see `Run.save`); ``~`` is the home folder.
+    density : object, default=None
+        The density of the run, which is needed to extend it. Built-in densities come back by themselves,
+        functions have to be given again.
+    args, call, where
+        As in `sample`; for a density given here.
+
+    Returns
+    -------
+    Run
+        As it was saved.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is not a saved run, is damaged, or was written by a later version; or if `density`
+        differs from the one that was walked over.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from foldstat import walkers as w
+    >>> density = lambda x, y: -(x * x + y * y) / 2
+    >>> run = w.sample(density, [0.0, 0.0], n_steps=20, n_walkers=8, rng=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run.save(pathlib.Path(folder) / "run.npz")
+    ...     loaded = w.load(pathlib.Path(folder) / "run.npz", density)
+    >>> (loaded.extend(10).draws == run.extend(10).draws).all()
+    np.True_
+    """
+    file = Path(path).expanduser()
+    state = _file.read(file)
+    try:
+        run = run_of(state)
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        raise _file.damaged(file, error) from error
+    if density is not None:
+        run._density = understand_again(run._settings, run._ensemble, density, args, call, where)
+    return run
+
+
+def state_of(run: Run) -> dict[str, Any]:
+    """Give everything but a function, as arrays and plain values."""
+    density, settings, kept = run._density, run._settings, run._kept
+    built_in = None if density is None or not isinstance(density.original, Density) else density.original
+    state: dict[str, Any] = {
+        "burn_in": settings.burn_in,
+        "thin": settings.thin,
+        "move": settings.move.config(),
+        "log": settings.log,
+        "names": list(settings.names.labels),
+        "named": settings.names.given,
+        "bounds": settings.bounds,
+        "interrupted": run.interrupted,
+        "density_kind": run.density_kind,
+        "density": None if built_in is None else built_in.config(),
+        "keep": kept.keep,
+        "ensemble": run._ensemble.state(),
+    }
+    if isinstance(kept, KeptDraws):
+        return state | {"draws": run.draws, "log_density": None if kept.log_density is None else run.log_density}
+    return state | {"moments": kept.state()}
+
+
+def run_of(state: Mapping[str, Any]) -> Run:
+    """Make a run of what `state_of` gave."""
+    from foldstat.walkers._run import Run
+
+    _check_fields(state)
+    move, names = move_from_config(state["move"]), Names(tuple(state["names"]), state["named"])
+    settings = Settings(state["burn_in"], state["thin"], move, state["log"], names, state["bounds"])
+    ensemble = _core.WalkerEnsemble.from_state(state["ensemble"], move._schedule(len(names.labels)))
+    kept: Kept
+    if state["keep"] == "draws":
+        kept = KeptDraws(state["draws"], state["log_density"])
+    else:
+        kept = KeptMoments.from_state(state["moments"])
+    _check_shapes(settings, ensemble, kept)
+    density = None
+    if state["density"] is not None:
+        density = understand_again(settings, ensemble, from_config(state["density"]), (), None, None)
+    kind, interrupted = state["density_kind"], state["interrupted"]
+    return Run(settings, ensemble, density, kept, interrupted=interrupted, density_kind=kind)
+
+
+def _check_fields(state: Mapping[str, Any]) -> None:
+    """Refuse a state in which something is missing, or of another type."""
+    keep = state["keep"]
+    if keep not in _KEPT:
+        raise ValueError(f"keep is {keep!r}, not one of {', '.join(map(repr, _KEPT))}")
+    for name, types in (_FIELDS | _KEPT[keep]).items():
+        if type(state[name]) not in types:
+            raise ValueError(f"{name} is a {type(state[name]).__name__}, not a {types[0].__name__}")
+    for name, least in (("burn_in", 0), ("thin", 1)):
+        if state[name] < least:
+            raise ValueError(f"{name} is {state[name]}, which is less than {least}")
+    if not all(isinstance(name, str) for name in state["names"]):
+        raise ValueError(f"names are {state['names']}, not texts")
+
+
+def _check_shapes(settings: Settings, ensemble: _core.WalkerEnsemble, kept: Kept) -> None:
+    """Refuse parts that do not belong together."""
+    n_walkers, n_dims, n_draws = ensemble.n_walkers, ensemble.n_dims, settings.draws_after(ensemble.step)
+    if ensemble.burn_in != settings.burn_in:
+        raise ValueError(f"burn_in is {settings.burn_in}, and that of the walkers {ensemble.burn_in}")
+    if len(settings.names.labels) != n_dims:
+        raise ValueError(f"there are {len(settings.names.labels)} names for {n_dims} dimensions")
+    if settings.bounds is not None:
+        _check_array("bounds", settings.bounds, (n_dims, 2))
+    if isinstance(kept, KeptDraws):
+        _check_array("draws", kept.draws, (n_walkers, n_draws, n_dims))
+        if kept.log_density is not None:
+            _check_array("log_density", kept.log_density, (n_walkers, n_draws))
+        return
+    for name, array in (("reach.low", kept.reach.low), ("reach.high", kept.reach.high)):
+        _check_array(name, array, (n_dims,))
+    if kept.moments is not None:
+        _check_array("moments", kept.moments.means, (n_walkers, n_dims))
+        if kept.moments.count != n_draws or len(kept.moments.histograms) != len(kept.axes):
+            raise ValueError("the moments are not those of all draws")
+
+
+def _check_array(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> None:
+    if array.shape != shape or array.dtype != np.float64:
+        raise ValueError(f"{name} has shape {array.shape} and dtype {array.dtype}, not {shape} and float64")

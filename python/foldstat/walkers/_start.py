@@ -1,0 +1,216 @@
+"""Where walkers start, what the coordinates are called, and how far they may go."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from foldstat._validation import Floats, as_floats
+from foldstat.walkers._keys import start_generator
+from foldstat.walkers._moves import Mix, Move
+from foldstat.walkers.densities import Density
+
+Start: TypeAlias = "ArrayLike | Mapping[str, ArrayLike] | Callable[[np.random.Generator], ArrayLike]"
+Bounds: TypeAlias = "Sequence[tuple[float | None, float | None] | None] | Mapping[str, Any] | ArrayLike | None"
+
+N_WALKERS = 64
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the coordinates are called, and whether the user named them."""
+
+    labels: tuple[str, ...]
+    given: bool
+
+    @classmethod
+    def of(cls, names: Any, n_dims: int) -> Names:
+        """Check the names of `n_dims` coordinates; None numbers them."""
+        if names is None:
+            return cls(tuple(f"x[{i}]" for i in range(n_dims)), False)
+        labels = as_names(names)
+        if len(labels) != n_dims:
+            raise ValueError(f"names must hold one name for each of the {n_dims} dimensions, got {list(labels)}")
+        return cls(labels, True)
+
+    def dims(self, chosen: Any, argument: str = "dims") -> tuple[int, ...]:
+        """Turn the names or numbers of coordinates into numbers."""
+        if isinstance(chosen, str) or not isinstance(chosen, Iterable):
+            chosen = (chosen,)
+        found = tuple(self._dim(entry, argument) for entry in chosen)
+        if not found or len(set(found)) < len(found):
+            raise ValueError(f"{argument} must name different coordinates, at least one; got {chosen!r}")
+        return found
+
+    def _dim(self, entry: Any, argument: str) -> int:
+        n_dims = len(self.labels)
+        if isinstance(entry, str) and entry in self.labels:
+            return self.labels.index(entry)
+        whole = isinstance(entry, (int, np.integer)) and not isinstance(entry, bool)
+        if whole and -n_dims <= entry < n_dims:
+            return int(entry) % n_dims
+        raise ValueError(f"{argument} must name coordinates out of {list(self.labels)}, or numbers; got {entry!r}")
+
+
+def as_names(names: Any) -> tuple[str, ...]:
+    """Check names: different texts."""
+    if isinstance(names, (str, bytes)) or not isinstance(names, Iterable):
+        raise TypeError(f"names must be a sequence of str, one for each dimension, got {names!r}")
+    labels = tuple(names)
+    for label in labels:
+        if not isinstance(label, str) or not label:
+            raise TypeError(f"names must be a sequence of str, got {label!r} in it")
+    if len(set(labels)) < len(labels):
+        raise ValueError(f"names must be different from each other, got {list(labels)}")
+    return labels
+
+
+def names_in_order(names: tuple[str, ...], density: Any, n_args: int) -> tuple[str, ...]:
+    """Put the names of a `start` into the order in which the density takes the coordinates, if it has these names.
+
+    A mapping has its values by name, so that their order says nothing.
+    """
+    own = density.names if isinstance(density, Density) else _needed_parameters(density)
+    if own is None or len(own) != len(names) + (0 if isinstance(density, Density) else n_args):
+        return names
+    first = tuple(own[: len(names)])
+    return first if set(first) == set(names) else names
+
+
+def _needed_parameters(density: Any) -> list[str] | None:
+    """List the parameters by position without a default, all of which ``f(x, y)`` has for coordinates and `args`."""
+    if not callable(density):
+        return None
+    try:
+        parameters = inspect.signature(getattr(density, "py_func", density)).parameters.values()
+    except (TypeError, ValueError):  # written in C
+        return None
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [p.name for p in parameters if p.kind in kinds and p.default is inspect.Parameter.empty]
+
+
+def starts_of(start: Start, n_walkers: int | None, key: bytes, names: tuple[str, ...] | None) -> Floats:
+    """Give the start of every walker, an array of shape (n_walkers, n_dims)."""
+    if isinstance(start, Mapping):
+        if not start or names is None:
+            raise ValueError(f"start must have a value for each coordinate, by name, got {start!r}")
+        start = _from_mapping(start, names)
+    if callable(start):
+        return _from_callable(start, N_WALKERS if n_walkers is None else n_walkers, key)
+    points = np.asarray(as_floats(start, "start"), dtype=np.float64)
+    if points.ndim > 2 or points.size == 0:
+        raise ValueError(
+            "start must be one point of shape (n_dims,), or one per walker of shape (n_walkers, n_dims), "
+            f"got shape {points.shape}"
+        )
+    if points.ndim < 2:
+        return _finite(np.tile(points.reshape(1, -1), (N_WALKERS if n_walkers is None else n_walkers, 1)))
+    if n_walkers not in (None, len(points)):
+        raise ValueError(f"start has {len(points)} points, one per walker, and n_walkers is {n_walkers}")
+    return _finite(np.array(points, order="C"))
+
+
+def _from_mapping(start: Mapping[str, ArrayLike], names: tuple[str, ...]) -> Floats:
+    if set(start) != set(names):
+        raise ValueError(f"start must have a value for each of {list(names)}, got {list(start)}")
+    columns = [np.asarray(as_floats(start[name], f"start[{name!r}]"), dtype=np.float64) for name in names]
+    for name, column in zip(names, columns, strict=True):
+        if column.ndim > 1:
+            raise ValueError(f"start[{name!r}] must be a number, or one per walker, got shape {column.shape}")
+    lengths = {len(column) for column in columns if column.ndim}
+    if len(lengths) > 1:
+        raise ValueError(f"start must have the same number of values per name, got {sorted(lengths)}")
+    return np.stack(np.broadcast_arrays(*columns), axis=-1)
+
+
+def _from_callable(start: Callable[[np.random.Generator], ArrayLike], n_walkers: int, key: bytes) -> Floats:
+    points: list[Floats] = []
+    for walker in range(n_walkers):
+        point = np.asarray(as_floats(start(start_generator(key, walker)), "start(rng)"), dtype=np.float64)
+        if point.ndim > 1 or point.size == 0 or (points and point.size != points[0].size):
+            wanted = f"({points[0].size},)" if points else "(n_dims,)"
+            raise ValueError(
+                f"start(rng) must give one point of shape {wanted}, as it is called once for each walker; "
+                f"got shape {point.shape} for walker {walker}"
+            )
+        points.append(point.reshape(-1))
+    return _finite(np.stack(points))
+
+
+def _finite(points: Floats) -> Floats:
+    bad = ~np.isfinite(points)
+    if bad.any():
+        walker, dim = (int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(f"start must be finite, got {points[walker, dim]} for walker {walker}, dimension {dim}")
+    return points
+
+
+def as_bounds(bounds: Bounds, names: Names) -> Floats | None:
+    """Check bounds and give them as an array of shape (n_dims, 2); None where all are open."""
+    if bounds is None:
+        return None
+    n_dims = len(names.labels)
+    if isinstance(bounds, Mapping):
+        unknown = [name for name in bounds if name not in names.labels]
+        if unknown:
+            raise ValueError(f"bounds: {unknown[0]!r} is not one of {list(names.labels)}")
+        bounds = [bounds.get(name) for name in names.labels]
+    if isinstance(bounds, (str, bytes)) or not isinstance(bounds, (Iterable, np.ndarray)):
+        raise TypeError(f"bounds must be a sequence of (low, high), one for each dimension, got {bounds!r}")
+    pairs: list[Any] = list(bounds)
+    if len(pairs) != n_dims:
+        alone = len(pairs) == 2 and all(end is None or np.ndim(end) == 0 for end in pairs)
+        hint = f"; for one dimension, bounds=[({pairs[0]!r}, {pairs[1]!r})]" if n_dims == 1 and alone else ""
+        what = f"{n_dims} dimension{'s' * (n_dims != 1)}, got {len(pairs)}"
+        raise ValueError(f"bounds must hold one (low, high) for each of the {what}{hint}")
+    array = np.array([_pair(pair, label) for pair, label in zip(pairs, names.labels, strict=True)])
+    return None if np.isinf(array).all() else array
+
+
+def _pair(pair: Any, label: str) -> tuple[float, float]:
+    if pair is None:
+        return -np.inf, np.inf
+    try:
+        low, high = pair
+        low = -np.inf if low is None else float(low)
+        high = np.inf if high is None else float(high)
+    except (TypeError, ValueError):
+        raise TypeError(f"bounds of {label} must be (low, high), numbers or None, got {pair!r}") from None
+    if not low < high:
+        raise ValueError(f"bounds of {label} must be increasing, got ({low:g}, {high:g})")
+    return low, high
+
+
+def check_inside(starts: Floats, bounds: Floats | None, names: Names) -> None:
+    """Refuse starts beyond the bounds."""
+    if bounds is None:
+        return
+    outside = (starts < bounds[:, 0]) | (starts > bounds[:, 1])
+    if outside.any():
+        walker, dim = (int(i) for i in np.argwhere(outside)[0])
+        low, high = bounds[dim]
+        raise ValueError(
+            f"start: walker {walker} starts outside the bounds, {names.labels[dim]} = {starts[walker, dim]:g} is not "
+            f"in [{low:g}, {high:g}]"
+        )
+
+
+def check_spread(starts: Floats, move: Move) -> None:
+    """Refuse starts from which a move that looks at other walkers cannot reach all dimensions."""
+    if not move.interacts:
+        return
+    n_walkers, n_dims = starts.shape
+    name = "every part of the Mix" if isinstance(move, Mix) else type(move).__name__
+    if np.linalg.matrix_rank(starts - starts.mean(axis=0)) < n_dims:
+        where = "all at one point" if (starts == starts[0]).all() else "in a plane of fewer dimensions"
+        few = f"{n_walkers} walkers in {n_dims} dimensions, " if n_walkers <= n_dims else ""
+        raise ValueError(
+            f"start: {few}{where}; {name} proposes along directions between walkers, which never leave it. "
+            "Spread them: give more walkers and a point for each, or a callable such as "
+            f"start=lambda rng: point + 0.1 * rng.standard_normal({n_dims})"
+        )

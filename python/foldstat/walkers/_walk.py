@@ -1,0 +1,87 @@
+"""Walking: what `sample` and `extend` share, and what is left when it stops early."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from typing import TYPE_CHECKING
+
+from foldstat import _core
+from foldstat.walkers._density import Understood
+from foldstat.walkers._known import OwnErrors
+from foldstat.walkers._progress import ProgressBar, WorstRHat, no_r_hat, r_hat_of
+from foldstat.walkers._settings import Kept, KeptDraws, Settings
+
+if TYPE_CHECKING:
+    from foldstat.walkers._run import Run
+
+
+def walk(
+    settings: Settings,
+    ensemble: _core.WalkerEnsemble,
+    density: Understood,
+    kept: Kept,
+    end: int,
+    *,
+    n_jobs: int | None,
+    progress: bool,
+) -> Run:
+    """Walk until `end` steps are done, the burn-in included; an interrupted walk gives what there is."""
+    from foldstat.walkers._run import Run
+
+    stop = functools.partial(Run, settings, ensemble, density, kept)
+    begun = ensemble.step
+    try:
+        with OwnErrors(density), ProgressBar(begun, end, progress, _while_walking(settings, kept)) as bar:
+            for step in kept.stages(ensemble, settings, end):
+                if step > ensemble.step:
+                    ensemble.advance(
+                        density.compiled,
+                        step - ensemble.step,
+                        thin=settings.thin,
+                        n_jobs=n_jobs,
+                        callback=bar.callback,
+                        **kept.arguments(),
+                    )
+            rate = float(ensemble.accepted.mean()) / max(1, end - settings.burn_in)
+            bar.finish(end, rate, _at_the_end(settings, kept))
+    except KeyboardInterrupt:
+        run = stop(interrupted=True)
+        _tell(run, ensemble.step - begun, end - begun)
+        return run
+    except Exception as error:
+        leave_partial(error, stop(interrupted=True))
+        raise
+    return stop(interrupted=False)
+
+
+def _while_walking(settings: Settings, kept: Kept) -> WorstRHat:
+    return _at_the_end(settings, kept) if isinstance(kept, KeptDraws) else no_r_hat
+
+
+def _at_the_end(settings: Settings, kept: Kept) -> WorstRHat:
+    if isinstance(kept, KeptDraws):
+        draws = kept.draws
+        return lambda step: r_hat_of(draws, settings.draws_after(step))
+    moments = kept.moments
+    return no_r_hat if moments is None else lambda step: moments.r_hat
+
+
+def _tell(run: Run, done: int, asked: int) -> None:
+    message = RuntimeWarning(
+        f"interrupted after {done} of {asked} steps: the run holds what is done so far, "
+        f"{run.n_draws} draws of each walker, and run.extend(n_steps) continues it"
+    )
+    message.partial = run  # type: ignore[attr-defined]  # all that is left where warnings are errors
+    warnings.warn(message, stacklevel=4)
+
+
+def leave_partial(error: Exception, run: Run | None) -> None:
+    """Leave the draws so far in ``error.partial``; None if the walk had not begun."""
+    try:
+        # Not setattr: a frozen dataclass may be an exception.
+        object.__setattr__(error, "partial", run)
+    except (AttributeError, TypeError) as refusal:
+        if run is None:
+            return  # nothing is lost
+        error.add_note(f"foldstat: the draws so far are lost, this exception takes no attribute `partial` ({refusal})")

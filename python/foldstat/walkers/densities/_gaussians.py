@@ -1,0 +1,256 @@
+"""Sums of Gaussians: the notebook's three, and fitted mixtures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from foldstat import _core
+from foldstat._validation import Family, Floats, as_covariances, as_family, as_means, as_parameters, as_weights
+from foldstat.walkers.densities._density import Density
+
+_MEANS = ((0.0, 0.0), (3.0, 3.0), (3.0, -3.0))
+_SDS = (1.0, 0.9, 0.8)
+_WEIGHTS = (0.5, 0.3, 0.2)
+
+
+@dataclass(frozen=True, repr=False)
+class ThreeGaussians(Density):
+    """Three isotropic Gaussians in the plane; see :func:`three_gaussians`."""
+
+    name = "three_gaussians"
+    normalised = True
+
+    means: tuple[tuple[float, float], ...] = _MEANS
+    sds: tuple[float, ...] = _SDS
+    weights: tuple[float, ...] = _WEIGHTS
+
+    def __post_init__(self) -> None:
+        means = as_parameters(self.means, (3, 2), "means")
+        self._set("means", tuple((x, y) for x, y in means.tolist()))
+        for name, values in (
+            ("sds", as_parameters(self.sds, (3,), "sds")),
+            ("weights", as_weights(self.weights, 3)),
+        ):
+            if not (values > 0).all():
+                raise ValueError(f"{name} must be positive, got {values.tolist()}")
+            self._set(name, tuple(values.tolist()))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the coordinates."""
+        return ("x", "y")
+
+    def mean(self) -> Floats:
+        """Give the expectation of each coordinate: the weighted mean of the means."""
+        mean: Floats = np.array(self.weights) @ np.array(self.means)
+        return mean
+
+    def cov(self) -> Floats:
+        """Give the covariance matrix: that of the components, and that of their means."""
+        variance = float(np.array(self.weights) @ np.array(self.sds) ** 2)
+        return np.diag([variance, variance]) + _between(np.array(self.weights), np.array(self.means))
+
+    def _draw(self, n: int, rng: np.random.Generator) -> Floats:
+        component = rng.choice(3, size=n, p=np.array(self.weights) / sum(self.weights))
+        noise = rng.standard_normal((n, 2))
+        draws: Floats = np.array(self.means)[component] + np.array(self.sds)[component, np.newaxis] * noise
+        return draws
+
+    def _numbers(self) -> list[float]:
+        return [*self.weights, *(coordinate for mean in self.means for coordinate in mean), *self.sds]
+
+
+def three_gaussians(means: ArrayLike = _MEANS, sds: ArrayLike = _SDS, weights: ArrayLike = _WEIGHTS) -> ThreeGaussians:
+    r"""Make three isotropic Gaussians of different weights in the plane, normalised.
+
+    .. math:: p(x) = \sum_{k=1}^{3} \frac{w_k}{2 \pi s_k^2} \exp \frac{-|x - m_k|^2}{2 s_k^2}
+
+    By default the modes are a few standard deviations apart: a random walk with steps of half width
+    1 comes from one to another every 150 steps or so, and one with steps of 0.1 every 14,000.
+
+    Parameters
+    ----------
+    means : array-like of shape (3, 2), default=((0, 0), (3, 3), (3, -3))
+        Centres.
+    sds : array-like of shape (3,), default=(1.0, 0.9, 0.8)
+        Standard deviations.
+    weights : array-like of shape (3,), default=(0.5, 0.3, 0.2)
+        Positive, of sum 1: the share of each mode.
+
+    Returns
+    -------
+    ThreeGaussians
+        A :class:`Density` with exact moments, draws and mode weights.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, a value is not finite, or a weight or sd not positive.
+
+    Examples
+    --------
+    >>> from foldstat.walkers import densities
+    >>> target = densities.three_gaussians()
+    >>> target.mean()
+    array([1.5, 0.3])
+    >>> target([[0.0, 0.0], [3.0, 3.0]]).round(4)
+    array([-2.531, -2.831])
+    """
+    return ThreeGaussians(means, sds, weights)  # type: ignore[arg-type] # made tuples there
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class GaussianMixtureDensity(Density):
+    """The density of a fitted Gaussian mixture; see :func:`gaussian_mixture`."""
+
+    name = "gaussian_mixture"
+    normalised = True
+
+    weights: Floats
+    means: Floats
+    covariances: Floats
+    covariance_type: Family
+    precisions_cholesky: Floats = None  # type: ignore[assignment] # computed from the covariances
+    labels: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        family = as_family(self.covariance_type)
+        means = as_means(self.means)
+        covariances, factors = as_covariances(self.covariances, family, *means.shape)
+        if self.precisions_cholesky is not None:
+            # The model's own, so that its score_samples are met to rounding.
+            factors = as_parameters(self.precisions_cholesky, covariances.shape, "precisions_cholesky")
+        weights = as_weights(self.weights, len(means))
+        if abs(weights.sum() - 1.0) > 1e-8:
+            weights = weights / weights.sum()  # those of a model of float32
+        arrays = {
+            "weights": weights,
+            "means": means,
+            "covariances": covariances,
+            "precisions_cholesky": factors,
+        }
+        for name, array in arrays.items():
+            frozen = array.copy()
+            frozen.flags.writeable = False
+            self._set(name, frozen)
+        if self.labels is not None:
+            self._set("labels", tuple(str(label) for label in self.labels))
+            if len(self.labels) != self.n_dims:
+                raise ValueError(f"labels must be {self.n_dims} names, got {self.labels!r}")
+
+    @property
+    def n_dims(self) -> int:
+        """Number of coordinates: the features of the model."""
+        return int(self.means.shape[1])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the coordinates: those of the features, if the model was fitted to a frame."""
+        return super().names if self.labels is None else self.labels
+
+    def mean(self) -> Floats:
+        """Give the expectation of each coordinate: the weighted mean of the means."""
+        return self.weights @ self.means
+
+    def cov(self) -> Floats:
+        """Give the covariance matrix: that of the components, and that of their means."""
+        within: Floats = np.einsum("k,kij->ij", self.weights, self._matrices())
+        return within + _between(self.weights, self.means)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, GaussianMixtureDensity) and self.config() == other.config()
+
+    def __hash__(self) -> int:
+        return hash((self.means.tobytes(), self.covariance_type))
+
+    def __repr__(self) -> str:
+        k, d = self.means.shape
+        return f"<gaussian_mixture of {k} '{self.covariance_type}' components in {d} dimensions>"
+
+    def _matrices(self) -> Floats:
+        """Give the covariance of every component as a matrix."""
+        k, d = self.means.shape
+        if self.covariance_type == "full":
+            return self.covariances
+        if self.covariance_type == "tied":
+            return np.broadcast_to(self.covariances, (k, d, d))
+        variances = self.covariances if self.covariance_type == "diag" else self.covariances[:, np.newaxis]
+        return variances[:, :, np.newaxis] * np.eye(d)
+
+    def _draw(self, n: int, rng: np.random.Generator) -> Floats:
+        component = rng.choice(len(self.weights), size=n, p=self.weights / self.weights.sum())
+        draws = rng.standard_normal((n, self.n_dims))
+        for k, root in enumerate(np.linalg.cholesky(self._matrices())):
+            mine = component == k
+            draws[mine] = self.means[k] + draws[mine] @ root.T
+        return draws
+
+    def _compiled(self) -> _core.WalkerDensity:
+        return _core.WalkerDensity.mixture(
+            self.weights, self.means, self.covariances, self.precisions_cholesky, self.covariance_type
+        )
+
+
+def gaussian_mixture(model: Any) -> GaussianMixtureDensity:
+    """Make a density of a fitted Gaussian mixture, of any covariance type.
+
+    `foldstat.walkers.sample` does so by itself when it is given a model.
+
+    Parameters
+    ----------
+    model : foldstat.GaussianMixture or sklearn.mixture.GaussianMixture
+        A fitted model. Its parameters are copied: fitting it again does not change the density.
+
+    Returns
+    -------
+    GaussianMixtureDensity
+        A :class:`Density` with exact moments and draws; its logarithm is ``model.score_samples``.
+
+    Raises
+    ------
+    TypeError
+        If `model` is something else.
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from foldstat import GaussianMixture
+    >>> from foldstat.walkers import densities
+    >>> X = np.random.default_rng(0).normal(size=(500, 2))
+    >>> model = GaussianMixture(2, random_state=0).fit(X)
+    >>> density = densities.gaussian_mixture(model)
+    >>> bool(np.allclose(density(X), model.score_samples(X)))
+    True
+    """
+    from sklearn.mixture import GaussianMixture as ScikitLearns
+    from sklearn.utils.validation import check_is_fitted
+
+    from foldstat.mixture import GaussianMixture
+
+    if not isinstance(model, (GaussianMixture, ScikitLearns)):
+        raise TypeError(
+            "model must be a fitted GaussianMixture, of foldstat or scikit-learn, got "
+            f"{type(model).__module__}.{type(model).__qualname__}"
+        )
+    check_is_fitted(model, "weights_")
+    labels = getattr(model, "feature_names_in_", None)
+    return GaussianMixtureDensity(
+        model.weights_,
+        model.means_,
+        model.covariances_,
+        model.covariance_type,
+        model.precisions_cholesky_,
+        None if labels is None else tuple(map(str, labels)),
+    )
+
+
+def _between(weights: Floats, means: Floats) -> Floats:
+    """Covariance of a random component's mean."""
+    residuals = means - weights @ means
+    return (weights[:, np.newaxis] * residuals).T @ residuals
