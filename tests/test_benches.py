@@ -28,6 +28,22 @@ SUMMARY_BARS = {
     "summary-bytes": ("at most", 600),
 }
 
+WALKERS_BARS = {
+    "walkers-function": ("at least", 250),
+    "walkers-function-emcee": ("at least", 40),
+    "walkers-built-in": ("at least", 4000),
+    "walkers-built-in-emcee": ("at least", 600),
+    "walkers-vectorised": ("at least", 8),
+    "walkers-ess-built-in": ("at least", 100),
+    "walkers-ess-function": ("at least", 100),
+    "walkers-ess-schools": ("at least", 30),
+    "walkers-threads-built-in": ("at least", 1.9),
+    "walkers-threads-function": ("at least", 1.9),
+    "walkers-threads-schools": ("at least", 1.9),
+    "walkers-memory": ("at most", 16),
+    "diagnostics-arviz": ("at least", 20),
+}
+
 
 @pytest.fixture(autouse=True)
 def benches_importable(monkeypatch):
@@ -60,6 +76,7 @@ def test_the_quick_bench_measures_every_row(tmp_path):
     assert {result["bar"] for result in results} >= {70, 35, 25, 10, 8, 6, 12, 40, 20, 64, 1.9}
     bars = {result["key"]: (result["bar_is"], result["bar"]) for result in results}
     assert SUMMARY_BARS.items() <= bars.items()
+    assert WALKERS_BARS.items() <= bars.items()
 
 
 def test_only_measures_what_was_asked_for(tmp_path):
@@ -196,3 +213,73 @@ def test_one_value_astray_among_groups_is_found(monkeypatch):
     monkeypatch.setattr(foldstat, "summarize", astray)
     with pytest.raises(ArithmeticError, match="a group: the summaries differ"):
         summary_cost.groups(quick())
+
+
+def test_every_contestant_has_the_same_three_gaussians():
+    import walkers_targets as targets
+
+    points = targets.starts(targets.three(), 50)
+    targets.same_density("NumPy", targets.three(), targets.log_density, points)
+    logarithms = [targets.log_density_of_coordinates(x, y) for x, y in points]
+    np.testing.assert_allclose(np.exp(logarithms), [targets.density(x, y) for x, y in points], rtol=1e-13)
+    np.testing.assert_allclose(targets.log_density(points), logarithms, rtol=1e-12, atol=1e-13)
+    with pytest.raises(ArithmeticError, match="wider: results differ"):
+        targets.same_density("wider", targets.three(), lambda x: 0.99 * targets.log_density(x), points)
+
+
+def test_eight_schools_are_the_same_for_emcee():
+    import walkers_targets as targets
+
+    schools = foldstat.walkers.densities.eight_schools()
+    points = targets.starts(schools, 50)
+    together = targets.compiled_schools()
+    targets.same_density("eight schools", schools, together, points)
+    np.testing.assert_allclose(together(points), [targets.schools(point) for point in points], rtol=1e-13)
+
+
+def test_the_loop_of_the_notebook_walks_to_the_target():
+    import walkers_targets as targets
+
+    targets.random.seed(0)
+    points = targets.python_loop(targets.density, 0.0, 0.0, 50_000, 2.5)
+    targets.same_modes("the loop", points, targets.three(), 0.2)
+    with pytest.raises(ArithmeticError, match="means of half the loop: results differ"):
+        targets.same_modes("half the loop", [p for p in points if p[0] < 1.5], targets.three(), 0.2)
+
+
+def test_walks_that_disagree_are_worth_nothing():
+    from dataclasses import replace
+
+    import walkers_ess
+
+    full = replace(quick(), factor=1)
+    draws = np.random.default_rng(0).normal(size=(4, 500, 2))
+    assert walkers_ess.effective(draws, full) > 1000
+    draws[0] += 1.0
+    assert walkers_ess.effective(draws, full) == 0.0
+    with pytest.raises(ArithmeticError, match="R-hat is too large"):
+        walkers_ess.best({"astray": None}, {"astray": 1.0}, {"astray": draws}, full)
+
+
+def test_walks_of_another_target_are_not_compared():
+    import walkers_ess
+
+    a, b = np.random.default_rng(0).normal(size=(2, 4, 500, 2))
+    walkers_ess.same_moments("a target", a, b)
+    with pytest.raises(ArithmeticError, match="mean of a target: results differ"):
+        walkers_ess.same_moments("a target", a + 0.5, b)
+    with pytest.raises(ArithmeticError, match="std of a target: results differ"):
+        walkers_ess.same_moments("a target", 2 * a, b)
+
+
+def test_threads_must_not_change_a_draw(monkeypatch):
+    import walkers_cost
+
+    our_walk = walkers_cost.our_walk
+
+    def astray(density, start, n_steps, settings, **options):
+        return our_walk(density, start + (settings.threads == 1) * 1e-9, n_steps, settings, **options)
+
+    monkeypatch.setattr(walkers_cost, "our_walk", astray)
+    with pytest.raises(ArithmeticError, match="draws depend on the number of threads"):
+        walkers_cost.threads_built_in(quick())

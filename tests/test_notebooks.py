@@ -13,6 +13,7 @@ ROWS = 20_000
 SIZES = {
     "parallel_em": f"{ROWS:,} rows of data",
     "hyperparameter_search": "100 machines with 10 configurations each",
+    "random_walkers": f"{ROWS:,} steps in plain Python",
 }
 
 

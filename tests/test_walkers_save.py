@@ -1,0 +1,281 @@
+"""Files of runs: they come back to the bit and go on, and what is not a run is refused."""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+import foldstat
+from foldstat import walkers as w
+
+MIX = w.Mix([(3, w.AdaptiveStep([1.0, 4.0])), (1, w.Mix([(1, w.UniformStep([0.5, 2.0]))]))])
+
+
+def normal(x, y):
+    return -(x * x + y * y) / 2
+
+
+def shifted(x, y, shift):
+    return normal(x - shift, y)
+
+
+def sample(density=normal, n_steps=40, **keywords):
+    settings = {"move": w.UniformStep(1.5), "rng": 0, "where": "python"} | keywords
+    return w.sample(density, [0.0, 0.0], n_steps=n_steps, burn_in=20, n_walkers=9, **settings)
+
+
+def built_in(**keywords):
+    settings = {"n_steps": 40, "burn_in": 20, "n_walkers": 9, "rng": 0, "move": w.NormalStep(1.0)} | keywords
+    return w.sample(w.densities.three_gaussians(), [0.0, 0.0], **settings)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "run.npz"
+
+
+def same(a, b):
+    assert (a.names, a.move, a.density_kind, a.keep, a.interrupted) == (
+        b.names,
+        b.move,
+        b.density_kind,
+        b.keep,
+        b.interrupted,
+    )
+    assert (a.n_steps, a.burn_in, a.thin, a.n_walkers) == (b.n_steps, b.burn_in, b.thin, b.n_walkers)
+    np.testing.assert_array_equal(a.acceptance_rate, b.acceptance_rate)
+    np.testing.assert_array_equal(a.positions, b.positions)
+    np.testing.assert_array_equal(a.mean(), b.mean())
+    if a.keep == "draws":
+        np.testing.assert_array_equal(a.draws, b.draws)
+        np.testing.assert_array_equal(a.log_density, b.log_density)
+    else:
+        np.testing.assert_array_equal(a.histogram().counts, b.histogram().counts)
+
+
+@pytest.mark.parametrize("keep", ["draws", "moments"])
+@pytest.mark.parametrize("move", [w.UniformStep(1.5), w.NormalStep([[2.0, 0.3], [0.3, 1.0]]), w.AdaptiveStep(), MIX])
+def test_a_loaded_run_goes_on_bit_for_bit(path, move, keep):
+    run = sample(move=move, keep=keep, thin=3)
+    assert run.save(path) is None
+    loaded = w.load(path, normal, where="python")
+    same(loaded, run)
+    same(loaded.extend(25), run.extend(25))
+    same(loaded.extend(25), sample(move=move, keep=keep, thin=3, n_steps=65))
+
+
+@pytest.mark.parametrize("move", [w.ComponentwiseStep(1.0), w.Stretch(), w.DifferentialEvolution(), w.Snooker(1.5)])
+def test_every_other_move_is_saved_as_well(path, move):
+    def start(rng):
+        return rng.normal(size=2)
+
+    density = w.densities.three_gaussians()
+    run = w.sample(density, start, n_steps=20, burn_in=20, n_walkers=12, move=move, rng=2)
+    run.save(path)
+    same(w.load(path).extend(10), run.extend(10))
+
+
+@pytest.mark.parametrize("name", ["three_gaussians", "banana", "funnel", "eight_schools", "ring", "egg_box"])
+def test_built_in_densities_come_back_by_themselves(path, name):
+    density = getattr(w.densities, name)()
+    run = w.sample(density, np.ones(density.n_dims), n_steps=20, burn_in=20, n_walkers=5, rng=3)
+    run.save(path)
+    same(w.load(path), run)
+    same(w.load(path).extend(30), run.extend(30))
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+def test_fitted_mixtures_come_back_by_themselves(path, covariance_type):
+    rows = np.random.default_rng(0).normal(size=(200, 2)) * [1.0, 3.0]
+    model = foldstat.GaussianMixture(2, covariance_type=covariance_type, random_state=0).fit(rows)
+    run = w.sample(model, [0.0, 0.0], n_steps=20, burn_in=20, n_walkers=5, rng=3)
+    run.save(path)
+    model.fit(rows + 100)
+    same(w.load(path).extend(30), run.extend(30))
+
+
+def test_bounds_are_saved(path):
+    run = built_in(bounds=[(-1.0, 1.0), (None, 2.0)])
+    run.save(path)
+    loaded = w.load(path).extend(200)
+    assert np.abs(loaded.draws[..., 0]).max() <= 1
+    same(loaded, run.extend(200))
+
+
+def test_a_density_that_is_no_logarithm_is_saved_as_that(path):
+    def density(x, y):
+        return np.exp(normal(x, y))
+
+    run = sample(density, log=False)
+    run.save(path)
+    same(w.load(path, density, where="python").extend(10), run.extend(10))
+
+
+def test_an_interrupted_run_is_saved(path):
+    calls = 0
+
+    def density(x, y):
+        nonlocal calls
+        calls += 1
+        if calls == 9 * 12:
+            raise KeyboardInterrupt
+        return normal(x, y)
+
+    for keep in ("draws", "moments"):
+        calls = 0
+        with pytest.warns(RuntimeWarning, match="interrupted"):
+            run = sample(density, call="coordinates", keep=keep)
+        run.save(path)
+        loaded = w.load(path, normal, where="python")
+        assert loaded.interrupted
+        assert loaded.n_draws == run.n_draws
+        same(loaded.extend(40), sample(keep=keep))
+
+
+def test_a_function_is_given_again(path):
+    run = sample(shifted, args=(1.0,))
+    run.save(path)
+    loaded = w.load(path)
+    np.testing.assert_array_equal(loaded.draws, run.draws)
+    np.testing.assert_array_equal(loaded.log_density, run.log_density)
+    with pytest.raises(ValueError, match=r"the run has no density: a function \(Python callable.*run\.extend"):
+        loaded.extend(10)
+    with pytest.raises(ValueError, match="density is not the one that the run walked over"):
+        w.load(path, shifted, args=(2.0,), where="python")
+    long = run.extend(10)
+    same(loaded.extend(10, density=shifted, args=(1.0,), where="python"), long)
+    same(w.load(path, shifted, args=(1.0,), where="python").extend(10), long)
+
+
+def test_the_file_is_one_that_numpy_reads(path):
+    run = built_in(names=["width", "height"])
+    run.save(path)
+    with np.load(path, allow_pickle=False) as file:
+        np.testing.assert_array_equal(file["draws"], run.draws)
+        header = json.loads(str(file["header"]))
+    assert header["format"] == "foldstat.walkers.Run"
+    assert header["version"] == 1
+    assert header["foldstat"] == foldstat.__version__
+    assert header["run"]["names"] == {"list": ["width", "height"]}
+
+
+def test_the_file_has_the_name_that_was_given(tmp_path):
+    built_in().save(str(tmp_path / "run"))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run"]
+    assert w.load(str(tmp_path / "run")).n_draws == 40
+
+
+def test_a_file_is_replaced_only_by_a_complete_one(path, monkeypatch):
+    run = built_in()
+    run.save(path)
+    run.extend(10).save(path)
+    assert w.load(path).n_draws == 50
+
+    def fail(file, **arrays):
+        file.write(b"half of it")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(np, "savez", fail)
+    with pytest.raises(OSError, match="no space left"):
+        run.save(path)
+    assert w.load(path).n_draws == 50
+    assert [entry.name for entry in path.parent.iterdir()] == ["run.npz"]
+
+
+def test_only_the_draws_there_are_are_saved(path):
+    calls = 0
+
+    def density(x, y):
+        nonlocal calls
+        calls += 1
+        if calls == 9 * 100:
+            raise KeyboardInterrupt
+        return normal(x, y)
+
+    with pytest.warns(RuntimeWarning, match="interrupted"):
+        run = sample(density, call="coordinates", n_steps=100_000)
+    run.save(path)
+    assert path.stat().st_size < 100_000
+
+
+def rewritten(path, change):
+    with np.load(path) as file:
+        arrays = dict(file)
+    header = json.loads(str(arrays["header"]))
+    change(header)
+    np.savez(path, **arrays | {"header": np.array(json.dumps(header))})
+
+
+def test_a_later_version_is_refused(path):
+    built_in().save(path)
+    rewritten(path, lambda header: header.update(version=2, foldstat="9.0"))
+    with pytest.raises(ValueError, match=r"version 2 of the format \(written by foldstat 9\.0\).* reads version 1"):
+        w.load(path)
+
+
+def test_other_files_are_refused(path, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        w.load(path)
+    path.write_bytes(b"not a zip file at all")
+    with pytest.raises(ValueError, match=r"run\.npz is not a run saved by foldstat"):
+        w.load(path)
+    np.savez(path, draws=np.zeros(3))
+    with pytest.raises(ValueError, match="it has no header"):
+        w.load(path)
+    np.savez(path, header=np.array('{"format": "something"}'))
+    with pytest.raises(ValueError, match="is not that of"):
+        w.load(path)
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    with pytest.raises(ValueError, match="it has no header"):
+        w.load(tmp_path / "array.npy")
+
+
+def test_damaged_files_are_refused(path):
+    built_in().save(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match="is damaged"):
+        w.load(path)
+    middle = whole.index(b"draws.npy") + 2000
+    path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+    with pytest.raises(ValueError, match=r"is damaged.*CRC"):
+        w.load(path)
+
+
+def test_pickled_objects_are_not_loaded(path):
+    built_in().save(path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **arrays | {"draws": np.array([print], dtype=object)})
+    with pytest.raises(ValueError, match="is not a run saved by foldstat"):
+        w.load(path)
+    assert zipfile.is_zipfile(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda run: run.pop("thin"), "it lacks 'thin'"),
+        (lambda run: run.update(thin=0), "thin is 0"),
+        (lambda run: run.update(burn_in="many"), "burn_in is a str"),
+        (lambda run: run.update(keep="all"), "keep is 'all'"),
+        (lambda run: run.update(names={"list": ["x"]}), "dimension"),
+        (lambda run: run.update(thin=2), r"draws has shape \(9, 40, 2\)"),
+        (lambda run: run["ensemble"]["dict"].pop("step"), "step"),
+    ],
+)
+def test_headers_that_do_not_fit_are_refused(path, change, message):
+    built_in().save(path)
+    rewritten(path, lambda header: change(header["run"]))
+    with pytest.raises(ValueError, match=rf"run\.npz is not a run saved by foldstat, or is damaged: .*{message}"):
+        w.load(path)
+
+
+def test_a_missing_folder_is_named_and_the_home_folder_found(tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match=r"no such folder.*nowhere'$"):
+        built_in().save(tmp_path / "nowhere" / "run.npz")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    built_in().save("~/run.npz")
+    assert (tmp_path / "run.npz").exists()
+    assert w.load("~/run.npz").n_draws == 40

@@ -1,0 +1,171 @@
+"""Targets whose moments are known, moves that suit them, and the harness that compares both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from foldstat import GaussianMixture, diagnostics
+from foldstat import walkers as w
+
+# Errors are normal, so that one of a thousand statistics is beyond with a probability of 6e-4.
+LIMIT = 5.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """A distribution with exact moments and draws."""
+
+    name: str
+    density: object
+    mean: np.ndarray
+    cov: np.ndarray
+    draw: object  # a function of n and a seed
+    uniforms: object  # draws → independent numbers that are uniform in [0, 1] if the draws are right
+    weights: np.ndarray | None = None
+    shares: object = None  # points → probabilities of the modes
+    call: str | None = None
+
+    @property
+    def n_dims(self) -> int:
+        return len(self.mean)
+
+    def expectations(self, points):
+        """Statistics of points of shape (..., n_dims), and what they should be on average."""
+        centred = points - self.mean
+        rows, columns = np.tril_indices(self.n_dims)
+        products = centred[..., rows] * centred[..., columns]
+        found, expected = [points, products], [self.mean, self.cov[rows, columns]]
+        if self.weights is not None:
+            found.append(self.shares(points))
+            expected.append(self.weights)
+        return np.concatenate(found, axis=-1), np.concatenate(expected)
+
+
+def three_gaussians(means=((0.0, 0.0), (3.0, 3.0), (3.0, -3.0)), sds=(1.0, 0.9, 0.8), weights=(0.5, 0.3, 0.2)):
+    """The notebook's density: three modes of different weights; built in."""
+    density = w.densities.three_gaussians(means, sds, weights)
+    centres, scales, shares = np.array(means), np.array(sds), np.array(weights)
+
+    def responsibilities(points):
+        squares = ((points[..., np.newaxis, :] - centres) ** 2).sum(axis=-1)
+        terms = shares / scales**2 * np.exp(-squares / (2 * scales**2))
+        return terms / terms.sum(axis=-1, keepdims=True)
+
+    def uniforms(points):
+        # The first coordinate by its distribution, the second by its own given the first.
+        z = (points[:, :, np.newaxis] - centres.T) / scales
+        given = shares / scales * np.exp(-(z[:, 0] ** 2) / 2)
+        given /= given.sum(axis=1, keepdims=True)
+        below = stats.norm.cdf(z)
+        return np.stack([below[:, 0] @ shares, (given * below[:, 1]).sum(axis=1)], axis=1)
+
+    return Target(
+        "three Gaussians", density, density.mean(), density.cov(), density.sample, uniforms, shares, responsibilities
+    )
+
+
+NORMAL_COV = np.array([[4.0, 1.5, 0.0], [1.5, 1.0, -0.3], [0.0, -0.3, 0.25]])
+
+
+def normal(mean=(1.0, -2.0, 0.5), cov=NORMAL_COV):
+    """A correlated normal distribution, as a function of NumPy arrays of points."""
+    centre, root = np.array(mean), np.linalg.cholesky(cov)
+    precision = np.linalg.inv(cov)
+
+    def log_density(points):
+        centred = points - centre
+        return -0.5 * np.einsum("ni,ij,nj->n", centred, precision, centred)
+
+    def draw(n, seed):
+        return centre + np.random.default_rng(seed).standard_normal((n, len(centre))) @ root.T
+
+    def uniforms(points):
+        return stats.norm.cdf(np.linalg.solve(root, (points - centre).T).T)
+
+    return Target("normal", log_density, centre, np.array(cov), draw, uniforms, call="points")
+
+
+def mixture(weights=(0.4, 0.6)):
+    """Two correlated normal distributions, as a model that could have been fitted."""
+    means = np.array([[0.0, 0.0], [2.0, 1.0]])
+    covariances = np.array([[[1.0, 0.6], [0.6, 1.0]], [[0.5, -0.3], [-0.3, 0.8]]])
+    model = GaussianMixture.from_parameters(np.array(weights), means, covariances)
+    density = w.densities.gaussian_mixture(model)
+
+    def uniforms(points):
+        x, y = points.T
+        below, given, above = [], [], []
+        for share, mean, cov in zip(weights, means, covariances, strict=True):
+            marginal = stats.norm(mean[0], np.sqrt(cov[0, 0]))
+            slope = cov[0, 1] / cov[0, 0]
+            rest = np.sqrt(cov[1, 1] - slope * cov[0, 1])
+            below.append(share * marginal.cdf(x))
+            given.append(share * marginal.pdf(x))
+            above.append(stats.norm.cdf((y - mean[1] - slope * (x - mean[0])) / rest))
+        second = (np.array(given) * np.array(above)).sum(axis=0) / np.sum(given, axis=0)
+        return np.stack([np.sum(below, axis=0), second], axis=1)
+
+    def shares(points):
+        flat = model.predict_proba(points.reshape(-1, 2))
+        return flat.reshape(*points.shape[:-1], 2)
+
+    return Target(
+        "mixture", density, density.mean(), density.cov(), density.sample, uniforms, np.array(weights), shares
+    )
+
+
+def banana(b=0.15, sd=2.0):
+    """Haario's banana, of a size that random walks cross in reasonable time; built in."""
+    density = w.densities.banana(b, sd)
+
+    def uniforms(points):
+        bent = points[:, 1] + b * (points[:, 0] ** 2 - sd**2)
+        return stats.norm.cdf(np.stack([points[:, 0] / sd, bent], axis=1))
+
+    return Target("banana", density, density.mean(), density.cov(), density.sample, uniforms)
+
+
+TARGETS = {make.__name__: make for make in (three_gaussians, normal, mixture, banana)}
+
+MOVES = {
+    "uniform": lambda target: w.UniformStep(1.7 * np.sqrt(np.diag(target.cov))),
+    "normal": lambda target: w.NormalStep(1.5 * target.cov),
+    "adaptive": lambda target: w.AdaptiveStep(),
+    "componentwise": lambda target: w.ComponentwiseStep(2.0 * np.sqrt(np.diag(target.cov))),
+    "stretch": lambda target: w.Stretch(),
+    "differential evolution": lambda target: w.DifferentialEvolution(),
+    "snooker": lambda target: w.Snooker(),
+    "mix": lambda target: w.Mix(
+        [
+            (0.4, w.DifferentialEvolution()),
+            (0.1, w.Snooker()),
+            (0.2, w.Stretch()),
+            (0.2, w.AdaptiveStep()),
+            (0.1, w.ComponentwiseStep(2.0 * np.sqrt(np.diag(target.cov)))),
+        ]
+    ),
+}
+INTERACTING = ("stretch", "differential evolution", "snooker", "mix")
+
+
+def walk(target, move, n_walkers=200, n_steps=8000, burn_in=500, thin=5, seed=0, **options):
+    """Walk over a target, from starts that are wider than it."""
+    spread = np.random.default_rng(seed).standard_normal((n_walkers, target.n_dims))
+    start = target.mean + 1.5 * np.sqrt(np.diag(target.cov)) * spread
+    options = {"call": target.call, **options}
+    return w.sample(target.density, start, n_steps, burn_in, thin, move, rng=seed, **options)
+
+
+def errors(target, draws):
+    """Differences between what walkers found and what is true, in Monte Carlo standard errors.
+
+    Walkers that interact are not independent of each other. Their mean at each step is one series,
+    whose standard error takes everything into account.
+    """
+    found, expected = target.expectations(draws)
+    series = found.mean(axis=0)
+    standard_errors = diagnostics.mcse_mean(series[np.newaxis])
+    return (series.mean(axis=0) - expected) / standard_errors
