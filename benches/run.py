@@ -22,11 +22,15 @@ from pathlib import Path
 from sklearn.exceptions import ConvergenceWarning
 from tqdm import tqdm
 
+import diagnostics
 import em
 import memory
 import scaling
 import summary
 import summary_cost
+import walkers
+import walkers_cost
+import walkers_ess
 import whole
 from cases import CASES
 from results import machine, table, write
@@ -66,8 +70,8 @@ def jobs(settings):
     named["linear-components"] = lambda: scaling.in_components(settings)
     for case in headlines:
         named[f"float32-{case.key}"] = lambda c=case: scaling.float32(c, settings)
-    for name, row in {**summary.ROWS, **summary_cost.ROWS}.items():
-        named[name] = lambda row=row: row(settings)
+    for module in (summary, summary_cost, walkers, walkers_ess, walkers_cost, diagnostics):
+        named |= {name: lambda row=row: row(settings) for name, row in module.ROWS.items()}
     return named
 
 
