@@ -240,8 +240,8 @@ def test_eight_schools_are_the_same_for_emcee():
 def test_the_loop_of_the_notebook_walks_to_the_target():
     import walkers_targets as targets
 
-    targets.random.seed(0)
-    points = targets.python_loop(targets.density, 0.0, 0.0, 50_000, 2.5)
+    uniform = np.random.default_rng(0).uniform
+    points = targets.python_loop(targets.density, 0.0, 0.0, 50_000, 2.5, uniform)
     targets.same_modes("the loop", points, targets.three(), 0.2)
     with pytest.raises(ArithmeticError, match="means of half the loop: results differ"):
         targets.same_modes("half the loop", [p for p in points if p[0] < 1.5], targets.three(), 0.2)

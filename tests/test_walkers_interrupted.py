@@ -2,6 +2,7 @@
 
 import _thread
 import dataclasses
+import signal
 import threading
 import warnings
 
@@ -119,6 +120,15 @@ def test_ctrl_c_returns_what_is_done(after, keep):
             run.summary()
 
 
+@pytest.fixture
+def sigint_is_heard():
+    """A run in the background ignores SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("sigint_is_heard")
 def test_ctrl_c_reaches_a_built_in_density():
     timer = threading.Timer(0.2, _thread.interrupt_main)
     timer.start()
