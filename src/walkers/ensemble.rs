@@ -12,11 +12,12 @@ use std::time::Instant;
 
 use super::block::Block;
 use super::density::{Calls, Reason};
+use super::job::Job;
 use super::member::{Member, Turn, update_together};
 use super::moves::Others;
 use super::pace::{Chunk, Pace};
 use super::record::{Recorder, Tally};
-use super::sampler::{Failed, Job, Stopped};
+use super::sampler::{Failed, Stopped};
 use super::update::{self, Rejected};
 use crate::fold::{Context, Stop};
 use crate::simd::{Lanes64, prefetch};

@@ -15,9 +15,6 @@ pub const WIDE: usize = 4;
 
 /// A density that evaluates vectors of walkers by itself.
 pub trait Fused: Send + Sync {
-    /// Number of coordinates.
-    fn n_dims(&self) -> usize;
-
     /// Walks.
     fn walk(&self, walk: Walk<'_>);
 
@@ -77,10 +74,6 @@ impl<D: Vectorised> Density for BuiltIn<D> {
 }
 
 impl<D: Vectorised> Fused for BuiltIn<D> {
-    fn n_dims(&self) -> usize {
-        self.0.n_dims()
-    }
-
     fn log_densities(&self, points: &[Lanes64], values: &mut [Lanes64]) {
         match values.len() {
             WIDE => dispatch(Values::<D, WIDE> { density: &self.0, points, values }),

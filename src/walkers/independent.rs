@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use super::block::Block;
 use super::fused::Walk;
+use super::job::{Job, Memory};
 use super::moves::{Adaptation, Increments, Move};
 use super::pace::Chunk;
 use super::record::{Path, Recorder, Tally};
-use super::sampler::{Failed, Job, Memory, Stopped};
+use super::sampler::{Failed, Stopped};
 use super::update::{self, Candidates, Rejected};
 use crate::fold::{Context, Partition, RowsMut};
 use crate::simd::Lanes64;

@@ -1,10 +1,10 @@
 //! A block of an ensemble whose walkers are updated in turns.
 
 use super::block::Block;
+use super::job::{Job, Memory};
 use super::moments::BlockMoments;
 use super::moves::{Adaptation, Increments, Move, Others, Proposal};
 use super::record::{Path, Recorder};
-use super::sampler::{Job, Memory};
 use super::update::{self, Candidates, Rejected};
 use crate::fold::Stop;
 use crate::simd::Lanes64;

@@ -14,6 +14,7 @@
 //! | `ensemble.rs`, `member.rs` | walkers in turns: moves and calls that see many of them |
 //! | `pace.rs` | how many steps at a time, and on how many threads |
 //! | `record.rs`, `moments.rs` | what is kept of a run |
+//! | `job.rs` | what all blocks share |
 //! | `sampler.rs` | the ensemble and how it advances |
 //! | `diagnostics/` | convergence diagnostics |
 
@@ -25,6 +26,7 @@ mod ensemble;
 pub mod fused;
 pub mod generators;
 mod independent;
+mod job;
 mod member;
 mod moments;
 pub mod moves;

@@ -1,9 +1,9 @@
 //! Autocovariances, as many lags as are asked for.
 
 use super::fourier;
-use super::lags::Series;
+use super::lags::{Series, Sums};
 use crate::error::Error;
-use crate::fold::{Context, Monoid, Partition};
+use crate::fold::{Context, Partition};
 use crate::simd::ln;
 
 /// Lags computed at first; independent draws need no more.
@@ -18,24 +18,6 @@ const HIGH: f64 = 0.5;
 const LOW: f64 = 1e-3;
 /// At most this many partial sums over pieces.
 const PARTS: usize = 16;
-
-/// One sum for each of some lags.
-#[derive(Default)]
-struct Sums(Vec<f64>);
-
-impl Monoid for Sums {
-    fn identity() -> Self {
-        Self::default()
-    }
-
-    fn merge(&mut self, other: &Self) {
-        if self.0.is_empty() {
-            self.0.clone_from(&other.0);
-        } else {
-            self.0.iter_mut().zip(&other.0).for_each(|(sum, added)| *sum += added);
-        }
-    }
-}
 
 /// The autocovariances of pieces of chains, averaged over the pieces.
 ///

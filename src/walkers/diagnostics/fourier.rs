@@ -4,31 +4,13 @@
 //! choose their algorithm by the CPU. It can be short, since no transform is ever looked at:
 //! forwards it leaves its output in bit-reversed order, and the way back starts from there.
 
-use super::lags::Series;
+use super::lags::{Series, Sums};
 use crate::error::Error;
-use crate::fold::{Context, Monoid, Partition};
+use crate::fold::{Context, Partition};
 use crate::simd::{Kernel, Level, dispatch};
 
 /// At most this many partial sums of power spectra, each as long as a transform.
 const PARTS: usize = 8;
-
-/// A power spectrum.
-#[derive(Default)]
-struct Power(Vec<f64>);
-
-impl Monoid for Power {
-    fn identity() -> Self {
-        Self::default()
-    }
-
-    fn merge(&mut self, other: &Self) {
-        if self.0.is_empty() {
-            self.0.clone_from(&other.0);
-        } else {
-            self.0.iter_mut().zip(&other.0).for_each(|(sum, added)| *sum += added);
-        }
-    }
-}
 
 /// Σⱼ yⱼ yⱼ₊ₜ over all pieces for the lags t = 0 to `lags` − 1, which is at most their length.
 pub(super) fn lag_sums(
@@ -57,7 +39,7 @@ pub(super) fn lag_sums(
                 power: &mut power,
             });
         }
-        Ok(Power(power))
+        Ok(Sums(power))
     })?;
     let (mut real, mut imaginary) = (power.0, vec![0.0; size]);
     dispatch(Back { roots: &roots, real: &mut real, imaginary: &mut imaginary });

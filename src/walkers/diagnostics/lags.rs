@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::fold::Monoid;
 use crate::simd::{Kernel, Lanes, Lanes64, Level, Vector, dispatch};
 
 /// Lags that one reading of a piece serves.
@@ -22,6 +23,24 @@ pub(super) trait Series: Sync {
 
     /// Writes out a piece.
     fn write(&self, piece: usize, target: &mut [f64]);
+}
+
+/// Sums over pieces: of some lags, or of the frequencies of a spectrum.
+#[derive(Default)]
+pub(super) struct Sums(pub Vec<f64>);
+
+impl Monoid for Sums {
+    fn identity() -> Self {
+        Self::default()
+    }
+
+    fn merge(&mut self, other: &Self) {
+        if self.0.is_empty() {
+            self.0.clone_from(&other.0);
+        } else {
+            self.0.iter_mut().zip(&other.0).for_each(|(sum, added)| *sum += added);
+        }
+    }
 }
 
 /// The mean of a piece, less the series' first number, and Σ of squares around it.
