@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import subprocess
-import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +12,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from foldstat import GaussianMixture, _core
 from foldstat.mixture import expectation, log_prob, statistics
+from instruction_sets import at_level, levels_here
 from mixtures import FAMILIES, INITS, random_mixture
 
 THREADS = (1, 2, 3, 7)
-LEVELS = ("avx512", "avx2", "scalar")
 ATTRIBUTES = ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_")
 DTYPES = (np.float64, np.float32)
 # Rows enough for several blocks and an incomplete last one.
@@ -135,27 +132,13 @@ def kernels():
     return prints
 
 
-def at_level(level):
-    environment = {**os.environ, "FOLDSTAT_SIMD": level}
-    program = PROGRAM.format(here=os.path.dirname(__file__))  # noqa: PTH120
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=250,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
 def test_instruction_sets_do_not_matter():
     best = _core.system()["simd"]
-    levels = LEVELS[LEVELS.index(best) :] if best in LEVELS else ("scalar", best)
+    levels = levels_here()
+    program = PROGRAM.format(here=str(Path(__file__).parent))
     results = {}
     for level in levels:
-        used, prints = at_level(level)
+        used, prints = at_level(program, level)
         assert used == level
         results[level] = prints
     assert len(results) >= 2 or best == "scalar"

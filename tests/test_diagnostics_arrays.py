@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 import foldstat
 from foldstat import _core, diagnostics
+from instruction_sets import LEVELS, at_level
 
 FUNCTIONS = {
     "r_hat": diagnostics.r_hat,
@@ -66,11 +62,8 @@ print(json.dumps([_core.system()["simd"], [float(v).hex() for a in values for v 
 
 def test_same_bits_for_any_instructions():
     found = {}
-    for level in ("avx512", "avx2", "scalar"):
-        environment = {**os.environ, "FOLDSTAT_SIMD": level}
-        done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        used, bits = json.loads(done.stdout)
+    for level in LEVELS:
+        used, bits = at_level(PROGRAM, level)
         found[used] = bits
     assert len(found) > 1
     assert all(bits == found["scalar"] for bits in found.values())

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import subprocess
-import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import foldstat
 from foldstat import Summary, _core
+from instruction_sets import at_level, levels_here
 
 THREADS = (1, 2, 3, 7)
-LEVELS = ("avx512", "avx2", "scalar")
 ARGUMENTS = [
     {},
     {"moments": 4},
@@ -92,26 +89,13 @@ print(json.dumps([_core.system()["simd"], everything(1), everything(2)]))
 """
 
 
-def at_level(level):
-    program = PROGRAM.format(here=os.path.dirname(__file__))  # noqa: PTH120
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "FOLDSTAT_SIMD": level},
-        capture_output=True,
-        text=True,
-        timeout=250,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
 def test_instruction_sets_do_not_matter():
     best = _core.system()["simd"]
-    levels = LEVELS[LEVELS.index(best) :] if best in LEVELS else ("scalar", best)
+    levels = levels_here()
+    program = PROGRAM.format(here=str(Path(__file__).parent))
     expected = everything(1)
     for level in levels:
-        used, *prints = at_level(level)
+        used, *prints = at_level(program, level)
         assert used == level
         assert prints == [expected, expected], f"{level} differs from {best}"
     assert len(levels) >= 2 or best == "scalar"

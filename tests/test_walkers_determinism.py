@@ -5,10 +5,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +12,9 @@ import pytest
 
 from foldstat import GaussianMixture, _core
 from foldstat import walkers as w
+from instruction_sets import at_level, levels_here
 
 THREADS = (1, 2, 3, 7)
-LEVELS = ("avx512", "avx2", "scalar")
 N_WALKERS = 45  # an incomplete octet, and an incomplete block of several of them
 
 MOVES = {
@@ -192,25 +188,13 @@ def wide_runs():
             yield w.sample(density, begin, 30, 20, move=move, rng=2, n_jobs=2)
 
 
-def at_level(level):
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(here=str(Path(__file__).parent))],
-        env={**os.environ, "FOLDSTAT_SIMD": level},
-        capture_output=True,
-        text=True,
-        timeout=250,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
 def test_instruction_sets_do_not_matter():
     best = _core.system()["simd"]
-    levels = LEVELS[LEVELS.index(best) :] if best in LEVELS else ("scalar", best)
+    levels = levels_here()
+    program = PROGRAM.format(here=str(Path(__file__).parent))
     results = {}
     for level in levels:
-        used, prints = at_level(level)
+        used, prints = at_level(program, level)
         assert used == level
         results[level] = prints
     assert len(results) >= 2 or best == "scalar"
