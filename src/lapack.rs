@@ -14,7 +14,7 @@ use std::ffi::c_void;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyAttributeError, PyImportError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict};
 
@@ -103,16 +103,43 @@ extern "C" fn missing() {
     std::process::abort();
 }
 
-/// Fetches the routines from SciPy; called once, when the Python module is imported.
+/// Why there are no routines.
+enum Failure {
+    /// They are not there, for this reason, and will not be later.
+    Absent(String),
+    /// Something else happened meanwhile, such as Ctrl-C.
+    Raised(PyErr),
+}
+
+impl From<PyErr> for Failure {
+    fn from(error: PyErr) -> Self {
+        Python::attach(|py| {
+            let absent = error.is_instance_of::<PyImportError>(py)
+                || error.is_instance_of::<PyAttributeError>(py);
+            if absent { Self::Absent(error.to_string()) } else { Self::Raised(error) }
+        })
+    }
+}
+
+/// Fetches the routines from SciPy; called when the Python module is imported.
 ///
-/// A failure is kept for [`require`] to report: what needs no LAPACK works without.
-pub fn load(py: Python<'_>) {
+/// That they are not there is kept for [`require`] to report: what needs no LAPACK works without.
+///
+/// # Errors
+///
+/// Any other exception, such as those of signal handlers. The next import tries again.
+pub fn load(py: Python<'_>) -> PyResult<()> {
     if LOADED.get().is_none() {
         // Not inside of `get_or_init`: while an import lets go of the interpreter, another
         // thread could wait for the lock with the interpreter in its hands.
-        let loaded = fetch(py).map_err(|error| error.to_string());
+        let loaded = match fetch(py) {
+            Ok(origin) => Ok(origin),
+            Err(Failure::Absent(reason)) => Err(reason),
+            Err(Failure::Raised(error)) => return Err(error),
+        };
         let _ = LOADED.set(loaded);
     }
+    Ok(())
 }
 
 /// Fails unless the routines are there; to be called before anything that uses LAPACK.
@@ -134,9 +161,10 @@ pub fn origin() -> Option<&'static str> {
     LOADED.get()?.as_deref().ok()
 }
 
-fn fetch(py: Python<'_>) -> PyResult<String> {
+fn fetch(py: Python<'_>) -> Result<String, Failure> {
     let module = py.import("scipy.linalg.cython_lapack")?;
-    let table = module.getattr("__pyx_capi__")?.cast_into::<PyDict>()?;
+    let table = module.getattr("__pyx_capi__")?.cast_into::<PyDict>();
+    let table = table.map_err(|error| Failure::Absent(error.to_string()))?;
     check_integers(fetch_one(&table, "ilaver", "void (int *, int *, int *)")?)?;
     for routine in symbols::ROUTINES {
         let pointer = fetch_one(&table, routine.name, routine.signature)?;
@@ -147,20 +175,25 @@ fn fetch(py: Python<'_>) -> PyResult<String> {
 }
 
 /// The function in the capsule of that name, if its arguments are what we will pass.
-fn fetch_one(table: &Bound<'_, PyDict>, name: &str, expected: &str) -> PyResult<*mut c_void> {
+fn fetch_one(
+    table: &Bound<'_, PyDict>,
+    name: &str,
+    expected: &str,
+) -> Result<*mut c_void, Failure> {
     let capsule = table.get_item(name)?.ok_or_else(|| {
-        PyRuntimeError::new_err(format!("scipy.linalg.cython_lapack has no routine {name}"))
+        Failure::Absent(format!("scipy.linalg.cython_lapack has no routine {name}"))
     })?;
-    let capsule = capsule.cast_into::<PyCapsule>()?;
+    let capsule = capsule.cast_into::<PyCapsule>();
+    let capsule = capsule.map_err(|error| Failure::Absent(error.to_string()))?;
     let signature = capsule.name()?.ok_or_else(|| {
-        PyRuntimeError::new_err(format!("SciPy does not tell the arguments of {name}"))
+        Failure::Absent(format!("SciPy does not tell the arguments of {name}"))
     })?;
     // SAFETY: the capsule is alive, and no Python code runs while its name is read.
     let signature = unsafe { signature.as_cstr() };
     let found = normalised(&signature.to_string_lossy());
     if found != normalised(expected) {
         let message = format!("SciPy declares {name} as {found:?} instead of {expected:?}");
-        return Err(PyRuntimeError::new_err(message));
+        return Err(Failure::Absent(message));
     }
     Ok(capsule.pointer_checked(Some(signature))?.as_ptr())
 }
@@ -195,7 +228,7 @@ fn normalised(signature: &str) -> String {
 ///
 /// SciPy can be built with 64-bit ones under the same signature (`blas_int`). `ilaver`, which
 /// returns LAPACK's version through three integers, shows how much of them it writes.
-fn check_integers(ilaver: *mut c_void) -> PyResult<()> {
+fn check_integers(ilaver: *mut c_void) -> Result<(), Failure> {
     type Ilaver = unsafe extern "C" fn(*mut i64, *mut i64, *mut i64);
     let mut version = [-1_i64; 3];
     let [major, minor, patch] = &mut version;
@@ -206,7 +239,7 @@ fn check_integers(ilaver: *mut c_void) -> PyResult<()> {
     if second_half_written {
         let message = "this SciPy was built with 64-bit LAPACK integers (ILP64), which are not \
                        supported; install SciPy's own wheel";
-        return Err(PyRuntimeError::new_err(message));
+        return Err(Failure::Absent(message.to_owned()));
     }
     Ok(())
 }

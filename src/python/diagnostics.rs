@@ -1,12 +1,10 @@
 //! Diagnostics of Markov chains for Python.
 
-use numpy::prelude::*;
-use numpy::{Element, Ix1, Ix2, Ix3, PyArray1, PyArray2, PyReadonlyArray3};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use numpy::{Ix1, Ix2, PyArray1, PyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::arrays::NewArray;
+use super::arrays::{self, BorrowedFloats, NewArray};
 use super::enter::enter;
 use crate::error::Error;
 use crate::fold::Context;
@@ -15,60 +13,17 @@ use crate::walkers::diagnostics::{self, DimensionSummary, Draws, Superchains};
 /// Nanoseconds that one draw takes, about, in all of a summary.
 const DRAW_NANOSECONDS: f64 = 60.0;
 
-/// Borrowed draws, float64 or float32.
-enum BorrowedDraws<'py> {
-    F64(PyReadonlyArray3<'py, f64>),
-    F32(PyReadonlyArray3<'py, f32>),
-}
-
-impl<'py> BorrowedDraws<'py> {
-    fn of(object: &Bound<'py, PyAny>) -> PyResult<Self> {
-        if let Ok(array) = object.cast::<numpy::PyArray<f64, Ix3>>() {
-            return Ok(Self::F64(readonly(array)?));
-        }
-        if let Ok(array) = object.cast::<numpy::PyArray<f32, Ix3>>() {
-            return Ok(Self::F32(readonly(array)?));
-        }
-        Err(PyTypeError::new_err(format!(
-            "x must be an array of shape (chain, draw, dimension) and dtype float64 or float32 in \
-             native byte order, found {}",
-            object.repr()?
-        )))
-    }
-
-    fn draws(&self) -> Draws<'_> {
-        match self {
-            Self::F64(array) => Draws::F64(array.as_array()),
-            Self::F32(array) => Draws::F32(array.as_array()),
-        }
-    }
-}
-
-/// Checks what Rust relies on and NumPy does not, and borrows.
-fn readonly<'py, T: Element>(
-    array: &Bound<'py, numpy::PyArray<T, Ix3>>,
-) -> PyResult<PyReadonlyArray3<'py, T>> {
-    let whole = |(&length, &stride): (&usize, &isize)| {
-        length <= 1 || stride.unsigned_abs().is_multiple_of(size_of::<T>())
-    };
-    if !array.is_aligned() || !array.shape().iter().zip(array.strides()).all(whole) {
-        return Err(PyValueError::new_err(
-            "x is not aligned in memory; pass numpy.require(x, requirements=\"A\")",
-        ));
-    }
-    array.try_readonly().map_err(|error| {
-        PyValueError::new_err(format!("x is being written to by other code ({error})"))
-    })
-}
-
 /// Runs a diagnostic behind the door.
 fn run<'py, R: Send>(
     x: &Bound<'py, PyAny>,
     n_jobs: Option<isize>,
     diagnostic: impl FnOnce(&Context, &Draws<'_>) -> Result<Vec<R>, Error> + Send,
 ) -> PyResult<Vec<R>> {
-    let borrowed = BorrowedDraws::of(x)?;
-    let draws = borrowed.draws();
+    let borrowed = arrays::floats(x, "x", 3)?;
+    let draws = match &borrowed {
+        BorrowedFloats::F64(array) => Draws::F64(array.view()),
+        BorrowedFloats::F32(array) => Draws::F32(array.view()),
+    };
     let numbers = draws.chains() as f64 * draws.draws() as f64 * draws.dimensions() as f64;
     enter(x.py(), numbers * DRAW_NANOSECONDS, n_jobs, None, |context| diagnostic(context, &draws))
 }

@@ -54,6 +54,5 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     summary::register(module)?;
     walkers::register(module)?;
     diagnostics::register(module)?;
-    crate::lapack::load(module.py());
-    Ok(())
+    crate::lapack::load(module.py())
 }

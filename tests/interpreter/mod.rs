@@ -17,7 +17,7 @@ pub fn load_lapack() {
         Python::initialize();
         Python::attach(|py| {
             find_packages(py).unwrap();
-            _core::lapack::load(py);
+            _core::lapack::load(py).unwrap();
         });
     });
     _core::lapack::require().unwrap();

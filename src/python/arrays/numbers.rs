@@ -1,12 +1,14 @@
 //! Arrays of numbers of any kind, as summaries read them.
 
-use ndarray::{ArrayView1, Axis};
+use ndarray::{ArrayView1, Axis, Ix1, Ix2, IxDyn};
 use numpy::prelude::*;
-use numpy::{Element, PyArrayDyn, PyReadonlyArrayDyn, PyUntypedArray};
+use numpy::{Element, PyUntypedArray};
+use pyo3::basic::CompareOp;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use super::{readonly, untyped, view_of};
+use super::{Borrowed, untyped};
+use crate::error::Error;
 use crate::summary::Values;
 
 /// A borrowed array of real numbers, of one or two dimensions and any stride.
@@ -15,17 +17,17 @@ use crate::summary::Values;
 #[derive(Debug)]
 #[expect(missing_docs, reason = "each is named after its element")]
 pub enum BorrowedNumbers<'py> {
-    F64(PyReadonlyArrayDyn<'py, f64>),
-    F32(PyReadonlyArrayDyn<'py, f32>),
-    I64(PyReadonlyArrayDyn<'py, i64>),
-    I32(PyReadonlyArrayDyn<'py, i32>),
-    I16(PyReadonlyArrayDyn<'py, i16>),
-    I8(PyReadonlyArrayDyn<'py, i8>),
-    U64(PyReadonlyArrayDyn<'py, u64>),
-    U32(PyReadonlyArrayDyn<'py, u32>),
-    U16(PyReadonlyArrayDyn<'py, u16>),
+    F64(Borrowed<'py, f64>),
+    F32(Borrowed<'py, f32>),
+    I64(Borrowed<'py, i64>),
+    I32(Borrowed<'py, i32>),
+    I16(Borrowed<'py, i16>),
+    I8(Borrowed<'py, i8>),
+    U64(Borrowed<'py, u64>),
+    U32(Borrowed<'py, u32>),
+    U16(Borrowed<'py, u16>),
     /// Also booleans, as 0 and 1.
-    U8(PyReadonlyArrayDyn<'py, u8>),
+    U8(Borrowed<'py, u8>),
 }
 
 /// The same expression for every kind: `$kind` makes [`Values`] of a view of its element.
@@ -71,16 +73,14 @@ impl BorrowedNumbers<'_> {
 
 /// The elements with index `index` on axis `axis`, or all of a vector.
 fn line<'a, T: Element>(
-    array: &'a PyReadonlyArrayDyn<'_, T>,
+    array: &'a Borrowed<'_, T>,
     axis: usize,
     index: usize,
 ) -> ArrayView1<'a, T> {
-    // SAFETY: `numbers` has checked dimensions, alignment and strides, and holds the borrow.
-    let view = unsafe { view_of(array) };
     if array.shape().len() == 1 {
-        view.index_axis_move(Axis(1), 0)
+        array.view::<Ix1>()
     } else {
-        view.index_axis_move(Axis(axis), index)
+        array.view::<Ix2>().index_axis_move(Axis(axis), index)
     }
 }
 
@@ -96,16 +96,14 @@ pub fn numbers<'py>(
     name: &str,
     dimensions: usize,
 ) -> PyResult<BorrowedNumbers<'py>> {
-    let array = untyped(object, name, dimensions)?;
+    let array = untyped(object, name, Some(dimensions))?;
     if array.dtype().kind() == b'b' {
-        // Bytes 0 and 1: the same memory, seen as unsigned integers.
-        let bytes = array.call_method1("view", ("u1",))?;
-        return Ok(BorrowedNumbers::U8(readonly(bytes.cast()?, name)?));
+        return booleans(&array, name);
     }
     macro_rules! first_of {
-        ($($name:ident)*) => {$(
-            if let Some(numbers) = typed(array, name)? {
-                return Ok(BorrowedNumbers::$name(numbers));
+        ($($kind:ident)*) => {$(
+            if let Some(numbers) = Borrowed::of(&array, name)? {
+                return Ok(BorrowedNumbers::$kind(numbers));
             }
         )*};
     }
@@ -117,10 +115,23 @@ pub fn numbers<'py>(
     )))
 }
 
-/// The array, if that is the type of its elements.
-fn typed<'py, T: Element>(
+/// Booleans as 0 and 1. NumPy takes any other byte for True as well: an array that holds such is
+/// copied.
+fn booleans<'py>(
     array: &Bound<'py, PyUntypedArray>,
     name: &str,
-) -> PyResult<Option<PyReadonlyArrayDyn<'py, T>>> {
-    array.cast::<PyArrayDyn<T>>().ok().map(|array| readonly(array, name)).transpose()
+) -> PyResult<BorrowedNumbers<'py>> {
+    let bytes = octets(array, name)?;
+    if bytes.view::<IxDyn>().fold(0, |largest, &byte| byte.max(largest)) <= 1 {
+        return Ok(BorrowedNumbers::U8(bytes));
+    }
+    let truths = array.rich_compare(false, CompareOp::Ne)?;
+    Ok(BorrowedNumbers::U8(octets(truths.cast()?, name)?))
+}
+
+/// The bytes of booleans.
+fn octets<'py>(array: &Bound<'py, PyUntypedArray>, name: &str) -> PyResult<Borrowed<'py, u8>> {
+    let bytes = array.call_method1("view", ("u1",))?;
+    let borrowed = Borrowed::of(bytes.cast()?, name)?;
+    borrowed.ok_or_else(|| Error::Bug("bytes are not of type uint8".to_owned()).into())
 }

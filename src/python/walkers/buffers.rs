@@ -1,12 +1,12 @@
 //! Arrays and keys that ensembles are given, and matrices that they give.
 
 use ndarray::{Array2, Ix2};
-use numpy::prelude::*;
-use numpy::{PyArray, PyReadonlyArray2, PyReadwriteArray};
+use numpy::PyArray;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::error::Error;
+use crate::python::arrays;
 
 /// The key of all random numbers.
 pub(super) fn read_key(key: &[u8]) -> PyResult<[u8; 32]> {
@@ -14,14 +14,13 @@ pub(super) fn read_key(key: &[u8]) -> PyResult<[u8; 32]> {
         .map_err(|_| PyValueError::new_err(format!("key must be 32 bytes, found {}", key.len())))
 }
 
-/// Bounds may be infinite, so they are no ordinary parameter.
+/// The lowest and highest value of each coordinate, which may be infinite.
 pub(super) fn read_bounds(
     bounds: Option<&Bound<'_, PyAny>>,
     n_dims: usize,
 ) -> PyResult<Option<Vec<[f64; 2]>>> {
     let Some(bounds) = bounds.filter(|bounds| !bounds.is_none()) else { return Ok(None) };
-    let array: PyReadonlyArray2<'_, f64> = bounds.extract()?;
-    let rows = array.as_array();
+    let rows = arrays::matrix(bounds, "bounds")?;
     if rows.shape() != [n_dims, 2] {
         let (expected, found) = (format!("({n_dims}, 2)"), rows.shape().to_vec());
         return Err(Error::Shape { name: "bounds", expected, found }.into());
@@ -34,29 +33,6 @@ pub(super) fn read_bounds(
         }
     }
     Ok(Some(bounds))
-}
-
-/// Borrows an array to write to.
-pub(super) fn writeable<'py, D: ndarray::Dimension>(
-    array: &Bound<'py, PyArray<f64, D>>,
-    name: &str,
-) -> PyResult<PyReadwriteArray<'py, f64, D>> {
-    array
-        .try_readwrite()
-        .map_err(|error| PyValueError::new_err(format!("{name} cannot be written to ({error})")))
-}
-
-/// The numbers of an array in C order.
-pub(super) fn slice_of<'a, D: ndarray::Dimension>(
-    array: &'a mut PyReadwriteArray<'_, f64, D>,
-    name: &str,
-) -> PyResult<&'a mut [f64]> {
-    let refused = || PyValueError::new_err(format!("{name} must be aligned and in C order"));
-    // `as_slice_mut` would take Fortran's order as well.
-    if !array.is_c_contiguous() {
-        return Err(refused());
-    }
-    array.as_slice_mut().map_err(|_| refused())
 }
 
 /// Checks (walkers, at least the draws needed, dimensions), and that all have as many draws.

@@ -3,13 +3,16 @@
 use std::sync::{Mutex, PoisonError};
 use std::thread::ThreadId;
 
+use ndarray::Ix1;
 use numpy::prelude::*;
 use numpy::{PyArray1, PyArray2, PyUntypedArray, dtype};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyTuple};
 
+use crate::error::Error;
 use crate::fold::Stop;
+use crate::python::arrays::{self, Borrowed};
 use crate::walkers::density::{Calls, Density, Failure, Reason};
 
 /// What a callable wants to be called with.
@@ -109,14 +112,11 @@ impl Callable {
     /// The values at all points, from one call.
     fn values(&self, points: Bound<'_, PyAny>, values: &mut [f64]) -> PyResult<()> {
         let result = self.call(points.py(), [points])?;
-        if let Ok(array) = result.cast::<PyArray1<f64>>()
-            && array.len() == values.len()
-            && copy(array, values)?
-        {
-            return Ok(());
-        }
-        let array = as_numbers(&result, values.len())?;
-        copy(&array, values)?;
+        let array = match arrays::float64_vector(&result, "density's result")? {
+            Some(array) if array.shape() == [values.len()] => array,
+            _ => as_numbers(&result, values.len())?,
+        };
+        values.iter_mut().zip(array.view::<Ix1>()).for_each(|(value, number)| *value = *number);
         Ok(())
     }
 }
@@ -129,25 +129,8 @@ fn runs_in_parallel(py: Python<'_>) -> PyResult<bool> {
     }
 }
 
-/// Copies the numbers if they are aligned.
-fn copy(array: &Bound<'_, PyArray1<f64>>, values: &mut [f64]) -> PyResult<bool> {
-    if !array.is_aligned() {
-        return Ok(false);
-    }
-    let array = array.try_readonly().map_err(|error| {
-        PyValueError::new_err(format!("density gave an array that is being written to ({error})"))
-    })?;
-    match array.as_slice() {
-        Ok(numbers) => values.copy_from_slice(numbers),
-        Err(_) => {
-            values.iter_mut().zip(array.as_array()).for_each(|(value, number)| *value = *number);
-        }
-    }
-    Ok(true)
-}
-
 /// An array library's result as `n` float64.
-fn as_numbers<'py>(result: &Bound<'py, PyAny>, n: usize) -> PyResult<Bound<'py, PyArray1<f64>>> {
+fn as_numbers<'py>(result: &Bound<'py, PyAny>, n: usize) -> PyResult<Borrowed<'py, f64>> {
     let numpy = result.py().import("numpy")?;
     let array = numpy.call_method1("asarray", (result,))?;
     let array = array.cast::<PyUntypedArray>()?;
@@ -165,7 +148,9 @@ fn as_numbers<'py>(result: &Bound<'py, PyAny>, n: usize) -> PyResult<Bound<'py, 
         )));
     }
     let arguments = (array, dtype::<f64>(result.py()), ["C", "ALIGNED"]);
-    Ok(numpy.call_method1("require", arguments)?.cast_into()?)
+    let array = numpy.call_method1("require", arguments)?;
+    let array = arrays::float64_vector(&array, "density's result")?;
+    array.ok_or_else(|| Error::Bug("numpy.require gave something else".to_owned()).into())
 }
 
 /// What a result is, in words.

@@ -2,10 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ndarray::{ArrayD, Ix1};
-use numpy::prelude::*;
-use numpy::{PyArray, PyArray1, PyArray2, PyReadonlyArray};
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use ndarray::{ArrayD, Ix1, Ix2};
+use numpy::PyArray1;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -14,7 +13,7 @@ use super::callable::{Callable, Convention};
 use super::native::Native;
 use crate::error::Error;
 use crate::fold::{Context, Partition, RowsMut, Stop};
-use crate::python::arrays;
+use crate::python::arrays::{self, BorrowedFloats, BorrowedMut};
 use crate::python::enter::enter;
 use crate::walkers::density::{Calls, Density, Failure, Reason};
 
@@ -240,47 +239,33 @@ impl WalkerDensity {
     fn evaluate(
         &self,
         py: Python<'_>,
-        points: &Bound<'_, PyArray2<f64>>,
-        out: &Bound<'_, PyArray1<f64>>,
+        points: &Bound<'_, PyAny>,
+        out: &Bound<'_, PyAny>,
         n_jobs: Option<isize>,
     ) -> PyResult<()> {
-        let points = borrowed(points, "points")?;
-        let mut out = out.try_readwrite().map_err(|error| {
-            PyValueError::new_err(format!("out cannot be written to ({error})"))
-        })?;
+        // First, so that points in the same memory are noticed.
+        let mut out = BorrowedMut::of(out, "out", 1)?;
+        let BorrowedFloats::F64(points) = arrays::floats(points, "points", 2)? else {
+            return Err(PyTypeError::new_err("points must be of dtype float64, found float32"));
+        };
         let (n, found) = (points.shape()[0], points.shape()[1]);
         if found != self.n_dims {
             let expected = format!("({n}, {})", self.n_dims);
             return Err(Error::Shape { name: "points", expected, found: vec![n, found] }.into());
         }
-        if out.len() != n {
-            let expected = format!("({n},)");
-            return Err(Error::Shape { name: "out", expected, found: vec![out.len()] }.into());
+        if out.shape() != [n] {
+            let (expected, found) = (format!("({n},)"), out.shape().to_vec());
+            return Err(Error::Shape { name: "out", expected, found }.into());
         }
-        // A slice of NumPy's memory: Fortran's order would do as well for that.
-        if !points.is_c_contiguous() {
-            return Err(not_contiguous("points"));
-        }
-        let points = points.as_slice().map_err(|_| not_contiguous("points"))?;
-        let values = out.as_slice_mut().map_err(|_| not_contiguous("out"))?;
-        self.evaluate_all(py, points, values, n_jobs)?.map_err(|failure| {
+        let points = points.view::<Ix2>();
+        let points = points.to_slice().ok_or_else(|| {
+            PyValueError::new_err("points must be aligned and in C order")
+        })?;
+        self.evaluate_all(py, points, out.values(), n_jobs)?.map_err(|failure| {
             let point = &points[failure.row * self.n_dims..][..self.n_dims];
             self.exception(py, failure, point)
         })
     }
-}
-
-fn borrowed<'py, D: ndarray::Dimension>(
-    array: &Bound<'py, PyArray<f64, D>>,
-    name: &str,
-) -> PyResult<PyReadonlyArray<'py, f64, D>> {
-    array.try_readonly().map_err(|error| {
-        PyValueError::new_err(format!("{name} is being written to by other code ({error})"))
-    })
-}
-
-fn not_contiguous(name: &str) -> PyErr {
-    PyValueError::new_err(format!("{name} must be aligned and in C order"))
 }
 
 /// Adds the room's names to the module.

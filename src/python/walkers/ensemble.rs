@@ -2,20 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use ndarray::{Array1, Ix3};
-use numpy::prelude::*;
-use numpy::{PyArray, PyArray1, PyArray2, PyReadonlyArray2};
+use ndarray::{Array1, Ix2};
+use numpy::{PyArray1, PyArray2};
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use super::buffers::{check_shape, matrix_of, read_bounds, read_key, slice_of, writeable};
+use super::buffers::{check_shape, matrix_of, read_bounds, read_key};
 use super::density::WalkerDensity;
 use super::moments::WalkerMoments;
 use super::moves::WalkerMove;
 use crate::error::Error;
 use crate::fold::Context;
-use crate::python::arrays;
+use crate::python::arrays::{self, BorrowedMut};
 use crate::python::enter::{enter, take_turns};
 use crate::walkers::moves::Schedule;
 use crate::walkers::{
@@ -160,8 +159,8 @@ impl WalkerEnsemble {
         density: &Bound<'_, WalkerDensity>,
         n_steps: u64,
         thin: u64,
-        draws: Option<&Bound<'_, PyArray<f64, Ix3>>>,
-        log_density: Option<&Bound<'_, PyArray2<f64>>>,
+        draws: Option<&Bound<'_, PyAny>>,
+        log_density: Option<&Bound<'_, PyAny>>,
         moments: Option<&Bound<'_, WalkerMoments>>,
         n_jobs: Option<isize>,
         callback: Option<&Bound<'_, PyAny>>,
@@ -175,9 +174,9 @@ impl WalkerEnsemble {
         let end = state.step.checked_add(n_steps).ok_or(Error::TooMany)?;
         let needed = end.saturating_sub(self.sampler.burn_in()) / thin;
         let (n_walkers, n_dims) = (state.n_walkers(), state.n_dims);
-        let mut draws = draws.map(|draws| writeable(draws, "draws")).transpose()?;
+        let mut draws = draws.map(|draws| BorrowedMut::of(draws, "draws", 3)).transpose()?;
         let mut log_density =
-            log_density.map(|values| writeable(values, "log_density")).transpose()?;
+            log_density.map(|values| BorrowedMut::of(values, "log_density", 2)).transpose()?;
         let mut capacity = None;
         if let Some(draws) = &draws {
             check_shape("draws", draws.shape(), (n_walkers, needed, Some(n_dims)), &mut capacity)?;
@@ -193,11 +192,8 @@ impl WalkerEnsemble {
         let mut target = Target {
             thin,
             capacity: capacity.unwrap_or(0),
-            draws: draws.as_mut().map(|draws| slice_of(draws, "draws")).transpose()?,
-            log_density: log_density
-                .as_mut()
-                .map(|values| slice_of(values, "log_density"))
-                .transpose()?,
+            draws: draws.as_mut().map(BorrowedMut::values),
+            log_density: log_density.as_mut().map(BorrowedMut::values),
             moments: moments.as_deref_mut().map(|moments| &mut moments.moments),
         };
         self.run(py, density, n_jobs, callback, n_steps, &mut |sampler, context, steps| {
@@ -292,8 +288,7 @@ impl WalkerEnsemble {
         let floats = |name| arrays::matrix(&get(name)?, name);
         let vector = |name| arrays::vector(&get(name)?, name).map(|v: Array1<f64>| v.to_vec());
         let words = |name: &'static str| -> PyResult<Vec<[u64; 4]>> {
-            let array: PyReadonlyArray2<'_, u64> = get(name)?.extract()?;
-            let rows = array.as_array();
+            let rows = arrays::words::<Ix2>(&get(name)?, name)?;
             if rows.ncols() != 4 {
                 let found = rows.shape().to_vec();
                 return Err(Error::Shape { name, expected: "(n, 4)".to_owned(), found }.into());

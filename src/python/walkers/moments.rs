@@ -1,7 +1,7 @@
 //! [`WalkerMoments`]: running moments and histograms that Python reads.
 
-use ndarray::{Array2, Array3, ArrayD, Ix3};
-use numpy::{PyArray, PyArray2, PyArrayDyn, PyReadonlyArrayDyn};
+use ndarray::{Array2, Array3, ArrayD, Ix3, IxDyn};
+use numpy::{PyArray, PyArray2, PyArrayDyn};
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -138,12 +138,12 @@ impl WalkerMoments {
         fill(&mut moments.moments.sums, "sums")?;
         fill(&mut moments.moments.products, "products")?;
         moments.moments.count = get("count")?.extract()?;
-        let counts: Vec<PyReadonlyArrayDyn<'_, u64>> = get("counts")?.extract()?;
+        let counts: Vec<Bound<'_, PyAny>> = get("counts")?.extract()?;
         if counts.len() != moments.moments.histograms.len() {
             return Err(PyValueError::new_err("counts must have one array for each of axes"));
         }
         for (histogram, counts) in moments.moments.histograms.iter_mut().zip(&counts) {
-            let counts: Vec<u64> = counts.as_array().iter().copied().collect();
+            let counts = arrays::words::<IxDyn>(counts, "counts")?.into_raw_vec_and_offset().0;
             if counts.len() != histogram.counts.len() {
                 return Err(PyValueError::new_err("counts must have one number for each bin"));
             }
