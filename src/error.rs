@@ -106,9 +106,23 @@ pub enum Error {
         /// What the system said.
         message: String,
     },
-    /// A panic: never the user's fault.
+    /// The process was forked while other threads worked on a job, and this is the child.
+    #[error(
+        "this process was forked in the middle of a call of foldstat, which goes on in the parent \
+         only; fork before the call, or use the start method \"spawn\" or \"forkserver\""
+    )]
+    Forked,
+    /// A panic in foldstat: never the user's fault.
     #[error("a bug in foldstat, please report it: {0}")]
     Bug(String),
+    /// A panic in the code of a library that foldstat uses.
+    #[error("a library that foldstat uses panicked, at {place}: {message}")]
+    Library {
+        /// File and line.
+        place: String,
+        /// What it said.
+        message: String,
+    },
 }
 
 /// The opening words are scikit-learn's, so that code which looks for them keeps working.

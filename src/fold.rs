@@ -25,10 +25,10 @@ mod partition;
 mod pool;
 mod threads;
 
-pub use context::{Context, Report, Stop};
+pub use context::{Context, Report, Reports, Stop};
 pub use lockstep::{Barrier, Broken};
 pub use monoid::Monoid;
 pub use output::{Output, RowsMut};
 pub use partition::Partition;
-pub use pool::Pool;
+pub use pool::{Halted, Pool};
 pub use threads::{Threads, resolve_threads};

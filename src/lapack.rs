@@ -185,9 +185,9 @@ fn fetch_one(
     })?;
     let capsule = capsule.cast_into::<PyCapsule>();
     let capsule = capsule.map_err(|error| Failure::Absent(error.to_string()))?;
-    let signature = capsule.name()?.ok_or_else(|| {
-        Failure::Absent(format!("SciPy does not tell the arguments of {name}"))
-    })?;
+    let signature = capsule
+        .name()?
+        .ok_or_else(|| Failure::Absent(format!("SciPy does not tell the arguments of {name}")))?;
     // SAFETY: the capsule is alive, and no Python code runs while its name is read.
     let signature = unsafe { signature.as_cstr() };
     let found = normalised(&signature.to_string_lossy());

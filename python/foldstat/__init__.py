@@ -45,7 +45,9 @@ __all__ = [
     "walkers",
 ]
 
-_LAZY = ("cells", "diagnostics", "plot", "walkers")  # loaded when they are first asked for
+# Loaded when they are first asked for. The last two are there from the beginning, unless Ctrl-C came between them and
+# the end of the import: the second import finds them loaded, and does not make them attributes again.
+_LAZY = ("cells", "diagnostics", "plot", "walkers", "distributed", "summary")
 
 
 def __getattr__(name: str) -> Any:

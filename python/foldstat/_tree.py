@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import itertools
 import operator
@@ -10,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from foldstat._signals import let_signals_through
 from foldstat.summary import Summary
 
 
@@ -105,7 +105,8 @@ class Tree:
         for node in nodes[1:]:
             try:
                 value = self._sum([value, node.values[0]])
-            except Exception:
+            except Exception as refusal:
+                let_signals_through(refusal)
                 do = "does" if len(leaves) == 1 else "do"
                 error.add_note(f"map_reduce: {_named(leaves)} {do} not merge with {_named(node.leaves)}")
                 return
@@ -126,15 +127,19 @@ class Tree:
         try:
             return Partial(self.result(), [node.leaves for node in nodes], [])
         except Exception as error:
+            let_signals_through(error)
             notes = getattr(error, "__notes__", [])
         # Every node joins the first of these with which it merges.
         found: list[Partial] = []
         for node in nodes:
             for i, other in enumerate(found):
-                with contextlib.suppress(Exception):
+                try:
                     value = self._sum([other.value, node.values[0]])
-                    found[i] = Partial(value, [*other.leaves, node.leaves], notes)
-                    break
+                except Exception as error:
+                    let_signals_through(error)
+                    continue
+                found[i] = Partial(value, [*other.leaves, node.leaves], notes)
+                break
             else:
                 found.append(Partial(node.values[0], [node.leaves], notes))
         return max(found, key=lambda partial: sum(map(len, partial.leaves)))

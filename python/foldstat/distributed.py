@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from foldstat import _core
 from foldstat._interrupts import Interrupts
+from foldstat._signals import let_signals_through
 from foldstat._tree import Tree, short
 from foldstat._validation import thread_count
 from foldstat.summary import Summary
@@ -300,6 +301,7 @@ class _Run:
         except BrokenExecutor:
             raise
         except Exception as error:
+            let_signals_through(error)
             self._fail(attempt, error)
             return
         self._tree.add(attempt.index, value)

@@ -1,8 +1,10 @@
 //! What every kernel is handed: threads, the stop flag, and a place for progress reports.
 
+use std::fmt;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::partition::left_branch;
 use super::{Monoid, Output, Partition};
@@ -10,18 +12,28 @@ use crate::error::Error;
 
 /// A flag that asks running work to end early.
 #[derive(Debug, Default)]
-pub struct Stop(AtomicBool);
+pub struct Stop {
+    raised: AtomicBool,
+    /// Where nobody else can raise the flag: the work runs on the thread that would do it.
+    watch: Option<Watch>,
+}
 
 impl Stop {
     /// Asks for the end.
     pub fn raise(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.raised.store(true, Ordering::Relaxed);
     }
 
     /// Whether the end was asked for.
     #[must_use]
     pub fn is_raised(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        if let Some(watch) = &self.watch
+            && !self.raised.load(Ordering::Relaxed)
+            && watch.asks_for_the_end()
+        {
+            self.raise();
+        }
+        self.raised.load(Ordering::Relaxed)
     }
 
     /// Fails once the flag is raised.
@@ -31,6 +43,34 @@ impl Stop {
     /// [`Error::Interrupted`].
     pub fn check(&self) -> Result<(), Error> {
         if self.is_raised() { Err(Error::Interrupted) } else { Ok(()) }
+    }
+}
+
+/// Says from time to time whether work should end.
+struct Watch {
+    begin: Instant,
+    period: Duration,
+    /// How many periods after `begin` to ask again.
+    next: AtomicU32,
+    look: Box<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl Watch {
+    fn asks_for_the_end(&self) -> bool {
+        let elapsed = self.begin.elapsed();
+        if elapsed < self.period * self.next.load(Ordering::Relaxed) {
+            return false;
+        }
+        let ends = (self.look)();
+        let periods = self.begin.elapsed().as_nanos() / self.period.as_nanos().max(1);
+        self.next.store(u32::try_from(periods).unwrap_or(u32::MAX - 1) + 1, Ordering::Relaxed);
+        ends
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Watch").field("period", &self.period).finish_non_exhaustive()
     }
 }
 
@@ -52,7 +92,19 @@ pub struct Report {
 pub struct Context {
     threads: usize,
     stop: Stop,
-    reports: Mutex<Vec<Report>>,
+    reports: Arc<Reports>,
+}
+
+/// The progress reports that nobody has taken yet.
+#[derive(Debug, Default)]
+pub struct Reports(Mutex<Vec<Report>>);
+
+impl Reports {
+    /// Takes the reports added since the last call.
+    #[must_use]
+    pub fn drain(&self) -> Vec<Report> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl Context {
@@ -62,9 +114,27 @@ impl Context {
         Self::with_threads(1)
     }
 
+    /// A job on the calling thread alone that has nobody to watch over it: about every `period`
+    /// one of its own checks calls `look`, which says whether the job should end.
+    #[must_use]
+    pub fn watched(
+        period: Duration,
+        look: impl Fn(&Reports) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        let context = Self::inline();
+        let reports = Arc::clone(&context.reports);
+        let watch = Watch {
+            begin: Instant::now(),
+            period,
+            next: AtomicU32::new(1),
+            look: Box::new(move || look(&reports)),
+        };
+        Self { stop: Stop { watch: Some(watch), ..context.stop }, ..context }
+    }
+
     /// A job that will run inside a [`Pool`](super::Pool) of that many threads.
     pub(super) fn with_threads(threads: usize) -> Self {
-        Self { threads, stop: Stop::default(), reports: Mutex::default() }
+        Self { threads, stop: Stop::default(), reports: Arc::default() }
     }
 
     /// Number of threads working on the job. Results must not depend on it.
@@ -90,13 +160,19 @@ impl Context {
 
     /// Adds a progress report.
     pub fn report(&self, report: Report) {
-        self.reports.lock().unwrap_or_else(PoisonError::into_inner).push(report);
+        self.reports.0.lock().unwrap_or_else(PoisonError::into_inner).push(report);
+    }
+
+    /// The reports added so far and not taken.
+    #[must_use]
+    pub fn reports(&self) -> &Reports {
+        &self.reports
     }
 
     /// Takes the reports added since the last call.
     #[must_use]
     pub fn drain_reports(&self) -> Vec<Report> {
-        std::mem::take(&mut *self.reports.lock().unwrap_or_else(PoisonError::into_inner))
+        self.reports.drain()
     }
 
     /// Runs `a` and `b`, at the same time if there is a thread to spare.

@@ -7,9 +7,10 @@
 //! first could pick up the whole of the second, and then the first, interrupted by the user,
 //! could not return before the second is done.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Context;
@@ -116,8 +117,11 @@ impl Pool {
     /// If `job` does.
     pub fn run<R: Send>(&self, job: impl FnOnce(&Context) -> R + Send) -> R {
         let context = self.context();
-        self.supervise(Duration::from_secs(3600), || job(&context), || ())
-            .unwrap_or_else(|panic| resume_unwind(panic))
+        match self.supervise(Duration::from_secs(3600), || job(&context), || ()) {
+            Ok(result) => result,
+            Err(Halted::Panicked(panic)) => resume_unwind(panic),
+            Err(Halted::Forked) => unreachable!("nothing that is called here forks"),
+        }
     }
 
     /// Runs `job` on the pool's threads while the calling thread calls `watch` every `period`.
@@ -127,27 +131,43 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// The payload of the panic if `job` panicked.
+    /// [`Halted`] if `job` panicked, or if `watch` forked and this is the child.
     pub fn supervise<R: Send>(
         &self,
         period: Duration,
         job: impl FnOnce() -> R + Send,
         mut watch: impl FnMut(),
-    ) -> std::thread::Result<R> {
-        let done = Done::default();
-        let mut result = None;
+    ) -> Result<R, Halted> {
+        let outcome = Arc::new(Outcome::default());
+        let theirs = Arc::clone(&outcome);
+        let task = move || theirs.set(catch_unwind(AssertUnwindSafe(job)));
+        let task: Box<dyn FnOnce() + Send + '_> = Box::new(task);
+        // SAFETY: what the task borrows outlives its run. It is over once the outcome is there
+        // (after that the worker touches its own share of `outcome` only, which is then empty),
+        // and `Waiting` lets nobody leave this function before, not even by a panic of `watch`.
+        // In the child of a fork no thread runs the task, now or later, and it is never dropped.
+        let task: Box<dyn FnOnce() + Send> = unsafe { std::mem::transmute(task) };
         let pool = self.inner.as_ref().expect("a leased pool is there until it is dropped");
-        pool.in_place_scope(|scope| {
-            scope.spawn(|_| {
-                result = Some(catch_unwind(AssertUnwindSafe(job)));
-                done.set();
-            });
-            while !done.wait(period) {
-                watch();
+        let waiting = Waiting { outcome: &outcome, process: self.process };
+        pool.spawn(task);
+        while !outcome.wait(period) {
+            watch();
+            if std::process::id() != self.process {
+                return Err(Halted::Forked);
             }
-        });
-        result.expect("the scope waited for the job")
+        }
+        drop(waiting);
+        outcome.take().map_err(Halted::Panicked)
     }
+}
+
+/// Why a job has no result.
+#[derive(Debug)]
+pub enum Halted {
+    /// It panicked, with this payload.
+    Panicked(Box<dyn Any + Send>),
+    /// This is the child of a fork, and the threads that work on the job are those of the parent.
+    Forked,
 }
 
 impl Drop for Pool {
@@ -162,26 +182,49 @@ impl Drop for Pool {
     }
 }
 
-/// An event that happens once.
-#[derive(Default)]
-struct Done {
-    happened: Mutex<bool>,
+/// What a job returned or panicked with, once it has.
+struct Outcome<R> {
+    result: Mutex<Option<std::thread::Result<R>>>,
     changed: Condvar,
 }
 
-impl Done {
-    fn set(&self) {
-        *self.happened.lock().unwrap_or_else(PoisonError::into_inner) = true;
+impl<R> Default for Outcome<R> {
+    fn default() -> Self {
+        Self { result: Mutex::new(None), changed: Condvar::new() }
+    }
+}
+
+impl<R> Outcome<R> {
+    fn set(&self, result: std::thread::Result<R>) {
+        *self.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
         self.changed.notify_all();
     }
 
-    /// Waits for the event, at most for `period`; whether it has happened.
+    /// Waits for the job, at most for `period`; whether it has ended.
     fn wait(&self, period: Duration) -> bool {
-        let guard = self.happened.lock().unwrap_or_else(PoisonError::into_inner);
+        let guard = self.result.lock().unwrap_or_else(PoisonError::into_inner);
         let (guard, _) = self
             .changed
-            .wait_timeout_while(guard, period, |happened| !*happened)
+            .wait_timeout_while(guard, period, |result| result.is_none())
             .unwrap_or_else(PoisonError::into_inner);
-        *guard
+        guard.is_some()
+    }
+
+    fn take(&self) -> std::thread::Result<R> {
+        let mut result = self.result.lock().unwrap_or_else(PoisonError::into_inner);
+        result.take().expect("it was waited for")
+    }
+}
+
+/// Waits for the job when dropped, unless this is the child of a fork: there nothing comes, and
+/// a thread of the parent may have held the lock.
+struct Waiting<'a, R> {
+    outcome: &'a Outcome<R>,
+    process: u32,
+}
+
+impl<R> Drop for Waiting<'_, R> {
+    fn drop(&mut self) {
+        while std::process::id() == self.process && !self.outcome.wait(Duration::from_secs(3600)) {}
     }
 }

@@ -9,6 +9,8 @@ pub mod diagnostics;
 pub mod enter;
 pub mod mixture;
 pub mod pairwise;
+mod panics;
+mod refusals;
 pub mod summary;
 pub mod system;
 pub mod walkers;
@@ -32,9 +34,11 @@ impl From<Error> for PyErr {
             | Error::Corrupt(_) => PyValueError::new_err(message),
             Error::TooMany => PyOverflowError::new_err(message),
             Error::Interrupted => PyKeyboardInterrupt::new_err(message),
-            Error::Lapack(_) | Error::Threads { .. } | Error::Bug(_) => {
-                PyRuntimeError::new_err(message)
-            }
+            Error::Lapack(_)
+            | Error::Threads { .. }
+            | Error::Forked
+            | Error::Bug(_)
+            | Error::Library { .. } => PyRuntimeError::new_err(message),
         }
     }
 }

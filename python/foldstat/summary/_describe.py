@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from foldstat import _core
+from foldstat._signals import let_through
 from foldstat.summary._arguments import as_threads, empty_state
 from foldstat.summary._frames import FrameKind, build_frame, installed_kind
 from foldstat.summary._input import Frame, optional_column
@@ -186,7 +187,8 @@ def _as_arrow(column: Any) -> _core.ArrowColumn | None:
         return None
     try:
         return _core.arrow_columns(column)[0]
-    except Exception:  # objects of several kinds, or no pyarrow: pandas raises what it likes
+    except Exception as error:  # objects of several kinds, or no pyarrow: pandas raises what it likes
+        let_through(error)
         return None
 
 

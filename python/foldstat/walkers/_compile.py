@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foldstat._core import DensityStatusError, WalkerDensity
+from foldstat._signals import let_through
 from foldstat.walkers._checked import NotCompilableError, checked_function, snapshot
 from foldstat.walkers._native import BATCHED_AND_CHECKED
 from foldstat.walkers._python_errors import checking_compiler
@@ -107,6 +108,7 @@ def compiled_density(
     except NotCompilableError:
         raise
     except Exception as error:  # numba lets through whatever went wrong inside of it
+        let_through(error)
         raise NotCompilableError(f"numba: {_gist(error)}") from error
     original = original_at_point(function, convention, args)
     density = WalkerDensity.native(
@@ -349,6 +351,7 @@ def _outcome(call: Callable[[NDArray[np.float64]], Any], point: NDArray[np.float
     try:
         return float(call(point))
     except Exception as error:
+        let_through(error)
         return error
 
 

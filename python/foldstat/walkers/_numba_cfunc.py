@@ -11,6 +11,7 @@ import importlib
 import threading
 from typing import Any
 
+from foldstat._signals import let_through
 from foldstat.walkers._native import BATCHED_AND_CHECKED, SIGNATURES, NativeFunction
 
 _CALLS = {
@@ -51,7 +52,8 @@ def checked_cfunc(native: NativeFunction) -> NativeFunction:
     try:
         with _lock:
             pointer = _compiled(native.owner, native.signature)
-    except importlib.import_module("numba").core.errors.NumbaError:
+    except importlib.import_module("numba").core.errors.NumbaError as error:
+        let_through(error)
         return native  # a function that only its own compiler pipeline understands
     return NativeFunction(BATCHED_AND_CHECKED, pointer.address, native.data, (pointer, native.owner), native.kind)
 

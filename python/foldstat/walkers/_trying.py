@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foldstat._signals import let_through
+
 _TRIED = 6
 _FAR = (1.0, 10.0, 100.0)  # so many times its own size is a point moved away
 _RELATIVE_TOLERANCE = 1e-12
@@ -79,11 +81,12 @@ def wants_array(density: Any, point: NDArray[np.float64], args: tuple[Any, ...])
     with _quiet():
         try:
             density(*point.tolist(), *args)
-        except (TypeError, IndexError, AttributeError):
+        except Exception as error:
+            let_through(error)
+            if not isinstance(error, (TypeError, IndexError, AttributeError)):
+                return False  # it takes floats, but not these: the same will come out when it is called
             value = _numbers(density, point, args)
             return value is not None and value.shape == ()
-        except Exception:
-            return False  # it takes floats, but not these: the same will come out when it is called
     return False
 
 
@@ -162,7 +165,8 @@ def _numbers(density: Any, points: NDArray[np.float64], args: tuple[Any, ...]) -
     """Return what the callable gives, if these are numbers."""
     try:
         found = np.asarray(density(points.copy(), *args))
-    except Exception:
+    except Exception as error:
+        let_through(error)
         # Not made for this argument, whatever the complaint: what it is made for is tried later.
         return None
     return found if found.dtype.kind in "biuf" else None

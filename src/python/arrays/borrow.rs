@@ -95,9 +95,7 @@ impl<'py, T: Element> Borrowed<'py, T> {
             )));
         }
         if is_written(&extent_of(array)) {
-            return Err(PyValueError::new_err(format!(
-                "{name} is being written to by foldstat"
-            )));
+            return Err(PyValueError::new_err(format!("{name} is being written to by foldstat")));
         }
         Ok(Some(Self(array.clone())))
     }

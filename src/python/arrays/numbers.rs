@@ -117,10 +117,7 @@ pub fn numbers<'py>(
 
 /// Booleans as 0 and 1. NumPy takes any other byte for True as well: an array that holds such is
 /// copied.
-fn booleans<'py>(
-    array: &Bound<'py, PyUntypedArray>,
-    name: &str,
-) -> PyResult<BorrowedNumbers<'py>> {
+fn booleans<'py>(array: &Bound<'py, PyUntypedArray>, name: &str) -> PyResult<BorrowedNumbers<'py>> {
     let bytes = octets(array, name)?;
     if bytes.view::<IxDyn>().fold(0, |largest, &byte| byte.max(largest)) <= 1 {
         return Ok(BorrowedNumbers::U8(bytes));

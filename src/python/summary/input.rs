@@ -10,6 +10,7 @@ use pyo3::types::{PyBytes, PyList, PyRange, PyRangeMethods, PyString};
 
 use crate::python::arrays::{self, BorrowedNumbers};
 use crate::python::arrow::{self, ArrowColumn, Kind};
+use crate::python::refusals::{digits, if_it_fits, if_of_type};
 use crate::summary::{Column, Id, Ids, Values};
 
 /// Consecutive rows in which every column lies in one piece.
@@ -284,25 +285,25 @@ pub fn id(object: &Bound<'_, PyAny>, place: impl Fn() -> String) -> PyResult<Id>
     if let Ok(bytes) = object.cast::<PyBytes>() {
         return Ok(Id::Bytes(bytes.as_bytes().into()));
     }
-    if let Ok(integer) = object.extract::<i64>() {
-        return Ok(Id::Integer(integer.into()));
-    }
-    match object.extract::<i128>() {
-        Ok(integer) => Ok(Id::Integer(integer)),
-        Err(_) if object.hasattr("__index__")? => {
-            // Python refuses to write out integers of thousands of digits.
-            let digits = object.str().map_or("too large".to_owned(), |text| text.to_string());
-            Err(PyValueError::new_err(format!(
-                "{} is {digits}, and integer ids have at most 127 bits",
-                place()
-            )))
-        }
-        Err(_) => Err(PyTypeError::new_err(format!(
+    let py = object.py();
+    let Some(short) = if_of_type(py, if_it_fits(py, object.extract::<i64>()))? else {
+        return Err(PyTypeError::new_err(format!(
             "ids must be ints, strings or bytes, but {} is of type {}",
             place(),
             object.get_type().name()?
-        ))),
+        )));
+    };
+    if let Some(integer) = short {
+        return Ok(Id::Integer(integer.into()));
     }
+    if let Some(integer) = if_it_fits(py, object.extract::<i128>())? {
+        return Ok(Id::Integer(integer));
+    }
+    Err(PyValueError::new_err(format!(
+        "{} is {}, and integer ids have at most 127 bits",
+        place(),
+        digits(object)?
+    )))
 }
 
 /// One multiplicity per row, if there are any.

@@ -11,6 +11,7 @@ use pyo3::types::{PyBool, PyFloat, PyInt, PyType};
 use super::SummaryState;
 use super::input::{RowIds, slice_ids};
 use crate::python::enter::enter;
+use crate::python::refusals::{digits, if_it_fits};
 use crate::summary::{Bits, Column, Number, Summary, Values, summarize_columns};
 
 /// So many items are added at once; signals are checked in between.
@@ -52,16 +53,17 @@ pub fn number(object: &Bound<'_, PyAny>, place: impl Fn() -> String) -> PyResult
 }
 
 fn integer(object: &Bound<'_, PyAny>, place: impl Fn() -> String) -> PyResult<Number> {
-    if let Ok(integer) = object.extract::<i64>() {
+    if let Some(integer) = if_it_fits(object.py(), object.extract::<i64>())? {
         return Ok(integer.into());
     }
-    object.extract::<u64>().map(Number::from).map_err(|_| {
-        let digits = object.str().map_or_else(|_| "too large".to_owned(), |text| text.to_string());
-        PyOverflowError::new_err(format!(
-            "{} is {digits}; ints must lie in the range of 64-bit integers, -2**63 to 2**64 - 1",
-            place()
-        ))
-    })
+    if let Some(integer) = if_it_fits(object.py(), object.extract::<u64>())? {
+        return Ok(integer.into());
+    }
+    Err(PyOverflowError::new_err(format!(
+        "{} is {}; ints must lie in the range of 64-bit integers, -2**63 to 2**64 - 1",
+        place(),
+        digits(object)?
+    )))
 }
 
 fn numpy_scalar(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {

@@ -13,6 +13,7 @@ use pyo3::types::{PyFloat, PyTuple};
 use crate::error::Error;
 use crate::fold::Stop;
 use crate::python::arrays::{self, Borrowed};
+use crate::python::refusals::if_of_type;
 use crate::walkers::density::{Calls, Density, Failure, Reason};
 
 /// What a callable wants to be called with.
@@ -100,13 +101,14 @@ impl Callable {
         }
         // Arrays of one number, of any shape but (), are more likely a mistake than a number.
         let is_array = value.cast::<PyUntypedArray>().is_ok_and(|array| array.ndim() > 0);
-        match value.extract() {
-            Ok(number) if !is_array => Ok(number),
-            _ => Err(PyTypeError::new_err(format!(
+        let number = if is_array { None } else { if_of_type(value.py(), value.extract())? };
+        let Some(number) = number else {
+            return Err(PyTypeError::new_err(format!(
                 "density must give one number for each point, but at {point:?} it gave {}",
                 described(&value)?
-            ))),
-        }
+            )));
+        };
+        Ok(number)
     }
 
     /// The values at all points, from one call.

@@ -258,9 +258,9 @@ impl WalkerDensity {
             return Err(Error::Shape { name: "out", expected, found }.into());
         }
         let points = points.view::<Ix2>();
-        let points = points.to_slice().ok_or_else(|| {
-            PyValueError::new_err("points must be aligned and in C order")
-        })?;
+        let points = points
+            .to_slice()
+            .ok_or_else(|| PyValueError::new_err("points must be aligned and in C order"))?;
         self.evaluate_all(py, points, out.values(), n_jobs)?.map_err(|failure| {
             let point = &points[failure.row * self.n_dims..][..self.n_dims];
             self.exception(py, failure, point)
