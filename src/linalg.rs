@@ -3,7 +3,8 @@
 //! Inside of the EM loop the factorisations are ours: plain loops in a fixed order, so that no
 //! BLAS's choice of kernel changes a bit of the result. The inner loops run along rows, over
 //! contiguous memory. Products are rounded before they are added (`mul_add` would be a call into
-//! libm outside of the SIMD dispatch).
+//! libm outside of the SIMD dispatch). Each of them looks at the stop flag once a row: with
+//! thousands of features one takes seconds, and Ctrl-C must not wait that long.
 //!
 //! What happens once per fit goes to LAPACK, through ndarray-linalg.
 
@@ -11,6 +12,7 @@ use ndarray::{Array2, ArrayView2};
 use ndarray_linalg::{EigValsh, UPLO};
 
 use crate::error::Error;
+use crate::fold::Stop;
 use crate::lapack;
 
 /// Independent sums of a dot product: enough to keep any SIMD unit busy, in a fixed order.
@@ -36,15 +38,16 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 ///
 /// # Errors
 ///
-/// [`Error::IllConditioned`] if A is not positive definite.
+/// [`Error::IllConditioned`] if A is not positive definite, [`Error::Interrupted`] if stopped.
 ///
 /// # Panics
 ///
 /// If `matrix` does not hold d·d numbers.
-pub fn cholesky(matrix: &[f64], d: usize) -> Result<Vec<f64>, Error> {
+pub fn cholesky(matrix: &[f64], d: usize, stop: &Stop) -> Result<Vec<f64>, Error> {
     assert_eq!(matrix.len(), d * d, "a square matrix");
     let mut factor = vec![0.0; d * d];
     for i in 0..d {
+        stop.check()?;
         let (above, row) = factor.split_at_mut(i * d);
         for j in 0..i {
             let above = &above[j * d..];
@@ -62,14 +65,18 @@ pub fn cholesky(matrix: &[f64], d: usize) -> Result<Vec<f64>, Error> {
 
 /// The lower triangular L⁻¹ of a lower triangular L without zeros on the diagonal.
 ///
+/// # Errors
+///
+/// [`Error::Interrupted`] if stopped.
+///
 /// # Panics
 ///
 /// If `factor` does not hold d·d numbers.
-#[must_use]
-pub fn invert_lower(factor: &[f64], d: usize) -> Vec<f64> {
+pub fn invert_lower(factor: &[f64], d: usize, stop: &Stop) -> Result<Vec<f64>, Error> {
     assert_eq!(factor.len(), d * d, "a square matrix");
     let mut inverse = vec![0.0; d * d];
     for i in 0..d {
+        stop.check()?;
         let (above, row) = inverse.split_at_mut(i * d);
         for k in 0..i {
             let weight = factor[i * d + k];
@@ -81,7 +88,7 @@ pub fn invert_lower(factor: &[f64], d: usize) -> Vec<f64> {
         row[..i].iter_mut().for_each(|value| *value /= diagonal);
         row[i] = 1.0 / diagonal;
     }
-    inverse
+    Ok(inverse)
 }
 
 /// The upper triangular U with Σ⁻¹ = UUᵀ for a covariance Σ = LLᵀ: U = (L⁻¹)ᵀ, as in scikit-learn.
@@ -89,13 +96,13 @@ pub fn invert_lower(factor: &[f64], d: usize) -> Vec<f64> {
 /// # Errors
 ///
 /// [`Error::IllConditioned`] if Σ is not positive definite, or so nearly singular that U
-/// overflows.
+/// overflows; [`Error::Interrupted`] if stopped.
 ///
 /// # Panics
 ///
 /// If `covariance` does not hold d·d numbers.
-pub fn precision_cholesky(covariance: &[f64], d: usize) -> Result<Vec<f64>, Error> {
-    let inverse = invert_lower(&cholesky(covariance, d)?, d);
+pub fn precision_cholesky(covariance: &[f64], d: usize, stop: &Stop) -> Result<Vec<f64>, Error> {
+    let inverse = invert_lower(&cholesky(covariance, d, stop)?, d, stop)?;
     if inverse.iter().any(|value| !value.is_finite()) {
         return Err(Error::IllConditioned { component: 0 });
     }
@@ -108,35 +115,43 @@ pub fn precision_cholesky(covariance: &[f64], d: usize) -> Result<Vec<f64>, Erro
 ///
 /// # Errors
 ///
-/// [`Error::IllConditioned`] if P is not positive definite.
+/// [`Error::IllConditioned`] if P is not positive definite, [`Error::Interrupted`] if stopped.
 ///
 /// # Panics
 ///
 /// If `precision` does not hold d·d numbers.
-pub fn precision_cholesky_from_precision(precision: &[f64], d: usize) -> Result<Vec<f64>, Error> {
+pub fn precision_cholesky_from_precision(
+    precision: &[f64],
+    d: usize,
+    stop: &Stop,
+) -> Result<Vec<f64>, Error> {
     let reversed: Vec<f64> = precision.iter().rev().copied().collect();
-    let mut factor = cholesky(&reversed, d)?;
+    let mut factor = cholesky(&reversed, d, stop)?;
     factor.reverse();
     Ok(factor)
 }
 
 /// The precision P = UUᵀ of its upper triangular factor.
 ///
+/// # Errors
+///
+/// [`Error::Interrupted`] if stopped.
+///
 /// # Panics
 ///
 /// If `factor` does not hold d·d numbers.
-#[must_use]
-pub fn precision(factor: &[f64], d: usize) -> Vec<f64> {
+pub fn precision(factor: &[f64], d: usize, stop: &Stop) -> Result<Vec<f64>, Error> {
     assert_eq!(factor.len(), d * d, "a square matrix");
     let mut product = vec![0.0; d * d];
     for i in 0..d {
+        stop.check()?;
         for j in 0..=i {
             let value = dot(&factor[i * d + i..(i + 1) * d], &factor[j * d + i..(j + 1) * d]);
             product[i * d + j] = value;
             product[j * d + i] = value;
         }
     }
-    product
+    Ok(product)
 }
 
 fn transposed(matrix: &[f64], d: usize) -> Vec<f64> {

@@ -3,6 +3,7 @@
 mod interpreter;
 
 use _core::error::Error;
+use _core::fold::Stop;
 use _core::linalg;
 use ndarray::{Array1, Array2, ArrayView2, ShapeBuilder, array};
 use ndarray_linalg::{Cholesky, Eigh, Solve, UPLO};
@@ -39,23 +40,23 @@ proptest! {
     #[test]
     fn cholesky_is_that_of_lapack((d, values) in positive_definite()) {
         interpreter::load_lapack();
-        let factor = linalg::cholesky(&values, d).unwrap();
+        let factor = linalg::cholesky(&values, d, &Stop::default()).unwrap();
         let expected = matrix(&values, d).cholesky(UPLO::Lower).unwrap();
         assert_close(matrix(&factor, d), expected.view(), 1e-13);
     }
 
     #[test]
     fn only_the_lower_triangle_is_read((d, mut values) in positive_definite()) {
-        let factor = linalg::cholesky(&values, d).unwrap();
+        let factor = linalg::cholesky(&values, d, &Stop::default()).unwrap();
         for i in 0..d {
             values[i * d + i + 1..(i + 1) * d].fill(f64::NAN);
         }
-        prop_assert_eq!(linalg::cholesky(&values, d).unwrap(), factor);
+        prop_assert_eq!(linalg::cholesky(&values, d, &Stop::default()).unwrap(), factor);
     }
 
     #[test]
     fn the_precision_factor_whitens((d, values) in positive_definite()) {
-        let factor = linalg::precision_cholesky(&values, d).unwrap();
+        let factor = linalg::precision_cholesky(&values, d, &Stop::default()).unwrap();
         let upper = matrix(&factor, d);
         for ((i, j), &value) in upper.indexed_iter() {
             prop_assert!(i <= j || value == 0.0, "not upper triangular");
@@ -66,11 +67,11 @@ proptest! {
 
     #[test]
     fn both_ways_to_the_precision_factor_agree((d, values) in positive_definite()) {
-        let factor = linalg::precision_cholesky(&values, d).unwrap();
-        let precision = linalg::precision(&factor, d);
+        let factor = linalg::precision_cholesky(&values, d, &Stop::default()).unwrap();
+        let precision = linalg::precision(&factor, d, &Stop::default()).unwrap();
         let identity = matrix(&precision, d).dot(&matrix(&values, d));
         assert_close(identity.view(), Array2::eye(d).view(), 1e-10);
-        let again = linalg::precision_cholesky_from_precision(&precision, d).unwrap();
+        let again = linalg::precision_cholesky_from_precision(&precision, d, &Stop::default()).unwrap();
         assert_close(matrix(&again, d), matrix(&factor, d), 1e-10);
     }
 
@@ -111,21 +112,24 @@ fn what_is_not_positive_definite_is_an_error() {
         [f64::INFINITY, 0.0, 0.0, 1.0],
         [-1.0, 0.0, 0.0, 1.0],
     ] {
-        assert_eq!(linalg::cholesky(&bad, 2), ill, "{bad:?}");
-        assert_eq!(linalg::precision_cholesky(&bad, 2), ill, "{bad:?}");
+        assert_eq!(linalg::cholesky(&bad, 2, &Stop::default()), ill, "{bad:?}");
+        assert_eq!(linalg::precision_cholesky(&bad, 2, &Stop::default()), ill, "{bad:?}");
     }
     let upside_down = [1.0, 2.0, 2.0, 1.0];
-    assert_eq!(linalg::precision_cholesky_from_precision(&upside_down, 2), ill);
+    assert_eq!(linalg::precision_cholesky_from_precision(&upside_down, 2, &Stop::default()), ill);
     // Positive pivots, but the inverse overflows.
-    assert_eq!(linalg::precision_cholesky(&[5e-324, 0.0, 1e-10, f64::MAX], 2), ill);
-    assert!(linalg::precision_cholesky(&[1e-300, 0.0, 0.0, 1e300], 2).is_ok());
+    assert_eq!(
+        linalg::precision_cholesky(&[5e-324, 0.0, 1e-10, f64::MAX], 2, &Stop::default()),
+        ill
+    );
+    assert!(linalg::precision_cholesky(&[1e-300, 0.0, 0.0, 1e300], 2, &Stop::default()).is_ok());
 }
 
 #[test]
 fn matrices_without_rows_are_fine_where_they_make_sense() {
-    assert_eq!(linalg::cholesky(&[], 0), Ok(vec![]));
-    assert_eq!(linalg::precision_cholesky(&[], 0), Ok(vec![]));
-    assert!(linalg::precision(&[], 0).is_empty());
+    assert_eq!(linalg::cholesky(&[], 0, &Stop::default()), Ok(vec![]));
+    assert_eq!(linalg::precision_cholesky(&[], 0, &Stop::default()), Ok(vec![]));
+    assert_eq!(linalg::precision(&[], 0, &Stop::default()), Ok(vec![]));
 }
 
 #[test]

@@ -9,6 +9,8 @@ use super::full::any_counts;
 use super::parameters::{CovarianceType, Parameters};
 use super::statistics::MixtureStatistics;
 use super::triangular::{Panels, TILE, with_width};
+use crate::error::Error;
+use crate::fold::Stop;
 use crate::rows::Element;
 use crate::simd::{Lanes64, Real, Vector};
 
@@ -64,7 +66,7 @@ impl<E: Real> Family<E> for Diagonal<E> {
         &self,
         token: V::Token,
         panel: &[PanelColumn<V>],
-        _: &mut Scratch<V>,
+        _: &mut Scratch<'_, V>,
         densities: &mut [PanelColumn<V>],
     ) {
         let d = self.n_features;
@@ -112,7 +114,7 @@ impl<E: Real> Family<E> for Diagonal<E> {
         token: V::Token,
         block: &Block<V>,
         responsibilities: &[PanelColumn<V>],
-        _: &mut Scratch<V>,
+        _: &mut Scratch<'_, V>,
         sums: &mut DiagonalSums,
     ) {
         let (k, d) = (self.n_components, self.n_features);
@@ -138,10 +140,15 @@ impl<E: Real> Family<E> for Diagonal<E> {
         }
     }
 
-    fn finish(&self, sums: &DiagonalSums, parameters: &Parameters) -> MixtureStatistics {
+    fn finish(
+        &self,
+        sums: &DiagonalSums,
+        parameters: &Parameters,
+        _: &Stop,
+    ) -> Result<MixtureStatistics, Error> {
         let means = parameters.means().to_vec();
         let mut statistics = MixtureStatistics::zeros(self.covariance_type, self.n_features, means);
-        let Some(moments) = &mut statistics.model else { return statistics };
+        let Some(moments) = &mut statistics.model else { return Ok(statistics) };
         moments.counts = sums.counts.iter().map(Lanes64::sum).collect();
         moments.sums = sums.firsts.iter().map(Lanes64::sum).collect();
         let seconds: Vec<f64> = sums.seconds.iter().map(Lanes64::sum).collect();
@@ -150,7 +157,7 @@ impl<E: Real> Family<E> for Diagonal<E> {
         } else {
             seconds
         };
-        statistics
+        Ok(statistics)
     }
 }
 

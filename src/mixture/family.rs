@@ -6,10 +6,15 @@ use super::softmax::lowest;
 use super::statistics::MixtureStatistics;
 use super::triangular::ScatterScratch;
 use super::wide::WideScratch;
+use crate::error::Error;
+use crate::fold::Stop;
 use crate::simd::{Real, Vector, ln};
 
-/// Scratch memory of one thread for one leaf.
-pub struct Scratch<V: Vector> {
+/// Scratch memory of one thread for one leaf, and the flag that ends its work.
+pub struct Scratch<'s, V: Vector> {
+    /// Where one component of many features takes long, kernels return early once this is raised:
+    /// whoever called them then finds it raised as well, and throws their results away.
+    pub stop: &'s Stop,
     /// Columns of one panel: z = x − μ or the whitened rows.
     pub z: Vec<PanelColumn<V>>,
     /// Columns of one panel.
@@ -24,11 +29,12 @@ pub struct Scratch<V: Vector> {
     pub wide: WideScratch,
 }
 
-impl<V: Vector> Scratch<V> {
+impl<'s, V: Vector> Scratch<'s, V> {
     /// For rows of `n_features`.
-    pub fn new(n_features: usize) -> Self {
+    pub fn new(n_features: usize, stop: &'s Stop) -> Self {
         let columns = vec![[V::ZERO; super::block::PANEL]; n_features];
         Self {
+            stop,
             z: columns.clone(),
             y: columns,
             residuals: Vec::new(),
@@ -52,7 +58,7 @@ pub trait Family<E: Real>: Sync {
         &self,
         token: V::Token,
         panel: &[PanelColumn<V>],
-        scratch: &mut Scratch<V>,
+        scratch: &mut Scratch<'_, V>,
         densities: &mut [PanelColumn<V>],
     );
 
@@ -65,12 +71,21 @@ pub trait Family<E: Real>: Sync {
         token: V::Token,
         block: &Block<V>,
         responsibilities: &[PanelColumn<V>],
-        scratch: &mut Scratch<V>,
+        scratch: &mut Scratch<'_, V>,
         sums: &mut Self::Sums,
     );
 
     /// The accumulators as statistics about the means of `parameters`.
-    fn finish(&self, sums: &Self::Sums, parameters: &Parameters) -> MixtureStatistics;
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Interrupted`] if stopped.
+    fn finish(
+        &self,
+        sums: &Self::Sums,
+        parameters: &Parameters,
+        stop: &Stop,
+    ) -> Result<MixtureStatistics, Error>;
 }
 
 /// The constants of each component's log-density, in the kernel's element type.

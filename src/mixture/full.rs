@@ -9,6 +9,8 @@ use super::parameters::{CovarianceType, Parameters, triangle};
 use super::statistics::MixtureStatistics;
 use super::triangular::{Panels, Scatter, SquaredNorm, TILE, pack_upper, whiten, with_width};
 use super::wide::{WIDE_FROM, WideScatter, sparse_threshold};
+use crate::error::Error;
+use crate::fold::Stop;
 use crate::rows::Element;
 use crate::simd::{Real, Vector};
 
@@ -69,13 +71,16 @@ impl<E: Real> Family<E> for Full<E> {
         &self,
         token: V::Token,
         panel: &[PanelColumn<V>],
-        scratch: &mut Scratch<V>,
+        scratch: &mut Scratch<'_, V>,
         densities: &mut [PanelColumn<V>],
     ) {
         let d = self.n_features;
         let factors = self.factors.chunks_exact(triangle(d));
         let components = self.means.chunks_exact(d).zip(factors).zip(densities.iter_mut());
         for (k, ((mean, factor), density)) in components.enumerate() {
+            if d >= WIDE_FROM && scratch.stop.is_raised() {
+                return;
+            }
             if d <= TILE {
                 with_width!(
                     d,
@@ -114,7 +119,7 @@ impl<E: Real> Family<E> for Full<E> {
         token: V::Token,
         block: &Block<V>,
         responsibilities: &[PanelColumn<V>],
-        scratch: &mut Scratch<V>,
+        scratch: &mut Scratch<'_, V>,
         sums: &mut FullSums,
     ) {
         let (k, d) = (self.thresholds.len(), self.n_features);
@@ -129,24 +134,35 @@ impl<E: Real> Family<E> for Full<E> {
                         sums[component].add_block(token, x, weights, mean, &mut scratch.scatter);
                     }
                 }
-                FullSums::Wide(sums) => sums[component].add_block(
-                    token,
-                    block,
-                    weights,
-                    &self.raw_means[mean],
-                    self.thresholds[component],
-                    &mut scratch.wide,
-                ),
+                FullSums::Wide(sums) => {
+                    if scratch.stop.is_raised() {
+                        return;
+                    }
+                    sums[component].add_block(
+                        token,
+                        block,
+                        weights,
+                        &self.raw_means[mean],
+                        self.thresholds[component],
+                        &mut scratch.wide,
+                    );
+                }
             }
         }
     }
 
-    fn finish(&self, sums: &FullSums, parameters: &Parameters) -> MixtureStatistics {
+    fn finish(
+        &self,
+        sums: &FullSums,
+        parameters: &Parameters,
+        stop: &Stop,
+    ) -> Result<MixtureStatistics, Error> {
         let d = self.n_features;
         let means = parameters.means().to_vec();
         let mut statistics = MixtureStatistics::zeros(CovarianceType::Full, d, means);
-        let Some(moments) = &mut statistics.model else { return statistics };
+        let Some(moments) = &mut statistics.model else { return Ok(statistics) };
         for k in 0..moments.counts.len() {
+            stop.check()?;
             let target = &mut moments.scatter[k * triangle(d)..][..triangle(d)];
             let totals = &mut moments.sums[k * d..][..d];
             match sums {
@@ -162,7 +178,7 @@ impl<E: Real> Family<E> for Full<E> {
                 }
             }
         }
-        statistics
+        Ok(statistics)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::parameters::{CovarianceType, Parameters, triangle};
 use super::statistics::{MixtureStatistics, symmetric};
 use crate::error::Error;
-use crate::fold::Context;
+use crate::fold::{Context, Stop};
 use crate::linalg;
 
 /// Counts, means and covariances of the components.
@@ -135,7 +135,7 @@ pub fn precisions_cholesky_from_precisions(
 ///
 /// # Errors
 ///
-/// None; the signature is that of the factorisations.
+/// [`Error::Interrupted`] if stopped.
 pub fn precisions(
     context: &Context,
     covariance_type: CovarianceType,
@@ -144,7 +144,7 @@ pub fn precisions(
 ) -> Result<Vec<f64>, Error> {
     match covariance_type {
         CovarianceType::Full | CovarianceType::Tied => {
-            factor_each(context, factors, n_features, |factor, d| Ok(linalg::precision(factor, d)))
+            factor_each(context, factors, n_features, linalg::precision)
         }
         CovarianceType::Diagonal | CovarianceType::Spherical => {
             Ok(factors.iter().map(|p| p * p).collect())
@@ -162,7 +162,7 @@ fn factor_each(
     context: &Context,
     matrices: &[f64],
     d: usize,
-    factor: fn(&[f64], usize) -> Result<Vec<f64>, Error>,
+    factor: fn(&[f64], usize, &Stop) -> Result<Vec<f64>, Error>,
 ) -> Result<Vec<f64>, Error> {
     let size = (d * d).max(1);
     let count = matrices.len() / size;
@@ -179,7 +179,8 @@ fn factor_each(
     }
     let mut factors = Vec::with_capacity(matrices.len());
     for (component, matrix) in matrices.chunks_exact(size).enumerate() {
-        factors.extend(factor(matrix, d).map_err(|error| shift_component(error, component))?);
+        let factor = factor(matrix, d, context.stop());
+        factors.extend(factor.map_err(|error| shift_component(error, component))?);
     }
     Ok(factors)
 }

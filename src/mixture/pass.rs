@@ -216,7 +216,7 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
         let Models { parameters: models, center } = self.models;
         let (k, d) = (models[0].n_components(), models[0].n_features());
         let mut block = Block::<E::Vector<L>>::new(d);
-        let mut scratch = Scratch::<E::Vector<L>>::new(d);
+        let mut scratch = Scratch::<E::Vector<L>>::new(d, self.context.stop());
         let mut terms = Vec::new();
         let mut sums: Vec<F::Sums> = self.families.iter().map(F::sums).collect();
         let centers: Vec<Vec<E>> =
@@ -270,12 +270,14 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
             Some(weights) => weights.slice(s![self.range.clone()]).iter().sum(),
         };
         let finish = |(m, sums): (usize, &F::Sums)| {
-            let mut statistics = self.families[m].finish(sums, &models[m]);
+            let stop = self.context.stop();
+            let mut statistics = self.families[m].finish(sums, &models[m], stop)?;
             statistics.total_weight = total;
             statistics.log_likelihood = log_likelihoods[m].sum();
-            statistics
+            Ok(statistics)
         };
-        Ok(sums.iter().enumerate().map(finish).collect())
+        self.context.check()?; // kernels that found the flag raised left their sums unfinished
+        sums.iter().enumerate().map(finish).collect()
     }
 }
 
@@ -288,13 +290,16 @@ fn expect<E: Real, V: Vector<Scalar = E>, F: Family<E>>(
     family: &F,
     block: &Block<V>,
     ahead: &[u8],
-    scratch: &mut Scratch<V>,
+    scratch: &mut Scratch<'_, V>,
     terms: &mut [PanelColumn<V>],
     log_likelihood: &mut Lanes64,
 ) {
     let k = terms.len() / block.n_panels();
     let mut ahead = ahead.chunks(ahead.len().div_ceil(block.n_panels()).max(1));
     for (p, terms) in terms.chunks_exact_mut(k).enumerate() {
+        if scratch.stop.is_raised() {
+            return;
+        }
         prefetch(ahead.next().unwrap_or_default());
         family.log_densities(token, block.panel(p), scratch, terms);
         let log_sum = LogSum::<V>::of(token, terms);

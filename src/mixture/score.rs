@@ -109,7 +109,7 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, '_, '_, E, F> {
     fn run<L: Level>(mut self, token: L) -> Self::Output {
         let &Job { context, rows, columns, center, k, d } = self.job;
         let mut block = Block::<E::Vector<L>>::new(d);
-        let mut scratch = Scratch::<E::Vector<L>>::new(d);
+        let mut scratch = Scratch::<E::Vector<L>>::new(d, context.stop());
         let mut densities = vec![[<E::Vector<L> as Vector>::ZERO; PANEL]; k];
         let block_rows = 4 * Block::<E::Vector<L>>::PANEL_ROWS;
         for first in self.range.clone().step_by(block_rows) {
@@ -130,7 +130,7 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, '_, '_, E, F> {
                 );
             }
         }
-        Ok(())
+        context.check() // kernels that found the flag raised left their densities unfinished
     }
 }
 

@@ -15,6 +15,8 @@ use super::family::{Constants, Family, Scratch, centered};
 use super::parameters::{CovarianceType, Parameters, triangle};
 use super::statistics::MixtureStatistics;
 use super::triangular::{Panels, Scatter, Store, TILE, pack_upper, whiten, with_width};
+use crate::error::Error;
+use crate::fold::Stop;
 use crate::rows::Element;
 use crate::simd::{Lanes64, Real, Vector};
 
@@ -144,7 +146,7 @@ impl<E: Real> Family<E> for Tied<E> {
         &self,
         token: V::Token,
         panel: &[PanelColumn<V>],
-        scratch: &mut Scratch<V>,
+        scratch: &mut Scratch<'_, V>,
         densities: &mut [PanelColumn<V>],
     ) {
         for ((z, x), &c) in scratch.z.iter_mut().zip(panel).zip(&self.center) {
@@ -186,7 +188,7 @@ impl<E: Real> Family<E> for Tied<E> {
         token: V::Token,
         block: &Block<V>,
         responsibilities: &[PanelColumn<V>],
-        scratch: &mut Scratch<V>,
+        scratch: &mut Scratch<'_, V>,
         sums: &mut TiedSums,
     ) {
         let (k, d) = (self.n_components, self.n_features);
@@ -195,6 +197,9 @@ impl<E: Real> Family<E> for Tied<E> {
         match &mut sums.second {
             Second::Components(scatters) => {
                 for (component, scatter) in scatters.iter_mut().enumerate() {
+                    if scratch.stop.is_raised() {
+                        return;
+                    }
                     let mean = &self.means[component * d..][..d];
                     let weights = Panels { offset: component, ..r };
                     scatter.add_block(token, x, weights, mean, &mut scratch.scatter);
@@ -227,14 +232,20 @@ impl<E: Real> Family<E> for Tied<E> {
         }
     }
 
-    fn finish(&self, sums: &TiedSums, parameters: &Parameters) -> MixtureStatistics {
+    fn finish(
+        &self,
+        sums: &TiedSums,
+        parameters: &Parameters,
+        stop: &Stop,
+    ) -> Result<MixtureStatistics, Error> {
         let (k, d) = (self.n_components, self.n_features);
         let means = parameters.means().to_vec();
         let mut statistics = MixtureStatistics::zeros(CovarianceType::Tied, d, means);
-        let Some(moments) = &mut statistics.model else { return statistics };
+        let Some(moments) = &mut statistics.model else { return Ok(statistics) };
         match &sums.second {
             Second::Components(scatters) => {
                 for (component, scatter) in scatters.iter().enumerate() {
+                    stop.check()?;
                     moments.counts[component] = scatter.count();
                     let target = &mut moments.sums[component * d..][..d];
                     target.iter_mut().zip(scatter.sums()).for_each(|(a, b)| *a = b);
@@ -249,6 +260,7 @@ impl<E: Real> Family<E> for Tied<E> {
                 overlaps.add_products_to(&mut q);
                 for j in 0..k {
                     for l in 0..j {
+                        stop.check()?;
                         let (a, b) = (parameters.mean(j), parameters.mean(l));
                         let overlap = q[triangle(j) + l];
                         moments.add_to_scatter(0, |i, m| overlap * (a[i] - b[i]) * (a[m] - b[m]));
@@ -256,7 +268,7 @@ impl<E: Real> Family<E> for Tied<E> {
                 }
             }
         }
-        statistics
+        Ok(statistics)
     }
 }
 
