@@ -44,6 +44,18 @@ impl Stop {
     pub fn check(&self) -> Result<(), Error> {
         if self.is_raised() { Err(Error::Interrupted) } else { Ok(()) }
     }
+
+    /// The positions `0..length` in pieces that take a few milliseconds at some nanoseconds each,
+    /// with a look at the flag before each piece: for long loops on one thread.
+    pub fn pieces(&self, length: usize) -> impl Iterator<Item = Result<Range<usize>, Error>> {
+        (0..length).step_by(Self::PIECE).map(move |start| {
+            self.check()?;
+            Ok(start..length.min(start + Self::PIECE))
+        })
+    }
+
+    /// Positions between two looks at the flag.
+    const PIECE: usize = 1 << 20;
 }
 
 /// Says from time to time whether work should end.

@@ -58,7 +58,8 @@ fn sorted_points(context: &Context, x: Rows<'_>, y: Option<Rows<'_>>) -> Result<
     if let Some(y) = y {
         with_rows!(y, view => extend(&mut points, view, 1));
     }
-    sort(context, &mut points)?;
+    let mut spare = points[..n / 2].to_vec();
+    sort(context, &mut points, &mut spare)?;
     Ok(points)
 }
 
@@ -66,15 +67,42 @@ fn extend<T: Element>(points: &mut Vec<Point>, column: ArrayView2<'_, T>, sample
     points.extend(column.iter().map(|value| (value.to_f64(), sample)));
 }
 
-/// Merge sort. The standard stable sort finds the two sorted halves and merges them in O(n).
-fn sort(context: &Context, points: &mut [Point]) -> Result<(), Error> {
+/// Merge sort, stable, with room for half of the points.
+fn sort(context: &Context, points: &mut [Point], spare: &mut [Point]) -> Result<(), Error> {
     context.check()?;
-    if points.len() > SORTED_AT_ONCE {
-        let (left, right) = points.split_at_mut(points.len() / 2);
-        let (left, right) = context.join(|| sort(context, left), || sort(context, right));
-        left.and(right)?;
+    if points.len() <= SORTED_AT_ONCE {
+        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        return Ok(());
     }
-    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let middle = points.len() / 2;
+    let (left, right) = points.split_at_mut(middle);
+    let (left_spare, right_spare) = spare.split_at_mut(middle / 2);
+    let (left, right) =
+        context.join(|| sort(context, left, left_spare), || sort(context, right, right_spare));
+    left.and(right)?;
+    merge(context, points, &mut spare[..middle])
+}
+
+/// Merges two sorted halves, the first of which is moved to `left` to make room.
+fn merge(context: &Context, points: &mut [Point], left: &mut [Point]) -> Result<(), Error> {
+    left.copy_from_slice(&points[..left.len()]);
+    let (mut from_left, mut from_right) = (0, left.len());
+    for piece in context.stop().pieces(points.len()) {
+        for place in piece? {
+            // What is left of the second half already lies where it belongs.
+            let Some(&candidate) = left.get(from_left) else { return Ok(()) };
+            match points.get(from_right) {
+                Some(&point) if point.0.total_cmp(&candidate.0).is_lt() => {
+                    points[place] = point;
+                    from_right += 1;
+                }
+                _ => {
+                    points[place] = candidate;
+                    from_left += 1;
+                }
+            }
+        }
+    }
     Ok(())
 }
 

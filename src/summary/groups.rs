@@ -19,7 +19,7 @@ use super::running::{self, ByKey, ByNumber, Running};
 use super::summary::{Parts, Summary};
 use super::sums::SumsBuilder;
 use crate::error::Error;
-use crate::fold::{Context, Partition};
+use crate::fold::{Context, Partition, Stop};
 use crate::simd::Lines;
 
 /// Rows of a task.
@@ -51,7 +51,7 @@ pub fn summarize_groups<'d>(
     check_rows(rows, columns, &ids, weights.as_ref())?;
     let template = template.empty_parts();
     let table = Table { columns, keys, ids, weights };
-    let new = || Worker::new(&template, columns.len());
+    let new = || Worker::new(context.stop(), &template, columns.len());
     let partition = Partition::new(rows, TASK);
     let workers = context.accumulate(&partition, new, |worker, rows| worker.add(&table, rows))?;
     merge(context, workers, &keys)
@@ -65,7 +65,7 @@ fn merge(
 ) -> Result<Vec<(i128, Vec<Summary>)>, Error> {
     let mut groups: BTreeMap<i64, Vec<Summary>> = BTreeMap::new();
     for worker in workers {
-        for (key, found) in worker.finish() {
+        for (key, found) in worker.finish()? {
             context.check()?;
             match groups.entry(key) {
                 Entry::Vacant(entry) => {
@@ -146,6 +146,8 @@ const MOST_TARGETS: usize = 1 << 28;
 
 /// The groups that one thread has met.
 struct Worker<'a> {
+    /// Looked at once a group where all of them are gone through: there may be millions.
+    stop: &'a Stop,
     template: &'a Parts,
     n_columns: usize,
     numbers: Numbers,
@@ -162,8 +164,9 @@ struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    fn new(template: &'a Parts, n_columns: usize) -> Self {
+    fn new(stop: &'a Stop, template: &'a Parts, n_columns: usize) -> Self {
         Self {
+            stop,
             template,
             n_columns,
             numbers: Numbers::default(),
@@ -176,16 +179,21 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn finish(mut self) -> Vec<(i64, Vec<Summary>)> {
+    fn finish(mut self) -> Result<Vec<(i64, Vec<Summary>)>, Error> {
         // Where ids matter, every task has emptied its buffers itself.
-        self.flush_all(Ids::Range { start: 0, step: 1 });
+        self.flush_all(Ids::Range { start: 0, step: 1 })?;
         for (running, accumulator) in self.running.iter_mut().flatten().zip(&mut self.accumulators)
         {
+            self.stop.check()?;
             running.take(accumulator);
         }
         let mut summaries = self.accumulators.into_iter().map(|a| Summary::from(a.finish()));
         let n_columns = self.n_columns;
-        let group = |key| (key, summaries.by_ref().take(n_columns).collect());
+        let stop = self.stop;
+        let group = |key| {
+            stop.check()?;
+            Ok((key, summaries.by_ref().take(n_columns).collect()))
+        };
         self.numbers.keys.into_iter().map(group).collect()
     }
 
@@ -211,7 +219,7 @@ impl<'a> Worker<'a> {
         }
         if self.rows.is_some() {
             // Rows are noted relative to the task, so none may be left over for the next one.
-            self.flush_all(table.ids);
+            self.flush_all(table.ids)?;
         }
         Ok(())
     }
@@ -248,7 +256,7 @@ impl<'a> Worker<'a> {
         }
         let capacity = capacity(targets);
         if capacity != self.buffers.capacity() {
-            self.flush_all(ids);
+            self.flush_all(ids)?;
             self.buffers = Buffers::new(capacity);
         }
         self.accumulators.resize_with(targets, || Accumulator::new(self.template));
@@ -370,10 +378,12 @@ impl<'a> Worker<'a> {
         });
     }
 
-    fn flush_all(&mut self, ids: Ids<'_>) {
+    fn flush_all(&mut self, ids: Ids<'_>) -> Result<(), Error> {
         for target in 0..self.buffers.len() {
+            self.stop.check()?;
             let places = self.buffers.empty(target);
             self.flush(target, places, ids);
         }
+        Ok(())
     }
 }

@@ -14,7 +14,7 @@ use super::peel::{Octet, extent_without_zeros, max_abs};
 use super::products::{PairBuilder, add_product};
 use super::sums::{SumsBuilder, set_bits};
 use crate::error::Error;
-use crate::fold::{Context, Partition};
+use crate::fold::{Context, Partition, Stop};
 
 /// Σxᵢ and Σxᵢxⱼ over the rows that are complete: finite in every column, and without a null.
 ///
@@ -139,7 +139,8 @@ impl Joint {
         let rows = columns.first().map_or(0, Column::len);
         check_rows(rows, columns, &Ids::Range { start: 0, step: 1 }, weights.as_ref())?;
         let empty = Self::new(self.n_columns);
-        let new = || Worker { done: empty.clone(), by_bit: Vec::new() };
+        let stop = context.stop();
+        let new = || Worker { stop, done: empty.clone(), by_bit: Vec::new() };
         // The columns of a block stay in the second-level cache while all pairs are formed.
         let block = (1 << 17) / columns.len().max(1) / 8 * 8;
         let block = block.clamp(64, SumsBuilder::BLOCK);
@@ -150,14 +151,14 @@ impl Joint {
             let mut start = rows.start;
             while start < rows.end {
                 let end = (start + block).min(rows.end);
-                worker.add(columns, weights, start..end);
+                worker.add(columns, weights, start..end)?;
                 start = end;
             }
             Ok(())
         })?;
         let mut added = empty;
         for worker in workers {
-            added.try_merge(&worker.finish())?;
+            added.try_merge(&worker.finish()?)?;
         }
         self.try_merge(&added)
     }
@@ -207,7 +208,9 @@ impl Joint {
 }
 
 /// What one thread has added up.
-struct Worker {
+struct Worker<'s> {
+    /// Looked at once a column: with thousands of columns, one block of rows takes seconds.
+    stop: &'s Stop,
     /// Counts, and what did not go through the kernels.
     done: Joint,
     /// Rows whose weight has bit i set: they count 2^i times in the end.
@@ -231,7 +234,7 @@ impl Level {
     }
 
     /// Adds rows of finite values, one array for each column, padded with zeros to octets.
-    fn add(&mut self, columns: &[Vec<f64>], rows: usize) {
+    fn add(&mut self, columns: &[Vec<f64>], rows: usize, stop: &Stop) -> Result<(), Error> {
         for (builder, values) in self.columns.iter_mut().zip(columns) {
             let added = builder.add(&values[..rows], &[]);
             debug_assert!(added.is_ok(), "only finite rows were kept");
@@ -246,6 +249,7 @@ impl Level {
             .collect();
         let mut pairs = self.pairs.iter_mut();
         for i in 0..columns.len() {
+            stop.check()?;
             for (j, pair) in (0..i).zip(&mut pairs) {
                 // A product with zeros alone adds nothing.
                 if sizes[i].1 > 0.0 && sizes[j].1 > 0.0 {
@@ -253,16 +257,17 @@ impl Level {
                 }
             }
         }
+        Ok(())
     }
 }
 
-impl Worker {
+impl Worker<'_> {
     fn add(
         &mut self,
         columns: &[Column<'_>],
         weights: Option<ArrayView1<'_, u64>>,
         rows: Range<usize>,
-    ) {
+    ) -> Result<(), Error> {
         let mut values = vec![vec![0.0; rows.len()]; columns.len()];
         let mut exact = true;
         for (values, column) in values.iter_mut().zip(columns) {
@@ -272,7 +277,8 @@ impl Worker {
             rows.clone().map(|row| weights.map_or(1, |weights| weights[row])).collect();
         self.count(columns, &values, rows.clone(), &mut times);
         if !exact {
-            return self.add_numbers(columns, rows, &times);
+            self.add_numbers(columns, rows, &times);
+            return Ok(());
         }
         let bits = times.iter().fold(0, |all, times| all | times);
         for bit in set_bits(bits) {
@@ -287,8 +293,10 @@ impl Worker {
                     packed
                 })
                 .collect();
-            self.level(bit, columns.len()).add(&packed, chosen.len());
+            let stop = self.stop;
+            self.level(bit, columns.len()).add(&packed, chosen.len(), stop)?;
         }
+        Ok(())
     }
 
     fn level(&mut self, bit: usize, n_columns: usize) -> &mut Level {
@@ -341,11 +349,12 @@ impl Worker {
         }
     }
 
-    fn finish(mut self) -> Joint {
+    fn finish(mut self) -> Result<Joint, Error> {
         for (bit, level) in self.by_bit.into_iter().enumerate() {
             let Level { columns, pairs } = level;
             let mut pairs = pairs.into_iter();
             for (i, column) in columns.into_iter().enumerate() {
+                self.stop.check()?;
                 let sums = column.finish();
                 self.done.sums[i].merge_shifted(&sums.first, bit);
                 self.done.products[pair(i, i)].merge_shifted(&sums.second, bit);
@@ -356,7 +365,7 @@ impl Worker {
                 }
             }
         }
-        self.done
+        Ok(self.done)
     }
 }
 

@@ -75,7 +75,8 @@ pub(super) fn bulk(
     let series = &mut work.series;
     series.resize(packed.values.len(), 0.0);
     let (sorted, order) = (work.sorter.sorted(), work.sorter.order());
-    ranks::for_each_score(sorted, order, scores, |position, score| series[position] = score);
+    let stop = context.stop();
+    ranks::for_each_score(sorted, order, scores, stop, |place, score| series[place] = score)?;
     let constant = sorted[0] == sorted[sorted.len() - 1];
     let range = if constant { 0.0 } else { range(series) };
     geyer::of_numbers(context, &Centred::new(series, packed.length), range)
@@ -179,9 +180,9 @@ pub fn r_hat(context: &Context, draws: &Draws<'_>) -> Result<Vec<f64>, Error> {
     }
     let scores = scores_of_halves(context, draws)?;
     of_halves(context, draws, |packed, work| {
-        work.sorter.sort(&packed.values)?;
-        let bulk = bulk_r_hat(packed, work, &scores);
-        Ok(larger(bulk, folded_r_hat(packed, work, &scores)))
+        work.sorter.sort(&packed.values, context.stop())?;
+        let bulk = bulk_r_hat(packed, work, &scores, context.stop())?;
+        Ok(larger(bulk, folded_r_hat(packed, work, &scores, context.stop())?))
     })
 }
 
@@ -196,7 +197,7 @@ pub fn ess_bulk(context: &Context, draws: &Draws<'_>) -> Result<Vec<f64>, Error>
     }
     let scores = scores_of_halves(context, draws)?;
     of_halves(context, draws, |packed, work| {
-        work.sorter.sort(&packed.values)?;
+        work.sorter.sort(&packed.values, context.stop())?;
         bulk(context, packed, work, &scores)
     })
 }
@@ -208,7 +209,7 @@ pub fn ess_bulk(context: &Context, draws: &Draws<'_>) -> Result<Vec<f64>, Error>
 /// As [`r_hat()`].
 pub fn ess_tail(context: &Context, draws: &Draws<'_>, p: [f64; 2]) -> Result<Vec<f64>, Error> {
     of_halves(context, draws, |packed, work| {
-        work.sorter.sort(&packed.values)?;
+        work.sorter.sort(&packed.values, context.stop())?;
         tail(context, packed, &OrderStatistics::new(packed, &work.sorter), p)
     })
 }
@@ -220,7 +221,7 @@ pub fn ess_tail(context: &Context, draws: &Draws<'_>, p: [f64; 2]) -> Result<Vec
 /// As [`r_hat()`].
 pub fn ess_quantile(context: &Context, draws: &Draws<'_>, p: f64) -> Result<Vec<f64>, Error> {
     of_halves(context, draws, |packed, work| {
-        work.sorter.sort(&packed.values)?;
+        work.sorter.sort(&packed.values, context.stop())?;
         of_quantile(context, packed, &OrderStatistics::new(packed, &work.sorter), p)
     })
 }

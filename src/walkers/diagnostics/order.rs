@@ -2,6 +2,7 @@
 
 use super::draws::Packed;
 use crate::error::Error;
+use crate::fold::Stop;
 
 /// Bits of a key's first digit, by which numbers are dealt out to buckets.
 const FIRST_BITS: u32 = 8;
@@ -16,6 +17,8 @@ const FIRST_SHIFT: u32 = 32 + 2 * DIGIT_BITS;
 const LINE: usize = 8;
 /// Shorter arrays are faster sorted by comparison.
 const SHORT: usize = 64;
+/// Numbers looked at between two looks at the stop flag.
+const SETTLED: usize = 1 << 20;
 
 /// Sorts numbers and remembers where they were.
 ///
@@ -49,14 +52,16 @@ pub(super) fn position(entry: u64) -> usize {
 
 impl Sorter {
     /// Sorts `values`, of which none is NaN.
-    pub fn sort(&mut self, values: &[f64]) -> Result<(), Error> {
+    pub fn sort(&mut self, values: &[f64], stop: &Stop) -> Result<(), Error> {
         check_count(values.len())?;
-        let counts = self.fill_keys(values);
-        self.radix_sort(&counts);
+        let counts = self.fill_keys(values, stop)?;
+        self.radix_sort(&counts, stop)?;
         self.sorted.clear();
-        self.sorted.extend(self.order.iter().map(|&entry| values[position(entry)] + 0.0));
-        self.settle_equal_keys(values);
-        Ok(())
+        for piece in stop.pieces(self.order.len()) {
+            let entries = &self.order[piece?];
+            self.sorted.extend(entries.iter().map(|&entry| values[position(entry)] + 0.0));
+        }
+        self.settle_equal_keys(values, stop)
     }
 
     /// Where the sorted numbers were, in the lower halves.
@@ -75,51 +80,66 @@ impl Sorter {
     }
 
     /// Makes the entries, in the order of `values`, and counts their first digits.
-    fn fill_keys(&mut self, values: &[f64]) -> [u32; BUCKETS] {
+    fn fill_keys(&mut self, values: &[f64], stop: &Stop) -> Result<[u32; BUCKETS], Error> {
         let low = values.iter().fold(f64::INFINITY, |low, &value| low.min(value));
         let high = values.iter().fold(f64::NEG_INFINITY, |high, &value| high.max(value));
         let scale = f64::from((1_u32 << KEY_BITS) - 1) / (high - low);
         if low.is_finite() && (high - low).is_finite() && scale.is_finite() {
             // Subtraction and multiplication round monotonically: keys are in the order of the
             // numbers. They are never negative, and `as u64` would be slower.
-            self.fill(values, |value| ((value - low) * scale) as i64 as u64)
+            self.fill(values, stop, |value| ((value - low) * scale) as i64 as u64)
         } else {
-            self.fill(values, |value| ordered_bits(value + 0.0) >> (64 - KEY_BITS))
+            self.fill(values, stop, |value| ordered_bits(value + 0.0) >> (64 - KEY_BITS))
         }
     }
 
     #[inline(always)]
-    fn fill(&mut self, values: &[f64], key: impl Fn(f64) -> u64) -> [u32; BUCKETS] {
+    fn fill(
+        &mut self,
+        values: &[f64],
+        stop: &Stop,
+        key: impl Fn(f64) -> u64,
+    ) -> Result<[u32; BUCKETS], Error> {
         let mut counts = [0; BUCKETS];
         self.order.clear();
-        self.order.extend(values.iter().zip(0_u64..).map(|(&value, position)| {
-            let entry = key(value) << 32 | position;
-            counts[first_digit(entry)] += 1;
-            entry
-        }));
-        counts
+        for piece in stop.pieces(values.len()) {
+            let piece = piece?;
+            let first = piece.start as u64;
+            self.order.extend(values[piece].iter().zip(first..).map(|(&value, position)| {
+                let entry = key(value) << 32 | position;
+                counts[first_digit(entry)] += 1;
+                entry
+            }));
+        }
+        Ok(counts)
     }
 
-    fn radix_sort(&mut self, counts: &[u32; BUCKETS]) {
+    fn radix_sort(&mut self, counts: &[u32; BUCKETS], stop: &Stop) -> Result<(), Error> {
         self.spare.resize(self.order.len(), 0);
-        deal_out(&self.order, &mut self.spare, counts);
+        deal_out(&self.order, &mut self.spare, counts, stop)?;
         let mut rest = (&mut self.spare[..], &mut self.order[..]);
         for &count in counts {
+            stop.check()?;
             let entries = rest.0.split_off_mut(..count as usize).unwrap_or_default();
             let room = rest.1.split_off_mut(..count as usize).unwrap_or_default();
             sort_bucket(entries, room);
         }
         std::mem::swap(&mut self.order, &mut self.spare);
+        Ok(())
     }
 
     /// Sorts the numbers of a key among themselves where they are not in order yet.
-    fn settle_equal_keys(&mut self, values: &[f64]) {
+    fn settle_equal_keys(&mut self, values: &[f64], stop: &Stop) -> Result<(), Error> {
         let n = self.sorted.len();
         let mut pairs = Vec::new();
         let mut next = 1;
         while next < n {
-            if self.sorted[next - 1] <= self.sorted[next] {
-                next += 1;
+            // The ordered stretches, which is nearly all, are walked a piece at a time.
+            let ahead = &self.sorted[next - 1..n.min(next + SETTLED)];
+            let ordered = ahead.windows(2).take_while(|pair| pair[0] <= pair[1]).count();
+            next += ordered;
+            stop.check()?;
+            if next == n || ordered == SETTLED {
                 continue;
             }
             let key = self.order[next] >> 32;
@@ -136,6 +156,7 @@ impl Sorter {
             }
             next = run.end.max(next + 1);
         }
+        Ok(())
     }
 }
 
@@ -148,7 +169,12 @@ fn first_digit(entry: u64) -> usize {
 ///
 /// Entries are collected in a line for each bucket, and lines are written when they are full:
 /// single entries, each to another place in memory, would wait for it eight times as often.
-fn deal_out(from: &[u64], to: &mut [u64], counts: &[u32; BUCKETS]) {
+fn deal_out(
+    from: &[u64],
+    to: &mut [u64],
+    counts: &[u32; BUCKETS],
+    stop: &Stop,
+) -> Result<(), Error> {
     let mut lines = [[0; LINE]; BUCKETS];
     let mut starts = [0; BUCKETS];
     let mut start = 0;
@@ -157,22 +183,24 @@ fn deal_out(from: &[u64], to: &mut [u64], counts: &[u32; BUCKETS]) {
         start += count as usize;
     }
     let mut next = starts;
-    for &entry in from {
-        let bucket = first_digit(entry);
-        let slot = next[bucket];
-        lines[bucket][slot % LINE] = entry;
-        next[bucket] = slot + 1;
-        if slot % LINE == LINE - 1 {
-            let begin = slot + 1 - LINE;
-            if begin >= starts[bucket] {
-                // A line is one instruction or two; a copy of any length would be a call.
-                if let Some(line) = to[begin..].first_chunk_mut() {
-                    *line = lines[bucket];
+    for piece in stop.pieces(from.len()) {
+        for &entry in &from[piece?] {
+            let bucket = first_digit(entry);
+            let slot = next[bucket];
+            lines[bucket][slot % LINE] = entry;
+            next[bucket] = slot + 1;
+            if slot % LINE == LINE - 1 {
+                let begin = slot + 1 - LINE;
+                if begin >= starts[bucket] {
+                    // A line is one instruction or two; a copy of any length would be a call.
+                    if let Some(line) = to[begin..].first_chunk_mut() {
+                        *line = lines[bucket];
+                    }
+                } else {
+                    // The first line of a bucket is shared with the bucket before it.
+                    let begin = starts[bucket];
+                    to[begin..=slot].copy_from_slice(&lines[bucket][begin % LINE..]);
                 }
-            } else {
-                // The first line of a bucket is shared with the bucket before it.
-                let begin = starts[bucket];
-                to[begin..=slot].copy_from_slice(&lines[bucket][begin % LINE..]);
             }
         }
     }
@@ -181,6 +209,7 @@ fn deal_out(from: &[u64], to: &mut [u64], counts: &[u32; BUCKETS]) {
         let begin = starts[bucket].max(end - end % LINE);
         to[begin..end].copy_from_slice(&line[begin % LINE..][..end - begin]);
     }
+    Ok(())
 }
 
 /// Sorts entries that agree in their first digit, with room for as many.

@@ -6,7 +6,7 @@ use super::lags::Centred;
 use super::normal::NormalScores;
 use super::ranks;
 use crate::error::Error;
-use crate::fold::Context;
+use crate::fold::{Context, Stop};
 
 /// Fewer draws per chain have no R-hat and no effective sample size.
 pub(super) const FEWEST_DRAWS: usize = 4;
@@ -37,17 +37,22 @@ impl Pieces {
     }
 
     /// Of the normal scores of `n` numbers in pieces of `length`, without writing them down.
-    fn of_scores((sorted, order): (&[f64], &[u64]), length: usize, scores: &NormalScores) -> Self {
+    fn of_scores(
+        (sorted, order): (&[f64], &[u64]),
+        length: usize,
+        scores: &NormalScores,
+        stop: &Stop,
+    ) -> Result<Self, Error> {
         let mut sums = vec![Sums::NONE; sorted.len() / length];
         let divisor = Divisor::new(length);
-        ranks::for_each_score(sorted, order, scores, |position, score| {
+        ranks::for_each_score(sorted, order, scores, stop, |position, score| {
             sums[divisor.quotient(position)].add(score);
-        });
+        })?;
         let n = length as f64;
         let means = sums.iter().map(|piece| piece.pivot + piece.sum / n).collect();
         let variance =
             |piece: &Sums| (piece.squares - piece.sum * (piece.sum / n)).max(0.0) / (n - 1.0);
-        Self { length, means, variances: sums.iter().map(variance).collect() }
+        Ok(Self { length, means, variances: sums.iter().map(variance).collect() })
     }
 
     /// R-hat: Vehtari et al. (2021), equations 1 to 4.
@@ -121,19 +126,35 @@ impl Divisor {
 }
 
 /// R-hat of the ranks, after `packed` was sorted: how well chains agree in the bulk, or NaN.
-pub(super) fn bulk_r_hat(packed: &Packed, work: &Work, scores: &NormalScores) -> f64 {
+pub(super) fn bulk_r_hat(
+    packed: &Packed,
+    work: &Work,
+    scores: &NormalScores,
+    stop: &Stop,
+) -> Result<f64, Error> {
     let sorter = &work.sorter;
-    Pieces::of_scores((sorter.sorted(), sorter.order()), packed.length, scores).r_hat()
+    let order = (sorter.sorted(), sorter.order());
+    Ok(Pieces::of_scores(order, packed.length, scores, stop)?.r_hat())
 }
 
 /// R-hat of the ranks of distances from the median: how well chains agree in the tails.
-pub(super) fn folded_r_hat(packed: &Packed, work: &mut Work, scores: &NormalScores) -> f64 {
-    folded(packed, work, scores).map_or(f64::NAN, |pieces| pieces.r_hat())
+pub(super) fn folded_r_hat(
+    packed: &Packed,
+    work: &mut Work,
+    scores: &NormalScores,
+    stop: &Stop,
+) -> Result<f64, Error> {
+    Ok(folded(packed, work, scores, stop)?.map_or(f64::NAN, |pieces| pieces.r_hat()))
 }
 
-fn folded(packed: &Packed, work: &mut Work, scores: &NormalScores) -> Option<Pieces> {
-    let order = ranks::fold(&mut work.sorter, &mut work.series)?;
-    Some(Pieces::of_scores(order, packed.length, scores))
+fn folded(
+    packed: &Packed,
+    work: &mut Work,
+    scores: &NormalScores,
+    stop: &Stop,
+) -> Result<Option<Pieces>, Error> {
+    let order = ranks::fold(&mut work.sorter, &mut work.series, stop)?;
+    order.map(|order| Pieces::of_scores(order, packed.length, scores, stop)).transpose()
 }
 
 /// The larger of two: of the bulk if that of the tails is NaN, NaN if that of the bulk is.
@@ -215,11 +236,13 @@ pub fn nested_r_hat(
             let series = Centred::new(&mut work.series, packed.length);
             return Ok(Pieces::of(&series, packed.length).nested_r_hat(superchains));
         }
-        work.sorter.sort(&packed.values)?;
+        work.sorter.sort(&packed.values, context.stop())?;
         let sorter = &work.sorter;
         let order = (sorter.sorted(), sorter.order());
-        let bulk = Pieces::of_scores(order, packed.length, &scores).nested_r_hat(superchains);
-        let tails = folded(packed, work, &scores);
+        let stop = context.stop();
+        let bulk = Pieces::of_scores(order, packed.length, &scores, stop)?;
+        let bulk = bulk.nested_r_hat(superchains);
+        let tails = folded(packed, work, &scores, stop)?;
         Ok(larger(bulk, tails.map_or(f64::NAN, |pieces| pieces.nested_r_hat(superchains))))
     })
 }

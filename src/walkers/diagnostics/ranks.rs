@@ -2,6 +2,8 @@
 
 use super::normal::NormalScores;
 use super::order::{Sorter, position};
+use crate::error::Error;
+use crate::fold::Stop;
 
 /// Hands each number's position and normal score to `put`, in ascending order of the numbers.
 ///
@@ -11,27 +13,32 @@ pub(super) fn for_each_score(
     sorted: &[f64],
     order: &[u64],
     scores: &NormalScores,
+    stop: &Stop,
     mut put: impl FnMut(usize, f64),
-) {
+) -> Result<(), Error> {
     let n = sorted.len();
     let of_rank = scores.of_ranks();
     let mut start = 0;
-    while start < n {
-        let value = sorted[start];
-        let mut end = start + 1;
-        if end == n || sorted[end] != value {
-            put(position(order[start]), of_rank[start]);
-        } else {
-            while end < n && sorted[end] == value {
-                end += 1;
+    for piece in stop.pieces(n) {
+        let end_of_piece = piece?.end;
+        while start < end_of_piece {
+            let value = sorted[start];
+            let mut end = start + 1;
+            if end == n || sorted[end] != value {
+                put(position(order[start]), of_rank[start]);
+            } else {
+                while end < n && sorted[end] == value {
+                    end += 1;
+                }
+                let score = scores.of_twice(start + end + 1);
+                for &entry in &order[start..end] {
+                    put(position(entry), score);
+                }
             }
-            let score = scores.of_twice(start + end + 1);
-            for &entry in &order[start..end] {
-                put(position(entry), score);
-            }
+            start = end;
         }
-        start = end;
     }
+    Ok(())
 }
 
 /// The median of sorted numbers; there is at least one.
@@ -47,12 +54,13 @@ pub(super) fn median(sorted: &[f64]) -> f64 {
 pub(super) fn fold<'a>(
     sorter: &'a mut Sorter,
     distances: &'a mut Vec<f64>,
-) -> Option<(&'a [f64], &'a [u64])> {
+    stop: &Stop,
+) -> Result<Option<(&'a [f64], &'a [u64])>, Error> {
     let (sorted, order, folded_order) = sorter.parts();
     let n = sorted.len();
     let middle = median(sorted);
     if !middle.is_finite() {
-        return None;
+        return Ok(None);
     }
     distances.resize(n, 0.0);
     // An odd one out is the median itself.
@@ -67,20 +75,22 @@ pub(super) fn fold<'a>(
     // below comes first in both.
     let (mut below, mut above) = (half, n - half);
     let (mut lowest, mut highest) = (0, n);
-    for k in 0..half {
-        let (under, over) = (middle - sorted[below - 1], sorted[above] - middle);
-        let from_below = under <= over;
-        near[k] = if from_below { under } else { over };
-        near_order[k] = order[if from_below { below - 1 } else { above }];
-        below -= usize::from(from_below);
-        above += usize::from(!from_below);
+    for piece in stop.pieces(half) {
+        for k in piece? {
+            let (under, over) = (middle - sorted[below - 1], sorted[above] - middle);
+            let from_below = under <= over;
+            near[k] = if from_below { under } else { over };
+            near_order[k] = order[if from_below { below - 1 } else { above }];
+            below -= usize::from(from_below);
+            above += usize::from(!from_below);
 
-        let (under, over) = (middle - sorted[lowest], sorted[highest - 1] - middle);
-        let from_above = over >= under;
-        far[half - 1 - k] = if from_above { over } else { under };
-        far_order[half - 1 - k] = order[if from_above { highest - 1 } else { lowest }];
-        lowest += usize::from(!from_above);
-        highest -= usize::from(from_above);
+            let (under, over) = (middle - sorted[lowest], sorted[highest - 1] - middle);
+            let from_above = over >= under;
+            far[half - 1 - k] = if from_above { over } else { under };
+            far_order[half - 1 - k] = order[if from_above { highest - 1 } else { lowest }];
+            lowest += usize::from(!from_above);
+            highest -= usize::from(from_above);
+        }
     }
-    Some((distances, folded_order))
+    Ok(Some((distances, folded_order)))
 }

@@ -75,19 +75,19 @@ pub fn summary(
     }
     if draws.draws() < FEWEST_DRAWS {
         return each_dimension(context, draws, Layout::Whole, unknown, |packed, work| {
-            work.sorter.sort(&packed.values)?;
+            work.sorter.sort(&packed.values, context.stop())?;
             Ok(location_and_scale(packed, work, quantiles))
         });
     }
     let scores = measures::scores_of_halves(context, draws)?;
     let single = draws.chains() == 1;
     each_dimension(context, draws, Layout::Halves, unknown, |packed, work| {
-        work.sorter.sort(&packed.values)?;
+        work.sorter.sort(&packed.values, context.stop())?;
         let line = location_and_scale(packed, work, quantiles);
         let line = with_errors(context, packed, work, line)?;
         let line =
             DimensionSummary { ess_bulk: measures::bulk(context, packed, work, &scores)?, ..line };
-        Ok(if single { line } else { with_r_hat(packed, work, &scores, line) })
+        if single { Ok(line) } else { with_r_hat(context, packed, work, &scores, line) }
     })
 }
 
@@ -121,11 +121,13 @@ fn with_errors(
 }
 
 fn with_r_hat(
+    context: &Context,
     packed: &Packed,
     work: &mut Work,
     scores: &NormalScores,
     line: DimensionSummary,
-) -> DimensionSummary {
-    let bulk = bulk_r_hat(packed, work, scores);
-    DimensionSummary { r_hat: larger(bulk, folded_r_hat(packed, work, scores)), ..line }
+) -> Result<DimensionSummary, Error> {
+    let bulk = bulk_r_hat(packed, work, scores, context.stop())?;
+    let folded = folded_r_hat(packed, work, scores, context.stop())?;
+    Ok(DimensionSummary { r_hat: larger(bulk, folded), ..line })
 }
