@@ -131,6 +131,42 @@ pub fn precision_cholesky_from_precision(
     Ok(factor)
 }
 
+/// Turns any F into the upper triangular U with UUᵀ = FFᵀ, in place.
+///
+/// Householder reflections from the right leave FFᵀ as it is; the one for row i, from the last row
+/// up, clears what is left of its diagonal (the RQ factorisation: Golub & Van Loan, "Matrix
+/// Computations", section 5.2). The error in a row is relative to that row, so features of very
+/// different scales lose nothing, and FFᵀ with its squared condition is never formed. A factor
+/// that is triangular already keeps every bit.
+///
+/// # Panics
+///
+/// If `factor` does not hold d·d numbers.
+pub fn make_upper(factor: &mut [f64], d: usize) {
+    assert_eq!(factor.len(), d * d, "a square matrix");
+    for i in (1..d).rev() {
+        let (above, row) = factor.split_at_mut(i * d);
+        let row = &mut row[..=i];
+        if row[..i].iter().all(|value| *value == 0.0) {
+            continue;
+        }
+        let largest = row.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+        let mut mirror: Vec<f64> = row.iter().map(|value| value / largest).collect();
+        let norm = dot(&mirror, &mirror).sqrt();
+        let diagonal = mirror[i];
+        mirror[i] += norm.copysign(diagonal);
+        let scale = 1.0 / (norm * (norm + diagonal.abs()));
+        for other in above.chunks_exact_mut(d) {
+            let step = scale * dot(&other[..=i], &mirror);
+            for (value, direction) in other.iter_mut().zip(&mirror) {
+                *value -= step * direction;
+            }
+        }
+        row[..i].fill(0.0);
+        row[i] = -(norm * largest).copysign(diagonal);
+    }
+}
+
 /// The precision P = UUᵀ of its upper triangular factor.
 ///
 /// # Errors

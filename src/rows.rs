@@ -121,6 +121,15 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// The same rows for a shorter time: ndarray's views do not shorten their lifetime by themselves.
+    #[must_use]
+    pub fn reborrow(&self) -> Rows<'_> {
+        match self {
+            Self::F64(view) => Rows::F64(view.view()),
+            Self::F32(view) => Rows::F32(view.view()),
+        }
+    }
+
     /// The memory that the rows lie in, if they lie in one piece.
     #[must_use]
     pub fn as_bytes(&self) -> Option<&'a [u8]> {

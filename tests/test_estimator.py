@@ -107,11 +107,29 @@ def test_bad_precisions_are_refused_in_the_same_words(family):
         assert str(ours.value) == str(theirs.value)
 
 
-@pytest.mark.parametrize("n_jobs", [0, 1.5, "all"])
-def test_bad_n_jobs(n_jobs):
+@pytest.mark.parametrize("n_jobs", [0, 1.5, "all", True, np.True_, 10**30])
+def test_bad_n_jobs_are_refused_in_the_same_words_everywhere(n_jobs):
     X = random_mixture("full").X
-    with pytest.raises(ValueError, match="n_jobs"):
-        GaussianMixture(2, n_jobs=n_jobs).fit(X)
+    calls = [
+        lambda: GaussianMixture(2, n_jobs=n_jobs).fit(X),
+        lambda: GaussianMixture(2).fit(X).set_params(n_jobs=n_jobs).score_samples(X),
+        lambda: foldstat.mixture.maximization(X, np.ones((300, 1)), n_jobs=n_jobs),
+        lambda: foldstat.mixture.log_prob(X, X[:1], [np.eye(3)], n_jobs=n_jobs),
+        lambda: foldstat.summarize(X, n_jobs=n_jobs),
+        lambda: foldstat.Summary(X[:, 0], n_jobs=n_jobs),
+        lambda: foldstat.describe({"a": X[:, 0]}, n_jobs=n_jobs),
+        lambda: foldstat.diagnostics.r_hat(X.T, n_jobs=n_jobs),
+        lambda: foldstat.walkers.sample(foldstat.walkers.densities.ring(), 10, 4, n_jobs=n_jobs),
+        lambda: foldstat.cells.pairwise_sum(X, n_jobs=n_jobs),
+    ]
+    texts = set()
+    for call in calls:
+        with pytest.raises((ValueError, TypeError)) as error:
+            call()
+        texts.add(str(error.value))
+    (text,) = texts
+    assert text.startswith("n_jobs must be a number of threads")
+    assert text.endswith(f"got {n_jobs!r}")
 
 
 def _messages(X, method=None):
@@ -138,10 +156,15 @@ BAD_ROWS = {
 }
 
 
+# Where the first one of BAD_ROWS is: what our texts add to those of scikit-learn.
+PLACES = dict.fromkeys(("NaN", "infinity"), "\nThe first one is at row 0, column 0.")
+
+
 @pytest.mark.parametrize("name", BAD_ROWS)
 def test_bad_rows_are_refused_in_the_same_words(name):
-    ours, theirs = _messages(BAD_ROWS[name])
-    assert ours == theirs
+    (kind, ours), theirs = _messages(BAD_ROWS[name])
+    assert (kind, ours.removesuffix(PLACES.get(name, ""))) == theirs
+    assert ours.endswith(PLACES.get(name, ""))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -150,8 +173,9 @@ def test_bad_rows_are_refused_after_fitting_too(name, method):
     X = np.ones((5, 2)) if name == "fewer columns" else BAD_ROWS[name]
     if name == "no columns":
         X = np.empty((5, 0))
-    ours, theirs = _messages(X, method)
-    assert ours == theirs
+    (kind, ours), theirs = _messages(X, method)
+    assert (kind, ours.removesuffix(PLACES.get(name, ""))) == theirs
+    assert ours.endswith(PLACES.get(name, ""))
 
 
 def test_too_few_rows():
@@ -235,6 +259,61 @@ def test_fit_computes_no_labels(m, monkeypatch):
     GaussianMixture(2, covariance_type=m.family, random_state=0).fit(m.X)
 
 
+def test_private_methods_of_scikit_learn(m, model):
+    """skl2onnx and subclasses in the wild read or call them."""
+    theirs = Reference(2, covariance_type=m.family)
+    theirs._set_parameters(model._get_parameters())
+    for X in (m.X, m.X.astype(np.float32), 1e3 * m.X):
+        for name in ("_estimate_log_prob", "_estimate_weighted_log_prob"):
+            assert_close(getattr(model, name)(X), getattr(theirs, name)(X), 1e-6 if X.dtype == np.float32 else 1e-9)
+        for ours, expected in zip(model._estimate_log_prob_resp(X), theirs._estimate_log_prob_resp(X), strict=True):
+            tolerance = 1e-5 if X.dtype == np.float32 else 1e-9
+            assert_close(ours, expected, tolerance, atol=tolerance * 100)
+    np.testing.assert_array_equal(model._estimate_log_weights(), theirs._estimate_log_weights())
+    copied = GaussianMixture(2, covariance_type=m.family)
+    copied._set_parameters(model._get_parameters())
+    for name in ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_"):
+        np.testing.assert_array_equal(getattr(copied, name), getattr(model, name))
+        assert getattr(copied, name) is not getattr(model, name)
+    np.testing.assert_array_equal(copied.predict(m.X), model.predict(m.X))
+
+
+HOOKS = sorted(
+    name
+    for cls in (Reference, Reference.__mro__[1])
+    for name, value in vars(cls).items()
+    if inspect.isfunction(value) and name.startswith("_") and not name.startswith("__")
+)
+
+
+@pytest.mark.parametrize("hook", sorted({*HOOKS} - {"_n_parameters", "_set_parameters"}))
+def test_overrides_that_would_be_ignored_are_refused(hook):
+    assert "_m_step" in HOOKS
+    with pytest.raises(TypeError, match=f"Mine overrides {hook}, which foldstat.GaussianMixture never calls"):
+        type("Mine", (GaussianMixture,), {hook: lambda self, *arguments: None})
+    mixin = type("Mixin", (), {hook: lambda self, *arguments: None})
+    with pytest.raises(TypeError, match=hook):
+        type("Mine", (mixin, GaussianMixture), {})
+
+
+def test_overrides_that_count_are_called(m):
+    class Mine(GaussianMixture):
+        def _n_parameters(self):
+            return 1000
+
+        def _set_parameters(self, params, xp=None):
+            super()._set_parameters(params)
+            self.order_ = np.argsort(self.weights_)
+
+    class Further(Mine):
+        def predict(self, X):
+            return self.order_[super().predict(X)]
+
+    model = Further(2, covariance_type=m.family, random_state=0).fit(m.X)
+    assert set(model.predict(m.X)) == {0, 1}
+    assert model.aic(m.X) == pytest.approx(2000 - 2 * model.score(m.X) * 300)
+
+
 def test_n_parameters(m, model):
     assert model._n_parameters() == {"full": 19, "tied": 13, "diag": 13, "spherical": 9}[m.family]
 
@@ -272,3 +351,47 @@ def test_import_is_lean():
         for p in (program, before)
     ]
     assert outputs[0] == outputs[1]
+
+
+def test_a_criterion_of_more_rows_than_float64_can_count(m, model):
+    with pytest.raises(ValueError, match="sample_weight is too large: its sum"):
+        model.bic(m.X, sample_weight=np.full(300, 1e308))
+
+
+@pytest.mark.parametrize("dates", [np.datetime64("2024-01-01"), np.timedelta64(3, "D"), "masked"])
+def test_what_scikit_learn_would_take_for_numbers_is_refused_alike(m, model, dates):
+    X = np.ma.masked_greater(m.X, 0.0) if dates == "masked" else np.full((20, 3), dates)
+    pd = pytest.importorskip("pandas")
+    frames = [] if dates == "masked" else [pd.DataFrame(X), X.tolist() and list(X)]
+    for rows in (X, *frames):
+        texts = set()
+        fits = [GaussianMixture().fit, GaussianMixture().fit_predict, model.score_samples, model.predict, model.score]
+        for call in (
+            *fits,
+            lambda rows: foldstat.mixture.log_prob(rows, m.means, np.ones(2), covariance_type="spherical"),
+        ):
+            with pytest.raises(TypeError) as error:
+                call(rows)
+            texts.add(str(error.value))
+        (text,) = texts
+        assert text.startswith("X is a masked array" if dates == "masked" else "X must hold real numbers, got dtype")
+
+
+def test_masked_starts_are_refused(m):
+    with pytest.raises(TypeError, match="masked array"):
+        GaussianMixture(2, means_init=np.ma.masked_greater(m.means, 0.0), covariance_type=m.family).fit(m.X)
+
+
+def test_a_column_of_dates_among_numbers_is_refused(m):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(m.X).assign(when=pd.Timestamp("2024-01-01"))
+    with pytest.raises(TypeError, match="X must hold real numbers, got dtype datetime64"):
+        GaussianMixture(2).fit(frame)
+
+
+def test_the_place_in_a_frame(m):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(m.X, columns=list("abc"), dtype="Float64")
+    frame.iloc[17, 2] = pd.NA
+    with pytest.raises(ValueError, match=r"(?s)^Input X contains NaN.*The first one is at row 17, column 2\."):
+        GaussianMixture(2).fit(frame)

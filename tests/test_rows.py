@@ -87,7 +87,6 @@ def test_rows_are_counted_by_weight():
         (-np.eye(300)[7], "Negative values in data passed to `sample_weight`.* -1.0 at row 7"),
         (np.nan * np.eye(300)[7] + 1, "Input sample_weight contains NaN: first at row 0"),
         (np.where(np.arange(300) == 9, np.inf, 1), "sample_weight contains infinity: .*row 9"),
-        (np.full(300, 1e308), "its sum is not finite"),
         (["a"] * 300, "sample_weight must hold real numbers"),
         (np.ones(300, dtype=complex), "sample_weight must hold real numbers"),
     ],

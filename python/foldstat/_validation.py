@@ -7,7 +7,9 @@ The compiled module reads float64 and float32 arrays where they lie, whatever th
 from __future__ import annotations
 
 import contextlib
+import math
 import operator
+import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any, Literal, TypeAlias, TypeVar, get_args
@@ -24,8 +26,10 @@ Rows: TypeAlias = NDArray[np.float64] | NDArray[np.float32]
 
 FLOAT64 = np.dtype(np.float64)
 FLOAT32 = np.dtype(np.float32)
-# How far a covariance may be from symmetric, relative to the standard deviations of its row and column.
+# How far a matrix may be from symmetric, relative to the roots of the diagonal at its row and column: so far,
 _SYMMETRY = {FLOAT64: 1e-10, FLOAT32: 1e-5}
+# or so many roundings, times the condition number, as `numpy.linalg.inv` leaves them.
+_ROUNDINGS = 2.0
 
 _threads: ContextVar[int | None] = ContextVar("foldstat.threads", default=None)
 
@@ -70,9 +74,31 @@ def threads(n: int) -> Iterator[None]:
         _threads.reset(token)
 
 
-def thread_count(n_jobs: int | None) -> int | None:
-    """Give the `n_jobs` argument, else the `threads` block around the call, else None."""
-    return _threads.get() if n_jobs is None else n_jobs
+class _ThreadsError(ValueError, TypeError):
+    """What scikit-learn raises for parameters is both, and an estimator is one of the callers."""
+
+
+def thread_count(n_jobs: Any) -> int | None:
+    """Check and give the `n_jobs` argument, else the `threads` block around the call, else None."""
+    if n_jobs is None:
+        return _threads.get()
+    number = n_jobs if type(n_jobs) is int else _other_integer(n_jobs)
+    if 0 < abs(number) <= sys.maxsize:
+        return number
+    raise _ThreadsError(
+        "n_jobs must be a number of threads, an integer that is not 0 (negative numbers count from all cores: "
+        f"-1 is all of them), or None; got {n_jobs!r}"
+    )
+
+
+def _other_integer(value: Any) -> int:
+    """Give an integer of another type than int, 0 for what is none."""
+    if isinstance(value, (bool, np.bool_)):
+        return 0
+    try:
+        return operator.index(value)
+    except TypeError:
+        return 0
 
 
 def as_floats(values: ArrayLike, name: str) -> Rows:
@@ -80,8 +106,7 @@ def as_floats(values: ArrayLike, name: str) -> Rows:
 
     Arrays that are already so are returned as they are, strides and all.
     """
-    if isinstance(values, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array: drop or fill its masked entries first")
+    refuse_masked(values, name)
     try:
         array = np.asarray(values)
     except ValueError as error:
@@ -89,13 +114,24 @@ def as_floats(values: ArrayLike, name: str) -> Rows:
     if array.dtype == FLOAT64 or array.dtype == FLOAT32:
         return aligned(array)  # equal dtypes also have the machine's byte order
     if array.dtype.kind not in "biufO":
-        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
+        raise not_numbers(name, array.dtype)
     try:
         if array.dtype.newbyteorder("=") == FLOAT32:
             return array.astype(np.float32)
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name} must hold real numbers: {error}") from error
+
+
+def refuse_masked(values: Any, name: str) -> None:
+    """Refuse an array whose mask NumPy and scikit-learn would forget without a word."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array: drop or fill its masked entries first")
+
+
+def not_numbers(name: str, dtype: Any) -> TypeError:
+    """Say that the elements of an argument are no real numbers."""
+    return TypeError(f"{name} must hold real numbers, got dtype {dtype}")
 
 
 _Array = TypeVar("_Array", bound="NDArray[Any]")
@@ -156,9 +192,14 @@ def as_weights(values: ArrayLike, n_components: int) -> Floats:
     weights = as_parameters(values, (n_components,), "weights")
     if (weights < 0).any():
         raise ValueError(f"weights must not be negative, got {weights.min()} for component {weights.argmin()}")
-    if abs(weights.sum() - 1.0) > (1e-6 if np.asarray(values).dtype == FLOAT32 else 1e-8):
+    if not sums_to_one(weights.sum(), np.asarray(values).dtype):
         raise ValueError(f"weights must sum to 1, got a sum of {weights.sum()!r}")
     return weights
+
+
+def sums_to_one(total: float, dtype: np.dtype[Any]) -> bool:
+    """Whether shares of that type add up to 1, but for rounding."""
+    return abs(total - 1.0) <= (1e-6 if dtype == FLOAT32 else 1e-8)
 
 
 def as_covariances(values: ArrayLike, family: Family, k: int, d: int) -> tuple[Floats, Floats]:
@@ -166,32 +207,53 @@ def as_covariances(values: ArrayLike, family: Family, k: int, d: int) -> tuple[F
     floats = as_floats(values, "covariances")
     covariances = as_parameters(floats, covariances_shape(family, k, d), "covariances")
     if family in ("full", "tied"):
-        covariances = _symmetrised(covariances, _SYMMETRY[floats.dtype])
+        covariances = symmetrised(covariances, "covariances", floats.dtype)
     try:
         return covariances, _core.precisions_cholesky(covariances, family)
     except ValueError as error:
         raise ValueError(_not_positive_definite(covariances, family)) from error
 
 
-def _symmetrised(covariances: Floats, tolerance: float) -> Floats:
-    """Even out the rounding in covariances; refuse those further from symmetric than rounding takes them."""
-    for name, matrix in _named_matrices(covariances):
-        scales = np.sqrt(np.abs(np.diagonal(matrix)))
-        excess = np.abs(matrix - matrix.T) - tolerance * np.outer(scales, scales)
-        if (excess > 0).any():
-            i, j = np.unravel_index(excess.argmax(), matrix.shape)
+def symmetrised(matrices: Floats, name: str, dtype: np.dtype[Any] = FLOAT64) -> Floats:
+    """Even out the rounding in covariances or precisions; refuse those further from symmetric than it takes them.
+
+    `dtype` is that in which they were computed. The one rule of the package: relative to the standard
+    deviations of row and column, so that no unit matters, and as far as an inverse may round them.
+    """
+    for label, matrix in _named_matrices(matrices, name):
+        pair = _asymmetry(matrix, dtype)
+        if pair is not None:
+            i, j = pair
             raise ValueError(
-                f"{name} must be symmetric, got {matrix[i, j]} at ({i}, {j}) and {matrix[j, i]} at ({j}, {i})"
+                f"{label} must be symmetric, got {matrix[i, j]} at ({i}, {j}) and {matrix[j, i]} at ({j}, {i})"
             )
-    return 0.5 * covariances + 0.5 * covariances.swapaxes(-1, -2)
+    return 0.5 * matrices + 0.5 * matrices.swapaxes(-1, -2)
 
 
-def _named_matrices(covariances: Floats) -> Iterator[tuple[str, Floats]]:
-    if covariances.ndim == 2:
-        yield "covariances", covariances
+def _asymmetry(matrix: Floats, dtype: np.dtype[Any]) -> tuple[int, int] | None:
+    """Find the entry that is furthest from its mirror image, if that is further than rounding takes it."""
+    scales = np.sqrt(np.abs(np.diagonal(matrix)))
+    scales[scales == 0] = 1.0  # whatever is measured by it, the matrix is not positive definite
+    unit = matrix / scales[:, np.newaxis] / scales  # correlations: no units, no overflow
+    distance = np.abs(unit - unit.T)
+    if distance.max(initial=0.0) <= _SYMMETRY[dtype]:
+        return None
+    values = np.linalg.eigvalsh(0.5 * unit + 0.5 * unit.T)
+    rounding = np.finfo(dtype).eps
+    # No condition number makes sense of a matrix that is not positive definite to rounding.
+    condition = values[-1] / values[0] if values[0] > rounding * values[-1] else 0.0
+    if distance.max() <= _ROUNDINGS * rounding * condition:
+        return None
+    i, j = np.unravel_index(distance.argmax(), matrix.shape)
+    return int(i), int(j)
+
+
+def _named_matrices(matrices: Floats, name: str) -> Iterator[tuple[str, Floats]]:
+    if matrices.ndim == 2:
+        yield name, matrices
     else:
-        for component, matrix in enumerate(covariances):
-            yield f"covariances[{component}]", matrix
+        for component, matrix in enumerate(matrices):
+            yield f"{name}[{component}]", matrix
 
 
 def _not_positive_definite(covariances: Floats, family: Family) -> str:
@@ -199,7 +261,7 @@ def _not_positive_definite(covariances: Floats, family: Family) -> str:
         where = tuple(int(i) for i in np.argwhere(~(covariances > 0))[0])
         return f"covariances must be positive, got {covariances[where]} at {where}"
     name, smallest = min(
-        ((name, _core.smallest_eigenvalue(m)) for name, m in _named_matrices(covariances)),
+        ((name, _core.smallest_eigenvalue(m)) for name, m in _named_matrices(covariances, "covariances")),
         key=lambda pair: pair[1],
     )
     return f"{name} must be positive definite, got a smallest eigenvalue of {smallest:g}"
@@ -219,25 +281,30 @@ def as_sample_weight(values: Any, n_rows: int) -> Floats | None:
         )
     if weights.shape != (n_rows,):
         raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(n_rows,)}!")
-    low = weights.min(initial=0.0)
-    if not np.isfinite(weights.sum()) or low < 0:
-        _name_bad_weight(weights)
-    if n_rows and weights.max() == 0:
+    low, high = weights.min(initial=0.0), weights.max(initial=0.0)
+    if low < 0 or not math.isfinite(low + high):
+        raise _bad_weight(weights)
+    if n_rows and high == 0:
         raise ValueError("Sample weights must contain at least one non-zero number.")
     return weights
 
 
-def _name_bad_weight(weights: Floats) -> None:
+def within_range(weights: Floats) -> Floats:
+    """Give weights in units of a power of two near the largest: no bit of a ratio changes, no sum overflows."""
+    _, exponent = np.frexp(weights.max(initial=0.0))
+    scaled: Floats = np.ldexp(weights, -exponent)
+    return scaled
+
+
+def _bad_weight(weights: Floats) -> ValueError:
     for bad, what in ((np.isnan(weights), "NaN"), (np.isinf(weights), "infinity")):
         if bad.any():
-            raise ValueError(f"Input sample_weight contains {what}: first at row {bad.argmax()}.")
-    if (weights < 0).any():
-        row = int((weights < 0).argmax())
-        raise ValueError(
-            f"Negative values in data passed to `sample_weight`: got {weights[row]} at row {row}, "
-            "weights must not be negative"
-        )
-    raise ValueError("sample_weight is too large: its sum is not finite")
+            return ValueError(f"Input sample_weight contains {what}: first at row {bad.argmax()}.")
+    row = int((weights < 0).argmax())
+    return ValueError(
+        f"Negative values in data passed to `sample_weight`: got {weights[row]} at row {row}, "
+        "weights must not be negative"
+    )
 
 
 def restart_seeds(random_state: np.random.RandomState, n: int) -> NDArray[np.uint64]:

@@ -7,6 +7,7 @@ import functools
 import itertools
 import operator
 import queue
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
@@ -203,7 +204,7 @@ def _own_threads() -> Iterator[tuple[ThreadPoolExecutor, int]]:
 
 @contextlib.contextmanager
 def _bar(items: Iterable[Any], *, show: bool) -> Iterator[Any]:
-    if not show:
+    if not show or sys.stderr is None:  # a program without a console has nowhere to show it
         yield None
         return
     from tqdm.auto import tqdm  # not needed, and not loaded, by silent work

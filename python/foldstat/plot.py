@@ -6,9 +6,11 @@ Matplotlib is only imported when a picture is asked for; it comes with ``pip ins
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import numbers
+import operator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_mixture"]
 
 Floats = NDArray[np.float64]
+Features: TypeAlias = Sequence[int | str] | int | str | None
 
 _GRID = 240  # cells per axis of the density; fine enough for smooth contours in a full-page picture
 _MARGIN = 0.04  # of the range of the data, left free on each side
@@ -42,7 +45,7 @@ def plot_mixture(
     X: ArrayLike | None = None,
     ax: Axes | None = None,
     *,
-    features: Sequence[int] | None = None,
+    features: Features = None,
     levels: int | Sequence[float] = 7,
     n_sigma: Sequence[float] = (1, 2),
     max_points: int = 4000,
@@ -66,9 +69,11 @@ def plot_mixture(
         model is drawn.
     ax : matplotlib.axes.Axes, default=None
         Where to draw; None draws into the current axes.
-    features : sequence of one or two int, default=None
-        Which features to show; the picture is then of the marginal distribution.
-        None shows all of them, which a model of one or two features allows.
+    features : sequence of one or two int or str, default=None
+        Which features to show, by number or by name if the model was fitted to
+        rows that have names; the picture is then of the marginal distribution. One
+        alone need not be in a sequence. None shows all of them, which a model of
+        one or two features allows.
     levels : int or sequence of float, default=7
         A number of contours, spread evenly between the highest log density and
         one that 1 % of the rows lie below; or the log densities (natural
@@ -111,7 +116,8 @@ def plot_mixture(
     points = _rows(X, model, mixture.features)
     if ax is None:
         ax = pyplot.gca()
-    names = [_feature_name(model, feature) for feature in mixture.features]
+    known = _names(model, np.shape(model.means_)[1])
+    names = [known[feature] or f"feature {feature}" for feature in mixture.features]
     shown = _subsample(points, max_points, random_state)
     if len(mixture.features) == 1:
         _draw_line(ax, mixture, points)
@@ -143,12 +149,12 @@ class _Marginal:
     covariances: Floats  # (k, len(features), len(features))
 
     @classmethod
-    def of(cls, model: FittedMixture, features: Sequence[int] | None) -> _Marginal:
+    def of(cls, model: FittedMixture, features: Features) -> _Marginal:
         """Marginal over the features; that of a normal reads off the rows and columns."""
         if not hasattr(model, "means_"):
             raise ValueError(f"this {type(model).__name__} is not fitted: call fit before plot_mixture")
         means = np.asarray(model.means_, dtype=np.float64)
-        chosen = _chosen_features(features, means.shape[1])
+        chosen = _chosen_features(features, _names(model, means.shape[1]))
         covariances = full_covariances(model, *means.shape)
         return cls(
             features=chosen,
@@ -177,7 +183,14 @@ class _Marginal:
         return low - margin, high + margin
 
 
-def _chosen_features(features: Sequence[int] | None, n_features: int) -> tuple[int, ...]:
+def _names(model: FittedMixture, n_features: int) -> list[str | None]:
+    """Give the name of every feature, None where the model knows of none."""
+    names = getattr(model, "feature_names_in_", None)
+    return [None] * n_features if names is None else [str(name) for name in names]
+
+
+def _chosen_features(features: Features, names: list[str | None]) -> tuple[int, ...]:
+    n_features = len(names)
     if features is None:
         if n_features > 2:
             raise ValueError(
@@ -185,12 +198,26 @@ def _chosen_features(features: Sequence[int] | None, n_features: int) -> tuple[i
                 "name them, for example features=(0, 1)"
             )
         return tuple(range(n_features))
-    chosen = tuple(int(feature) for feature in features)
+    if isinstance(features, str) or not isinstance(features, Iterable):
+        features = (features,)
+    chosen = tuple(_number_of(feature, names) for feature in features)
     if not 1 <= len(chosen) <= 2 or len(set(chosen)) < len(chosen):
         raise ValueError(f"features must name one or two different features, got {chosen}")
     if not all(0 <= feature < n_features for feature in chosen):
         raise ValueError(f"features must lie between 0 and {n_features - 1}, got {chosen}")
     return chosen
+
+
+def _number_of(feature: int | str, names: list[str | None]) -> int:
+    if not isinstance(feature, str):
+        try:
+            return operator.index(feature)
+        except TypeError:
+            raise TypeError(f"features must hold numbers or names of features, got {feature!r}") from None
+    if feature in names:
+        return names.index(feature)
+    known = ", ".join(repr(name) for name in names if name is not None)
+    raise ValueError(f"features: the model knows no feature {feature!r}; its names are: {known or 'none'}")
 
 
 def full_covariances(model: FittedMixture, k: int, d: int) -> Floats:
@@ -220,11 +247,6 @@ def _rows(X: ArrayLike | None, model: FittedMixture, features: tuple[int, ...]) 
     return rows[:, features].astype(np.float64)
 
 
-def _feature_name(model: FittedMixture, feature: int) -> str:
-    names = getattr(model, "feature_names_in_", None)
-    return f"feature {feature}" if names is None else str(names[feature])
-
-
 def _subsample(points: Floats, max_points: int, random_state: int) -> Floats:
     if len(points) <= max_points:
         return points
@@ -248,7 +270,7 @@ def _log_sum_exp(log_densities: Floats) -> Floats:
 
 def _contour_levels(levels: int | Sequence[float], peak: float, at_points: Floats) -> Floats:
     """Log densities of the contours, ascending."""
-    if not isinstance(levels, int):
+    if not isinstance(levels, numbers.Integral):
         return np.unique(np.asarray(levels, dtype=np.float64))
     if levels < 1:
         raise ValueError(f"levels must be at least 1, got {levels}")
@@ -258,7 +280,7 @@ def _contour_levels(levels: int | Sequence[float], peak: float, at_points: Float
     else:
         # A single normal in the plane has this share of itself below exp(-r²/2) = share of its peak.
         lowest = peak + math.log(_CONTOUR_SHARE)
-    return np.unique(np.linspace(lowest, peak, levels + 1)[:-1])
+    return np.unique(np.linspace(lowest, peak, int(levels) + 1)[:-1])
 
 
 def _draw_plane(

@@ -16,6 +16,7 @@ use ndarray::ArrayView1;
 
 use super::parameters::{CovarianceType, Parameters};
 use super::pass::{Responsibilities, statistics};
+use super::present::{Present, positive};
 use super::statistics::MixtureStatistics;
 use crate::error::Error;
 use crate::fold::Context;
@@ -126,9 +127,7 @@ impl<'a> Input<'_, 'a> {
             let expected = "at least one column".into();
             return Err(Error::Shape { name: "X", expected, found: vec![n, d] });
         }
-        let counting = self
-            .weights
-            .map_or(n, |weights| weights.iter().filter(|&&weight| weight > 0.0).count());
+        let counting = self.weights.map_or(n, positive);
         let found = match self.weights {
             None => "",
             Some(_) => " (rows of positive sample_weight)",
@@ -194,14 +193,10 @@ fn random(
     let (mean, _) = input.mean_and_variance()?;
     let model = Parameters::of_centers(covariance_type, mean.len(), mean.repeat(n_components));
     let models = vec![model; seeds.len()];
-    // Views do not shorten their lifetime by themselves, and the seeds may live shorter.
-    let rows = match input.rows {
-        Rows::F64(view) => Rows::F64(view.reborrow()),
-        Rows::F32(view) => Rows::F32(view.reborrow()),
-    };
     let weights = input.weights.map(|weights| weights.reborrow());
-    let responsibilities = Responsibilities::Random(seeds);
-    statistics(input.context, rows, weights, &models, responsibilities)
+    let present = &Present::of(input.rows.n_rows(), weights);
+    let responsibilities = Responsibilities::Random { seeds, present };
+    statistics(input.context, input.rows.reborrow(), weights, &models, responsibilities)
 }
 
 /// The given rows, one after the other.
@@ -223,6 +218,7 @@ fn of_rows(
         if let Some(moments) = &mut statistics.model {
             moments.counts = rows.iter().map(|&row| input.weight(row)).collect();
         }
+        statistics.n_rows = input.weights.map_or(input.rows.n_rows(), positive) as u64;
         statistics.total_weight = total;
         statistics
     };

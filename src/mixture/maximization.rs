@@ -11,7 +11,7 @@ use crate::linalg;
 pub struct Estimates {
     /// The covariance family.
     pub covariance_type: CovarianceType,
-    /// nₖ = Σr + 10 ε, which keeps an empty component from dividing by zero.
+    /// nₖ = Σr + 10 ε of a row's mean weight, which keeps an empty component from dividing by zero.
     pub counts: Vec<f64>,
     /// Σrx / nₖ, components × features.
     pub means: Vec<f64>,
@@ -23,7 +23,8 @@ pub struct Estimates {
 ///
 /// They are scikit-learn's: nₖ = Σr + 10 ε; μ = Σrx / nₖ; Σ = Σ r(x−μ)(x−μ)ᵀ / nₖ (for `tied` summed over
 /// components and divided by Σ nₖ; for `spherical` averaged over features). Only the way there
-/// differs: the second moments were accumulated about nearby centres.
+/// differs: the second moments were accumulated about nearby centres, and ε is in units of what a
+/// row weighs, so that the scale of sample weights does not matter.
 ///
 /// # Errors
 ///
@@ -35,14 +36,10 @@ pub fn estimate(statistics: &MixtureStatistics, reg_covar: f64) -> Result<Estima
             message: "the identity MixtureStatistics() holds no components; add the statistics of some rows".into(),
         });
     };
-    if moments.scatter.iter().chain(&moments.sums).any(|value| !value.is_finite()) {
-        return Err(Error::InvalidArgument {
-            name: "X",
-            message: "sums of squares overflow float64; scale the input data".into(),
-        });
-    }
+    statistics.check_finite()?;
     let d = moments.n_features;
-    let counts: Vec<f64> = moments.counts.iter().map(|n| n + 10.0 * f64::EPSILON).collect();
+    let least = 10.0 * f64::EPSILON * statistics.mean_weight();
+    let counts: Vec<f64> = moments.counts.iter().map(|n| n + least).collect();
     let mut means = Vec::with_capacity(moments.centers.len());
     for (i, (center, sum)) in moments.centers.iter().zip(&moments.sums).enumerate() {
         let k = i / d;
@@ -131,7 +128,7 @@ pub fn precisions_cholesky_from_precisions(
     }
 }
 
-/// Precisions U Uᵀ (for diagonal families p²) of their Cholesky factors.
+/// Precisions F Fᵀ (for diagonal families p²) of their factors, whatever the form of these.
 ///
 /// # Errors
 ///
@@ -144,7 +141,11 @@ pub fn precisions(
 ) -> Result<Vec<f64>, Error> {
     match covariance_type {
         CovarianceType::Full | CovarianceType::Tied => {
-            factor_each(context, factors, n_features, linalg::precision)
+            factor_each(context, factors, n_features, |factor, d, stop| {
+                let mut upper = factor.to_vec();
+                linalg::make_upper(&mut upper, d);
+                linalg::precision(&upper, d, stop)
+            })
         }
         CovarianceType::Diagonal | CovarianceType::Spherical => {
             Ok(factors.iter().map(|p| p * p).collect())

@@ -3,6 +3,8 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `parameters.rs` | covariance families by name, checked parameters |
+//! | `unit.rs` | sample weights without their unit |
+//! | `present.rs` | rows of positive weight, and their random numbers |
 //! | `statistics.rs` | sufficient statistics: the monoid |
 //! | `block.rs` | rows packed into cache |
 //! | `softmax.rs` | log-sum-exp and responsibilities of a panel |
@@ -24,11 +26,13 @@ mod maximization;
 mod parameters;
 mod pass;
 mod precision;
+mod present;
 mod score;
 mod softmax;
 mod statistics;
 mod tied;
 mod triangular;
+mod unit;
 mod wide;
 
 pub use em::{Fit, Options, em};
@@ -37,6 +41,7 @@ pub use maximization::{
     Estimates, estimate, precisions, precisions_cholesky, precisions_cholesky_from_precisions,
 };
 pub use parameters::{CovarianceType, Parameters, triangle};
-pub use pass::{Responsibilities, check_weights, statistics, statistics_of_responsibilities};
+pub use pass::{Responsibilities, statistics, statistics_of_responsibilities};
 pub use score::{Columns, Outputs, score};
 pub use statistics::MixtureStatistics;
+pub use unit::UnitWeights;

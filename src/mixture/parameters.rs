@@ -1,6 +1,7 @@
 //! Covariance families and checked parameters of a Gaussian mixture.
 
 use crate::error::Error;
+use crate::linalg;
 use crate::simd::ln;
 
 /// How the covariances of the components are constrained (scikit-learn's `covariance_type`).
@@ -89,13 +90,14 @@ impl Parameters {
     /// Checks the shapes and that every value is usable.
     ///
     /// `means` is row-major (components × features); `precisions_cholesky` has
-    /// [`CovarianceType::shape`] with upper-triangular U, U Uᵀ = Σ⁻¹.
+    /// [`CovarianceType::shape`] with any factors F, F Fᵀ = Σ⁻¹: kernels read upper triangles only,
+    /// so this is where others are turned into the upper triangular ones of the same Σ.
     pub fn new(
         covariance_type: CovarianceType,
         n_features: usize,
         weights: Vec<f64>,
         means: Vec<f64>,
-        precisions_cholesky: Vec<f64>,
+        mut precisions_cholesky: Vec<f64>,
     ) -> Result<Self, Error> {
         let k = weights.len();
         if k == 0 {
@@ -136,6 +138,8 @@ impl Parameters {
         if let Some(p) = precisions_cholesky.iter().find(|p| !p.is_finite()) {
             return invalid("precisions_cholesky", &format!("must be finite, found {p}"));
         }
+        make_upper(covariance_type, &mut precisions_cholesky, n_features);
+        check_invertible(covariance_type, &precisions_cholesky, n_features)?;
         Ok(Self { covariance_type, n_features, weights, means, precisions_cholesky })
     }
 
@@ -227,6 +231,32 @@ impl Parameters {
             }
         }
         center
+    }
+}
+
+/// Turns factors F of precisions F Fᵀ into upper triangular ones.
+pub fn make_upper(covariance_type: CovarianceType, factors: &mut [f64], n_features: usize) {
+    if matches!(covariance_type, CovarianceType::Full | CovarianceType::Tied) {
+        for factor in factors.chunks_exact_mut(n_features * n_features) {
+            linalg::make_upper(factor, n_features);
+        }
+    }
+}
+
+/// A factor with a zero on its diagonal would give every row the density 0, without a word.
+fn check_invertible(family: CovarianceType, factors: &[f64], d: usize) -> Result<(), Error> {
+    let (size, step) = match family {
+        CovarianceType::Full | CovarianceType::Tied => (d * d, d + 1),
+        CovarianceType::Diagonal => (d, 1),
+        CovarianceType::Spherical => (1, 1),
+    };
+    let singular = |factor: &[f64]| factor.iter().step_by(step).any(|p| *p == 0.0);
+    match factors.chunks_exact(size).position(singular) {
+        Some(component) => invalid(
+            "precisions_cholesky",
+            &format!("must be invertible, found a singular factor of component {component}"),
+        ),
+        None => Ok(()),
     }
 }
 

@@ -14,6 +14,7 @@ use super::family::{Family, Scratch, centered};
 use super::full::Full;
 use super::parameters::{CovarianceType, Parameters};
 use super::precision::Precision;
+use super::present::{Layout, Numbers, Present, positive};
 use super::softmax::LogSum;
 use super::statistics::MixtureStatistics;
 use super::tied::Tied;
@@ -33,8 +34,13 @@ pub enum Responsibilities<'a> {
     Given(ArrayView2<'a, f64>),
     /// 1 for the component whose mean is nearest, the first of them if tied; 0 for the others.
     Nearest,
-    /// Uniform random numbers, normalised; one seed per model.
-    Random(&'a [u64]),
+    /// Uniform random numbers, normalised.
+    Random {
+        /// One per model.
+        seeds: &'a [u64],
+        /// Those of positive weight: only they have random numbers.
+        present: &'a Present,
+    },
 }
 
 /// Folds the rows into the statistics of every model, sharing the pass between the models.
@@ -127,19 +133,6 @@ pub fn statistics_of_responsibilities<'a>(
     pass(covariance_type, means, given)
 }
 
-/// Checks that sample weights are finite and not negative.
-///
-/// # Errors
-///
-/// [`Error::InvalidWeight`] with the first that is not.
-pub fn check_weights(weights: Option<ArrayView1<'_, f64>>) -> Result<(), Error> {
-    let bad = |w: &f64| !(w.is_finite() && *w >= 0.0);
-    match weights.and_then(|weights| weights.iter().position(bad).map(|row| (row, weights[row]))) {
-        Some((row, value)) => Err(Error::InvalidWeight { row, value }),
-        None => Ok(()),
-    }
-}
-
 /// Chooses the family's kernels, in lanes of `E`.
 fn run<E: Real>(
     context: &Context,
@@ -223,6 +216,14 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
             models.iter().map(|model| centered(model.means(), center)).collect();
         let mut log_likelihoods = vec![Lanes64::ZERO; models.len()];
         let block_rows = panels_per_block(d, k) * Block::<E::Vector<L>>::PANEL_ROWS;
+        let layout = Layout { rows: block_rows, draws: k };
+        let mut numbers: Vec<Numbers> = match responsibilities {
+            Responsibilities::Random { seeds, present } => {
+                let of = |&seed| present.numbers_from(self.range.start, seed, layout);
+                seeds.iter().map(of).collect()
+            }
+            _ => Vec::new(),
+        };
         for first in self.range.clone().step_by(block_rows) {
             self.context.check()?;
             let here = first..self.range.end.min(first + block_rows);
@@ -255,23 +256,24 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
                             given.row(here.start + p * Block::<E::Vector<L>>::PANEL_ROWS + row);
                         target.iter_mut().zip(source).for_each(|(target, &r)| *target = r);
                     }),
-                    Responsibilities::Random(seeds) => {
-                        let mut generator = rng::stream(seeds[m], here.start as u64);
-                        fill(&block, &mut terms, |_, _, target| {
-                            random_simplex(&mut generator, target)
-                        });
-                    }
+                    Responsibilities::Random { .. } => fill(&block, &mut terms, |_, _, target| {
+                        random_simplex(numbers[m].of_next_row(), target);
+                    }),
                 }
                 family.accumulate(token, &block, &terms, &mut scratch, &mut sums[m]);
             }
         }
-        let total: f64 = match weights {
-            None => self.range.len() as f64,
-            Some(weights) => weights.slice(s![self.range.clone()]).iter().sum(),
+        let (n_rows, total) = match weights {
+            None => (self.range.len(), self.range.len() as f64),
+            Some(weights) => {
+                let weights = weights.slice_move(s![self.range.clone()]);
+                (positive(weights), weights.iter().sum())
+            }
         };
         let finish = |(m, sums): (usize, &F::Sums)| {
             let stop = self.context.stop();
             let mut statistics = self.families[m].finish(sums, &models[m], stop)?;
+            statistics.n_rows = n_rows as u64;
             statistics.total_weight = total;
             statistics.log_likelihood = log_likelihoods[m].sum();
             Ok(statistics)
@@ -346,7 +348,8 @@ fn assign<V: Vector>(
     }
 }
 
-/// Writes responsibilities, times the sample weights, as columns; `row` fills those of one row.
+/// Writes responsibilities, times the sample weights, as columns; `row` fills those of one row of
+/// positive weight.
 fn fill<V: Vector>(
     block: &Block<V>,
     terms: &mut [PanelColumn<V>],
@@ -357,8 +360,11 @@ fn fill<V: Vector>(
     for (p, terms) in terms.chunks_exact_mut(k).enumerate() {
         terms.fill([V::ZERO; PANEL]);
         for i in 0..block.rows_in_panel(p) {
-            row(p, i, &mut values);
             let weight = V::scalars(&block.weights[p])[i].to_f64();
+            if weight <= 0.0 {
+                continue;
+            }
+            row(p, i, &mut values);
             for (term, r) in terms.iter_mut().zip(&values) {
                 V::scalars_mut(term)[i] = V::Scalar::from_f64(r * weight);
             }

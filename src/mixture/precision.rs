@@ -1,6 +1,6 @@
 //! When `f32` lanes are good enough for `f32` rows.
 
-use ndarray::ArrayView1;
+use ndarray::{ArrayView1, s};
 
 use super::parameters::{CovarianceType, Parameters};
 use crate::error::Error;
@@ -44,9 +44,10 @@ impl Precision {
             return Ok(Self::double());
         }
         let extent = context.fold(&Partition::of_rows(rows.n_rows()), |range| {
-            Ok(Extent::of(rows.row_block(range)))
+            let weights = weights.map(|weights| weights.slice_move(s![range.clone()]));
+            Ok(Extent::of(rows.row_block(range), weights))
         })?;
-        let n = (rows.n_rows() as f64).max(1.0);
+        let n = (extent.n_rows as f64).max(1.0);
         let center = extent.sums.iter().map(|sum| sum / n).collect();
         Ok(Self { single: true, center, largest: extent.largest })
     }
@@ -94,17 +95,20 @@ fn entry(model: &Parameters, k: usize, i: usize, j: usize) -> f64 {
     }
 }
 
-/// Column sums and the largest absolute value.
+/// Column sums and the largest absolute value of the rows that are there.
 struct Extent {
+    n_rows: usize,
     sums: Vec<f64>,
     largest: f64,
 }
 
 impl Extent {
-    fn of(rows: Rows<'_>) -> Self {
-        let mut extent = Self { sums: vec![0.0; rows.n_columns()], largest: 0.0 };
+    fn of(rows: Rows<'_>, weights: Option<ArrayView1<'_, f64>>) -> Self {
+        let mut extent = Self { n_rows: 0, sums: vec![0.0; rows.n_columns()], largest: 0.0 };
+        let there = |row: usize| weights.is_none_or(|weights| weights[row] > 0.0);
         with_rows!(rows, view => {
-            for row in view.outer_iter() {
+            for (_, row) in view.outer_iter().enumerate().filter(|(row, _)| there(*row)) {
+                extent.n_rows += 1;
                 for (sum, value) in extent.sums.iter_mut().zip(row) {
                     let value = value.to_f64();
                     *sum += value;
@@ -118,10 +122,11 @@ impl Extent {
 
 impl Monoid for Extent {
     fn identity() -> Self {
-        Self { sums: Vec::new(), largest: 0.0 }
+        Self { n_rows: 0, sums: Vec::new(), largest: 0.0 }
     }
 
     fn merge(&mut self, other: &Self) {
+        self.n_rows += other.n_rows;
         self.sums.resize(other.sums.len().max(self.sums.len()), 0.0);
         self.sums.iter_mut().zip(&other.sums).for_each(|(a, b)| *a += b);
         self.largest = self.largest.max(other.largest);

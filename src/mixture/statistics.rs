@@ -1,6 +1,7 @@
 //! Sufficient statistics of a Gaussian mixture: the monoid that one EM iteration folds into.
 
 use super::parameters::{CovarianceType, triangle};
+use super::unit::times_power;
 use crate::error::Error;
 use crate::fold::Monoid;
 
@@ -14,6 +15,8 @@ use crate::fold::Monoid;
 pub struct MixtureStatistics {
     /// What was counted; `None` is the identity.
     pub(crate) model: Option<Moments>,
+    /// Number of rows of positive weight.
+    pub(crate) n_rows: u64,
     /// Σw, the number of rows where unweighted.
     pub(crate) total_weight: f64,
     /// Σ w log p(x).
@@ -145,6 +148,7 @@ impl MixtureStatistics {
     ) -> Self {
         Self {
             model: Some(Moments::zeros(covariance_type, n_features, centers)),
+            n_rows: 0,
             total_weight: 0.0,
             log_likelihood: 0.0,
         }
@@ -179,6 +183,12 @@ impl MixtureStatistics {
     #[must_use]
     pub fn n_features(&self) -> usize {
         self.model.as_ref().map_or(0, |moments| moments.n_features)
+    }
+
+    /// Number of rows of positive weight.
+    #[must_use]
+    pub fn n_rows(&self) -> u64 {
+        self.n_rows
     }
 
     /// Σw: the number of rows where unweighted.
@@ -220,14 +230,54 @@ impl MixtureStatistics {
         }
     }
 
+    /// Σw / number of rows: what a row weighs. 1 if none has been counted.
+    #[must_use]
+    pub fn mean_weight(&self) -> f64 {
+        if self.n_rows == 0 { 1.0 } else { self.total_weight / self.n_rows as f64 }
+    }
+
+    /// The same of rows that weigh 2^exponent times as much.
+    #[must_use]
+    pub fn times_power(mut self, exponent: i32) -> Self {
+        let scale = |value: &mut f64| *value = times_power(*value, exponent);
+        scale(&mut self.total_weight);
+        scale(&mut self.log_likelihood);
+        if let Some(moments) = &mut self.model {
+            for sums in [&mut moments.counts, &mut moments.sums, &mut moments.scatter] {
+                sums.iter_mut().for_each(scale);
+            }
+        }
+        self
+    }
+
+    /// Whether no sum overflowed: otherwise nothing can be read from them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] naming what is too large.
+    pub fn check_finite(&self) -> Result<(), Error> {
+        let finite = |values: &[f64]| values.iter().all(|value| value.is_finite());
+        let moments = |part: fn(&Moments) -> &[f64]| self.model.as_ref().map_or(&[][..], part);
+        let (name, what) = if !(self.total_weight.is_finite() && finite(moments(|m| &m.counts))) {
+            ("sample_weight", "weights overflow float64; scale the weights")
+        } else if !(finite(moments(|m| &m.sums)) && finite(moments(|m| &m.scatter))) {
+            ("X", "squares overflow float64; scale the input data")
+        } else if !self.log_likelihood.is_finite() {
+            ("X", "log-densities overflow float64; scale the input data")
+        } else {
+            return Ok(());
+        };
+        Err(Error::InvalidArgument { name, message: format!("sums of {what}") })
+    }
+
     /// Mean log-likelihood per unit of weight: the lower bound of EM.
     #[must_use]
     pub fn lower_bound(&self) -> f64 {
         self.log_likelihood / self.total_weight
     }
 
-    /// Little-endian bytes: magic, version, family, k, d, Σw, log-likelihood, the moments, and a
-    /// checksum of all before it.
+    /// Little-endian bytes: magic, version, family, k, d, Σw, log-likelihood, the moments, the
+    /// number of rows, and a checksum of all before it.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
@@ -245,6 +295,7 @@ impl MixtureStatistics {
         for value in parts.into_iter().flatten() {
             bytes.extend(value.to_le_bytes());
         }
+        bytes.extend(self.n_rows.to_le_bytes());
         sealed(bytes)
     }
 
@@ -265,7 +316,7 @@ impl MixtureStatistics {
         let family =
             *CovarianceType::ALL.get(usize::from(code)).ok_or_else(|| corrupt("unknown family"))?;
         let (words, tail) = rest.as_chunks::<8>();
-        if !tail.is_empty() || words.len() < 4 {
+        if !tail.is_empty() || words.len() < 5 {
             return Err(corrupt("truncated"));
         }
         let size = |i: usize| {
@@ -275,7 +326,7 @@ impl MixtureStatistics {
             return Err(corrupt("sizes do not fit its length"));
         };
         // k and d are at most the length of a slice in memory, so the products fit 128 bits.
-        let values = &words[2..];
+        let (values, n_rows) = (&words[2..words.len() - 1], words[words.len() - 1]);
         let wide = |n: usize| n as u128;
         let scatter_len = match family {
             CovarianceType::Full => wide(k) * (wide(d) * (wide(d) + 1) / 2),
@@ -307,7 +358,9 @@ impl MixtureStatistics {
             sums: take(k * d),
             scatter: take(family.scatter_len(k, d)),
         };
-        Ok(Self { model: Some(model), total_weight: scalars[0], log_likelihood: scalars[1] })
+        let n_rows = u64::from_le_bytes(n_rows);
+        let [total_weight, log_likelihood] = [scalars[0], scalars[1]];
+        Ok(Self { model: Some(model), n_rows, total_weight, log_likelihood })
     }
 }
 
@@ -327,6 +380,7 @@ impl std::hash::Hash for MixtureStatistics {
     /// Equal statistics hash alike: −0 counts as 0.
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         let bits = |value: &f64| (value + 0.0).to_bits();
+        self.n_rows.hash(state);
         bits(&self.total_weight).hash(state);
         bits(&self.log_likelihood).hash(state);
         let Some(moments) = &self.model else { return };
@@ -337,7 +391,7 @@ impl std::hash::Hash for MixtureStatistics {
     }
 }
 
-const MAGIC: &[u8] = b"foldstat-mixture-statistics\x01";
+const MAGIC: &[u8] = b"foldstat-mixture-statistics\x02";
 const IDENTITY: u8 = 255;
 
 /// The bytes followed by their checksum.
@@ -360,6 +414,7 @@ impl Monoid for MixtureStatistics {
 
     /// Adds; callers that merge statistics of unknown origin check compatibility first.
     fn merge(&mut self, other: &Self) {
+        self.n_rows = self.n_rows.saturating_add(other.n_rows);
         self.total_weight += other.total_weight;
         self.log_likelihood += other.log_likelihood;
         match (&mut self.model, &other.model) {

@@ -13,7 +13,7 @@ use crate::fold::{Context, Monoid, Partition, RowsMut};
 use crate::linalg;
 use crate::mixture::{
     self, Columns, CovarianceType, Method, MixtureStatistics, Options, Outputs, Parameters,
-    Responsibilities,
+    Responsibilities, UnitWeights,
 };
 use crate::rows::Rows;
 
@@ -44,6 +44,11 @@ impl PyMixtureStatistics {
     #[getter]
     fn n_features(&self) -> usize {
         self.0.n_features()
+    }
+    /// Number of rows of positive weight.
+    #[getter]
+    fn n_rows(&self) -> u64 {
+        self.0.n_rows()
     }
     /// Σw: the number of rows where unweighted.
     #[getter]
@@ -79,7 +84,7 @@ impl PyMixtureStatistics {
         self.0.check_compatible(&other.0)?;
         let mut merged = self.0.clone();
         merged.merge(&other.0);
-        Ok(Self(merged))
+        Self::checked(merged)
     }
 
     /// ``0 + statistics``, so that the built-in ``sum`` works without a start.
@@ -142,6 +147,14 @@ impl PyMixtureStatistics {
                 self.log_likelihood()
             ),
         }
+    }
+}
+
+impl PyMixtureStatistics {
+    /// Statistics whose sums did not overflow: whatever Python gets can be read, written and merged.
+    fn checked(statistics: MixtureStatistics) -> PyResult<Self> {
+        statistics.check_finite()?;
+        Ok(Self(statistics))
     }
 }
 
@@ -367,8 +380,10 @@ fn statistics<'py>(
         if check_finite {
             rows.check_finite("X", context)?;
         }
-        mixture::check_weights(sample_weight)?;
-        mixture::statistics(context, rows, sample_weight, &models, Responsibilities::Model)
+        let weights = UnitWeights::of(sample_weight)?;
+        let (rows, model) = (rows.reborrow(), Responsibilities::Model);
+        let folded = mixture::statistics(context, rows, weights.view(), &models, model)?;
+        Ok(in_unit(folded, &weights))
     })?;
     single(folded)
 }
@@ -408,7 +423,7 @@ fn statistics_from_responsibilities<'py>(
     let work = rows.n_rows() as f64 * resp.ncols() as f64 * d * (1.0 + d / 8.0);
     let folded = enter(py, work, n_jobs, None, |context| {
         rows.check_finite("X", context)?;
-        mixture::check_weights(sample_weight)?;
+        let weights = UnitWeights::of(sample_weight)?;
         context.fold(&Partition::of_rows(resp.nrows()), |range| {
             let first = range.start;
             let part = resp.slice(s![range, ..]);
@@ -421,14 +436,23 @@ fn statistics_from_responsibilities<'py>(
                 Err(Error::InvalidArgument { name, message })
             })
         })?;
-        mixture::statistics_of_responsibilities(context, rows, sample_weight, family, resp)
+        let (rows, resp) = (rows.reborrow(), resp.reborrow());
+        let weighted = weights.view();
+        let folded =
+            mixture::statistics_of_responsibilities(context, rows, weighted, family, resp)?;
+        Ok(in_unit(vec![folded], &weights))
     })?;
-    Ok(PyMixtureStatistics(folded))
+    single(folded)
 }
 
 fn single(mut folded: Vec<MixtureStatistics>) -> PyResult<PyMixtureStatistics> {
     let bug = || Error::Bug("a pass over one model gave no statistics".into());
-    Ok(PyMixtureStatistics(folded.pop().ok_or_else(bug)?))
+    PyMixtureStatistics::checked(folded.pop().ok_or_else(bug)?)
+}
+
+/// Statistics of the weights as the user gave them.
+fn in_unit(folded: Vec<MixtureStatistics>, weights: &UnitWeights<'_>) -> Vec<MixtureStatistics> {
+    folded.into_iter().map(|statistics| statistics.times_power(weights.exponent())).collect()
 }
 
 /// Maximum-likelihood estimates (nk, means, covariances) from statistics.
@@ -538,18 +562,19 @@ fn initial_statistics<'py>(
     let size = rows.n_rows() as f64 * rows.n_columns() as f64 * n_components as f64;
     let statistics = enter(py, 10.0 * size * seeds.len() as f64, n_jobs, None, |context| {
         rows.check_finite("X", context)?;
-        mixture::check_weights(sample_weight)?;
-        mixture::initial_statistics(
+        let weights = UnitWeights::of(sample_weight)?;
+        let statistics = mixture::initial_statistics(
             context,
-            rows,
+            rows.reborrow(),
             n_components,
             family,
             method,
             &seeds,
-            sample_weight,
-        )
+            weights.view(),
+        )?;
+        Ok(in_unit(statistics, &weights))
     })?;
-    Ok(statistics.into_iter().map(PyMixtureStatistics).collect())
+    statistics.into_iter().map(PyMixtureStatistics::checked).collect()
 }
 
 /// Runs EM from every start; all starts share each pass over the rows.
@@ -600,8 +625,8 @@ fn em<'py>(
     let work = models.iter().map(|model| 2.0 * max_iter as f64 * work(&rows, model)).sum();
     let fits = enter(py, work, n_jobs, callback, |context| {
         rows.check_finite("X", context)?;
-        mixture::check_weights(sample_weight)?;
-        mixture::em(context, rows, sample_weight, models, &previous, options)
+        let weights = UnitWeights::of(sample_weight)?;
+        mixture::em(context, rows.reborrow(), weights.view(), models, &previous, options)
     })?;
     fits.into_iter().map(|fit| fit_to_dict(py, fit)).collect()
 }

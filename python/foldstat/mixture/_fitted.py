@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from foldstat import _core
 from foldstat._validation import (
@@ -18,16 +18,16 @@ from foldstat._validation import (
     Family,
     Floats,
     Rows,
-    aligned,
     as_sample_weight,
     thread_count,
+    within_range,
 )
+from foldstat.mixture._hooks import ScikitLearnHooks
+from foldstat.mixture._rows import validated
 from foldstat.mixture._sample import draw
 
-ROW_DTYPES = [np.float64, np.float32]
 
-
-class FittedMixture:
+class FittedMixture(ScikitLearnHooks):
     """Methods that read the parameters of a mixture and never change them."""
 
     covariance_type: Family
@@ -134,7 +134,7 @@ class FittedMixture:
         X : array-like of shape (n_samples, n_features)
             Rows.
         sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts.
+            How often each row counts: Σ w is the number of rows, so the scale of the weights matters.
 
         Returns
         -------
@@ -145,8 +145,7 @@ class FittedMixture:
         ----------
         Schwarz, "Estimating the dimension of a model", Annals of Statistics 6 (1978).
         """
-        mean, count = self._mean_and_count(X, sample_weight)
-        return -2 * mean * count + self._n_parameters() * math.log(count)
+        return self._criterion(X, sample_weight, math.log)
 
     def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Akaike information criterion; the lower the better.
@@ -156,7 +155,7 @@ class FittedMixture:
         X : array-like of shape (n_samples, n_features)
             Rows.
         sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts.
+            How often each row counts: Σ w is the number of rows, so the scale of the weights matters.
 
         Returns
         -------
@@ -168,8 +167,7 @@ class FittedMixture:
         Akaike, "A new look at the statistical model identification", IEEE Transactions on
         Automatic Control 19 (1974).
         """
-        mean, count = self._mean_and_count(X, sample_weight)
-        return -2 * mean * count + 2 * self._n_parameters()
+        return self._criterion(X, sample_weight, lambda count: 2)
 
     def sample(self, n_samples: int = 1) -> tuple[Floats, NDArray[np.int64]]:
         """Draw random rows; the same ones as scikit-learn for the same `random_state`.
@@ -195,8 +193,8 @@ class FittedMixture:
         if n_samples < 1:
             raise ValueError(f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample.")
         rng = check_random_state(self.random_state)
-        parameters = self.weights_, self.means_, self.covariances_
-        return draw(rng, n_samples, *parameters, self.covariance_type)
+        weights, means, covariances = map(np.asarray, (self.weights_, self.means_, self.covariances_))
+        return draw(rng, n_samples, weights, means, covariances, self.covariance_type)
 
     def _kernel_arguments(self) -> tuple[Any, ...]:
         return (
@@ -211,19 +209,14 @@ class FittedMixture:
         plain = self._is_plain(X)
         if not plain:
             check_is_fitted(self)
-            X = validate_data(self, X, reset=False)
-            if X.dtype not in ROW_DTYPES:
-                X = X.astype(np.float64)
-            X = aligned(X)
+            X = validated(self, X, reset=False)
         try:
             result = kernel(X, *self._kernel_arguments())
         except ValueError:
             if plain:
-                validate_data(self, X, reset=False)  # scikit-learn's own message, if it has one
+                validated(self, X, reset=False)  # scikit-learn's own message, if it has one
             raise
-        if X.dtype is FLOAT32 and result.dtype is FLOAT64 and self.means_.dtype is FLOAT32:
-            return result.astype(np.float32)
-        return result
+        return self._as_precise_as(X, result) if result.dtype is FLOAT64 else result
 
     def _is_plain(self, X: Any) -> bool:
         """Whether the kernel can take X as it is: a score of one row has no time for more."""
@@ -239,20 +232,17 @@ class FittedMixture:
             and "precisions_cholesky_" in mine
         )
 
+    def _criterion(self, X: ArrayLike, sample_weight: ArrayLike | None, penalty: Callable[[float], float]) -> float:
+        """Give -2 Σ w log p(x) and the penalty of the free parameters for that many rows."""
+        mean, count = self._mean_and_count(X, sample_weight)
+        if not math.isfinite(count):
+            raise ValueError("sample_weight is too large: its sum, the number of rows, is not finite")
+        return -2 * mean * count + penalty(count) * self._n_parameters()
+
     def _mean_and_count(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         log_likelihood = self.score_samples(X)
         w = as_sample_weight(sample_weight, len(log_likelihood))
         if w is None:
             return float(np.mean(log_likelihood)), len(log_likelihood)
-        return float(np.average(log_likelihood, weights=w)), float(w.sum())
-
-    def _n_parameters(self) -> int:
-        """Count the free parameters."""
-        k, d = self.means_.shape
-        of_covariances = {
-            "full": k * d * (d + 1) // 2,
-            "tied": d * (d + 1) // 2,
-            "diag": k * d,
-            "spherical": k,
-        }[self.covariance_type]
-        return int(of_covariances + k * d + k - 1)
+        with np.errstate(over="ignore"):
+            return float(np.average(log_likelihood, weights=within_range(w))), float(w.sum())

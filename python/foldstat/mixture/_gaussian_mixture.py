@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
 
 from foldstat import _core
 from foldstat._validation import (
@@ -24,7 +23,6 @@ from foldstat._validation import (
     Floats,
     Method,
     Rows,
-    aligned,
     as_covariances,
     as_family,
     as_means,
@@ -32,10 +30,12 @@ from foldstat._validation import (
     as_weights,
     restart_seeds,
     thread_count,
+    within_range,
 )
 from foldstat.mixture import _docs
-from foldstat.mixture._fitted import ROW_DTYPES, FittedMixture
+from foldstat.mixture._fitted import FittedMixture
 from foldstat.mixture._progress import Callback, progress_bar
+from foldstat.mixture._rows import ROW_DTYPES, validated
 from foldstat.mixture._sklearn import Interval, StrOptions, fit_context
 from foldstat.mixture._start import Given, Start, check_given, start_from, with_copies
 
@@ -49,7 +49,7 @@ _FLOAT32_HINT = " The numerical accuracy can also be improved by passing float64
 class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
     __doc__ = _docs.GAUSSIAN_MIXTURE
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "covariance_type": [StrOptions({"full", "tied", "diag", "spherical"})],
         "tol": [Interval(Real, 0.0, None, closed="left")],
@@ -64,7 +64,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
-        "n_jobs": [Integral, None],
+        "n_jobs": "no_validation",  # by `thread_count`, as everywhere
     }
 
     def __init__(
@@ -193,7 +193,9 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         ConvergenceWarning
             If `max_iter` iterations were not enough.
         """
-        self._fit(X, sample_weight)
+        draft = self._draft()
+        draft._fit(X, sample_weight)
+        self._become(draft)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -219,10 +221,26 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         ValueError
             As `fit`.
         """
-        rows = self._fit(X, sample_weight)
-        return _core.predict(rows, *self._kernel_arguments())
+        draft = self._draft()
+        rows = draft._fit(X, sample_weight)
+        labels = _core.predict(rows, *draft._kernel_arguments())
+        self._become(draft)
+        return labels
+
+    def _draft(self) -> GaussianMixture:
+        """Give a model to be fitted in place of this one, which stays as it is if that fails."""
+        draft: GaussianMixture = object.__new__(type(self))
+        draft.__dict__ = dict(vars(self))
+        return draft
+
+    def _become(self, draft: GaussianMixture) -> None:
+        """Take over all that was fitted, in one step that no interrupt can divide."""
+        fitted = {name: value for name, value in vars(draft).items() if name.endswith("_")}
+        others = {name: value for name, value in vars(self).items() if not name.endswith("_")}
+        self.__dict__ = others | fitted
 
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Rows:
+        thread_count(self.n_jobs)  # refused before the work, not after it
         rows, w = self._training_rows(X, sample_weight)
         given = check_given(
             self.weights_init,
@@ -252,12 +270,13 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
 
     def _training_rows(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Rows, Floats | None]:
         least = 2 if sample_weight is None else 1
-        rows = aligned(validate_data(self, X, dtype=ROW_DTYPES, ensure_min_samples=least))
+        rows = validated(self, X, dtype=ROW_DTYPES, ensure_min_samples=least)
         w = as_sample_weight(sample_weight, len(rows))
         n = len(rows)
         if w is not None:
             # A row of weight zero is not there, and one of weight 5 is there five times.
-            n = max(int(np.count_nonzero(w)), int(np.floor(w).sum()))
+            enough = max(self.n_components, 2)
+            n = max(int(np.count_nonzero(w)), int(np.floor(np.minimum(w, enough)).sum()))
             if n < 2:
                 raise ValueError(
                     f"Found array with {n} sample(s) (shape={rows.shape}) of positive weight "
@@ -270,7 +289,8 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         return rows, w
 
     def _last(self) -> Start:
-        return Start(self.weights_, self.means_, self.precisions_cholesky_, self.covariances_)
+        weights, means, covariances, factors = map(np.asarray, self._get_parameters())
+        return Start(weights, means, factors, covariances)
 
     def _starts(self, rows: Rows, w: Floats | None, given: Given) -> list[Start]:
         family = self.covariance_type
@@ -286,7 +306,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
             family,
             self.init_params,
             seeds,
-            w,
+            None if w is None else within_range(w),
             thread_count(self.n_jobs),
         )
         return [start_from(given, s, family, self.reg_covar) for s in statistics]
@@ -313,14 +333,14 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         )
 
     def _keep_start(self, start: Start, dtype: np.dtype[Any]) -> None:
-        self._set_parameters(start, dtype)
+        self._keep(start, dtype)
         self.converged_, self.n_iter_ = False, 0
         self.lower_bound_ = -math.inf
         self.lower_bounds_: list[float] = []
 
     def _keep_best(self, fits: list[Any], dtype: np.dtype[Any]) -> None:
         best = max(fits, key=lambda fit: fit["lower_bounds"][-1])
-        self._set_parameters(Start(*(best[name] for name in Start._fields)), dtype)
+        self._keep(Start(*(best[name] for name in Start._fields)), dtype)
         self.converged_ = best["converged"]
         self.n_iter_ = best["n_iter"]
         self.lower_bounds_ = best["lower_bounds"].tolist()
@@ -328,14 +348,10 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         if not self.converged_:
             warnings.warn(_NOT_CONVERGED, ConvergenceWarning, stacklevel=5)
 
-    def _set_parameters(self, start: Start, dtype: np.dtype[Any]) -> None:
-        # Copies, so that the model owns its parameters: the caller's arrays may change.
-        self.weights_ = np.array(start.weights, dtype=dtype)
-        self.means_ = np.array(start.means, dtype=dtype)
-        self.covariances_ = np.array(start.covariances, dtype=dtype)
-        self.precisions_cholesky_ = np.array(start.precisions_cholesky, dtype=dtype)
-        precisions = _core.precisions(start.precisions_cholesky, self.covariance_type)
-        self.precisions_ = np.array(precisions, dtype=dtype)
+    def _keep(self, start: Start, dtype: np.dtype[Any]) -> None:
+        parameters = start.weights, start.means, start.covariances, start.precisions_cholesky
+        weights, means, covariances, factors = (np.asarray(array, dtype=dtype) for array in parameters)
+        self._set_parameters((weights, means, covariances, factors))
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,7 +20,7 @@ def progress_bar(
     All starts share each pass over the data, so the bar counts passes. It is redrawn every
     `interval` iterations at most. The bar is closed whatever ends the block.
     """
-    if not show:
+    if not show or sys.stderr is None:  # a program without a console has nowhere to show it
         yield None
         return
     from tqdm.auto import tqdm  # not needed, and not loaded, by silent fits

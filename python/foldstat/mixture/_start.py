@@ -9,7 +9,15 @@ from sklearn.utils import check_array
 
 from foldstat import _core
 from foldstat._core import MixtureStatistics
-from foldstat._validation import Family, Floats, Rows, covariances_shape
+from foldstat._validation import (
+    Family,
+    Floats,
+    Rows,
+    covariances_shape,
+    refuse_masked,
+    sums_to_one,
+    symmetrised,
+)
 
 
 class Start(NamedTuple):
@@ -49,6 +57,7 @@ def check_given(weights: Any, means: Any, precisions: Any, family: Family, k: in
 
 
 def _floats(values: Any, *, allow_nd: bool = False) -> Any:
+    refuse_masked(values, "the parameter")
     return check_array(values, dtype=[np.float64, np.float32], ensure_2d=False, allow_nd=allow_nd)
 
 
@@ -67,7 +76,7 @@ def _check_weights(values: Any, k: int) -> Any:
             f"max value {weights.min():.5f}, min value {weights.max():.5f}"
         )
     total = float(weights.sum(dtype=np.float64))
-    if abs(1.0 - total) > (1e-6 if weights.dtype == np.float32 else 1e-8):
+    if not sums_to_one(total, weights.dtype):
         raise ValueError(f"The parameter 'weights' should be normalized, but got sum(weights) = {total:.5f}")
     return weights
 
@@ -79,17 +88,21 @@ def _check_precisions(values: Any, family: Family, k: int, d: int) -> Any:
         if (precisions <= 0.0).any():
             raise ValueError(f"'{family} precision' should be positive")
         return precisions
-    for matrix in precisions.reshape(-1, d, d):
-        symmetric = np.isclose(matrix, matrix.T).all()
-        if not symmetric or _core.smallest_eigenvalue(matrix) <= 0.0:
-            raise ValueError(f"'{family} precision' should be symmetric, positive-definite")
-    return precisions
+    try:
+        even = symmetrised(np.asarray(precisions, dtype=np.float64), "precisions_init", precisions.dtype)
+        positive = all(_core.smallest_eigenvalue(matrix) > 0.0 for matrix in even.reshape(-1, d, d))
+    except ValueError as error:
+        raise ValueError(f"'{family} precision' should be symmetric, positive-definite") from error
+    if not positive:
+        raise ValueError(f"'{family} precision' should be symmetric, positive-definite")
+    return even.astype(precisions.dtype)
 
 
 def with_copies(rows: Rows, w: Floats | None, k: int) -> tuple[Rows, Floats | None]:
     """Spell integer weights out as copies where fewer rows than components have a weight.
 
-    A start needs `k` rows to choose from, and a row of weight 5 is five of them.
+    A start needs `k` rows to choose from, and a row of weight 5 is five of them. This is the one
+    place where the scale of weights matters, as otherwise there would be no fit at all.
     """
     if w is None or np.count_nonzero(w) >= k:
         return rows, w

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from foldstat import _core
-from foldstat._validation import thread_count
 
 if TYPE_CHECKING:
     from foldstat._core import SummaryState
@@ -99,16 +98,6 @@ def as_times(times: Any) -> int:
         problem = "must not be negative" if number < 0 else "does not fit into 64 bits"
         raise ValueError(f"push(times=): times {problem}, got {times}")
     return number
-
-
-def as_threads(n_jobs: Any) -> int | None:
-    """Check the number of threads; None for that of a `threads` block around the call, or of the process."""
-    if n_jobs is not None:
-        try:
-            _core.resolve_threads(operator.index(n_jobs))
-        except (TypeError, OverflowError):
-            raise TypeError(f"n_jobs must be a number of threads, an integer, or None; got {n_jobs!r}") from None
-    return thread_count(n_jobs)
 
 
 def flag(value: Any, name: str) -> bool:

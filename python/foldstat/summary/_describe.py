@@ -11,7 +11,8 @@ import numpy as np
 
 from foldstat import _core
 from foldstat._signals import let_through
-from foldstat.summary._arguments import as_threads, empty_state
+from foldstat._validation import thread_count
+from foldstat.summary._arguments import empty_state
 from foldstat.summary._frames import FrameKind, build_frame, installed_kind
 from foldstat.summary._input import Frame, optional_column
 from foldstat.summary._nulls import is_null
@@ -79,7 +80,7 @@ def describe(
         raise ValueError(f"quantile_error must be from 0.0001 to 0.5, got {quantile_error!r}")
     columns, kind = _columns(frame)
     template = empty_state(2, 0, False, quantile_error if shown else None, None, True)
-    threads = as_threads(n_jobs)
+    threads = thread_count(n_jobs)
     numeric = {}
     for i, (label, raw) in enumerate(zip(columns.labels(), columns.columns, strict=True)):
         column = optional_column(raw, f"frame[{label!r}]")

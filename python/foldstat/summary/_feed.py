@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foldstat import _core
-from foldstat.summary._arguments import Ids, as_ids, as_multiplicities, as_threads
+from foldstat._validation import thread_count
+from foldstat.summary._arguments import Ids, as_ids, as_multiplicities
 from foldstat.summary._input import Column, Frame, Items, as_numbers, check_index, flat
 from foldstat.summary._nulls import Masked, exact_array, is_null, plain_items
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def feed(state: SummaryState, x: Any, ids: Any, sample_weight: Any, n_jobs: int | None, name: str = "x") -> None:
     """Add all numbers of `x` to the state, or none of them if that fails."""
-    threads = as_threads(n_jobs)
+    threads = thread_count(n_jobs)
     numbers = as_numbers(x, name)
     check_index(x, ids, "ids", name)
     check_index(x, sample_weight, "sample_weight", name)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from foldstat import _core
-from foldstat.summary._arguments import Ids, Weights, as_ids, as_multiplicities, as_threads, empty_state, flag
+from foldstat._validation import thread_count
+from foldstat.summary._arguments import Ids, Weights, as_ids, as_multiplicities, empty_state, flag
 from foldstat.summary._collections import Summaries
 from foldstat.summary._feed import feed
 from foldstat.summary._groups import Group, GroupedSummary
@@ -163,7 +164,7 @@ def summarize(
         raise ValueError("by and cov work on rows: use axis=0 or leave it out, and X.T to swap rows and columns")
     for argument, given in (("by", by), ("ids", ids), ("sample_weight", sample_weight)):
         check_index(X, given, argument, "X", axis or 0)
-    threads = as_threads(n_jobs)
+    threads = thread_count(n_jobs)
     if by is not None:
         return _by_key(table, by, template, ids, sample_weight, threads)
     if cov:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +30,7 @@ class ProgressBar:
 
     def __init__(self, done: int, total: int, show: bool, worst_r_hat: WorstRHat) -> None:
         self._bar: Any = None
-        if show:
+        if show and sys.stderr is not None:  # a program without a console has nowhere to show it
             from tqdm.auto import tqdm  # not needed, and not loaded, by silent runs
 
             self._bar = tqdm(total=total, initial=done, desc="walkers", unit="step", unit_scale=True)

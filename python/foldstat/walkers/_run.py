@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foldstat._validation import Floats
-from foldstat.summary._arguments import as_threads, flag
+from foldstat._validation import Floats, thread_count
+from foldstat.summary._arguments import flag
 from foldstat.walkers import _file, _save
 from foldstat.walkers._arguments import as_count, as_quantiles
 from foldstat.walkers._arviz import to_arviz
@@ -144,7 +144,7 @@ class Run(Walked):
         ValueError
             If there are no draws, or a quantile is not one or is there twice.
         """
-        probabilities, threads = as_quantiles(quantiles), as_threads(n_jobs)
+        probabilities, threads = as_quantiles(quantiles), thread_count(n_jobs)
         self._need_draws()
         if isinstance(self._kept, KeptMoments):
             return table_of_moments(self.names, self.moments)
@@ -272,7 +272,7 @@ class Run(Walked):
             What the density raises; the draws so far are in its attribute ``partial``.
         """
         more = as_count(n_steps, "n_steps", "a number of steps", least=1)
-        threads, show = as_threads(n_jobs), flag(progress, "progress")
+        threads, show = thread_count(n_jobs), flag(progress, "progress")
         if density is None:
             known = self._known_density()
         else:

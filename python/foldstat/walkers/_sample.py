@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from foldstat import _core
-from foldstat._validation import Floats
-from foldstat.summary._arguments import as_threads, flag
+from foldstat._validation import Floats, thread_count
+from foldstat.summary._arguments import flag
 from foldstat.walkers._arguments import as_choice, as_count
 from foldstat.walkers._density import Understood, understand
 from foldstat.walkers._histogram import Reach, declared_of
@@ -215,7 +215,7 @@ class _Checked:
         if n_walkers is not None:
             self.n_walkers = as_count(n_walkers, "n_walkers", "a number of walkers", least=1)
         self.log, self.progress = flag(log, "log"), flag(progress, "progress")
-        self.n_jobs = as_threads(n_jobs)
+        self.n_jobs = thread_count(n_jobs)
         if not isinstance(args, tuple):
             raise TypeError(f"args must be a tuple of what the density gets after the coordinates, got {args!r}")
         as_choice(nan, "nan", ("raise", "reject"))

@@ -2,22 +2,28 @@
 //!
 //! Every row gets the key E/w with E standard exponential, and the rows of the k smallest keys win
 //! (Efraimidis & Spirakis, "Weighted random sampling with a reservoir", Information Processing
-//! Letters 97, 2006). The keys of a block of rows have a random stream of their own, so the draw
-//! is a fold. The winner of the smallest key is a single draw proportional to the weights.
+//! Letters 97, 2006). The keys of a block of rows that are there have a random stream of their own,
+//! so the draw is a fold. The winner of the smallest key is a single draw proportional to the weights.
 
 use std::ops::Range;
 
 use super::Input;
 use crate::error::Error;
 use crate::fold::{Monoid, Partition};
+use crate::mixture::present::{Layout, Numbers, Present};
 use crate::rng;
-use crate::simd::{Kernel, Lanes, Lanes64, Level, Vector, dispatch};
+use crate::simd::{Kernel, Lanes, Level, Vector, dispatch};
 
 /// For each seed `count` rows of positive weight, in the order drawn.
 pub fn rows(input: Input<'_, '_>, count: usize, seeds: &[u64]) -> Result<Vec<Vec<usize>>, Error> {
     let partition = Partition::of_rows(input.rows.n_rows());
+    let present = &Present::of(input.rows.n_rows(), input.weights);
+    let layout = Layout { rows: Partition::of_rows(present.count()).leaf_rows(), draws: 1 };
     let drawn = input.context.fold(&partition, |range| {
-        let draw = |&seed| dispatch(Draw { input, count, seed, range: range.clone() });
+        let draw = |&seed| {
+            let numbers = present.numbers_from(range.start, seed, layout);
+            dispatch(Draw { input, count, numbers, range: range.clone() })
+        };
         Ok(seeds.iter().map(draw).collect::<Vec<Smallest>>())
     })?;
     Ok(drawn.into_iter().map(|smallest| smallest.sorted().map(|(_, row)| row).collect()).collect())
@@ -27,7 +33,7 @@ pub fn rows(input: Input<'_, '_>, count: usize, seeds: &[u64]) -> Result<Vec<Vec
 struct Draw<'i, 'a> {
     input: Input<'i, 'a>,
     count: usize,
-    seed: u64,
+    numbers: Numbers,
     range: Range<usize>,
 }
 
@@ -36,18 +42,18 @@ impl Kernel for Draw<'_, '_> {
 
     #[inline(always)]
     fn run<L: Level>(self, token: L) -> Smallest {
-        let Self { input, count, seed, range } = self;
-        let mut generator = rng::stream(seed, range.start as u64);
+        let Self { input, count, mut numbers, range } = self;
         let mut smallest = Smallest::new(count);
         for first in range.clone().step_by(8) {
-            let (mut keys, mut weights) = (Lanes64::ZERO, Lanes([1.0; 8]));
+            let (mut keys, mut weights) = (Lanes([1.0; 8]), Lanes([1.0; 8]));
             let rows = range.end.min(first + 8) - first;
             for i in 0..rows {
-                // 1 − u lies in (0, 1], where the logarithm is finite.
-                keys.0[i] = 1.0 - rng::uniform_f64(&mut generator);
                 weights.0[i] = input.weight(first + i);
+                if weights.0[i] > 0.0 {
+                    // 1 − u lies in (0, 1], where the logarithm is finite.
+                    keys.0[i] = 1.0 - rng::uniform_f64(numbers.of_next_row());
+                }
             }
-            keys.0[rows..].fill(1.0);
             let exponential = L::F64::splat(token, 0.0) - L::F64::load(token, &keys).ln();
             exponential.div(L::F64::load(token, &weights)).store(&mut keys);
             for i in (0..rows).filter(|&i| weights.0[i] > 0.0) {

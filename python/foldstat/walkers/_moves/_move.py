@@ -9,10 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from foldstat import _core
-from foldstat._validation import Floats, as_floats
-
-# How far a covariance may be from symmetric, relative to the standard deviations of its row and column.
-_SYMMETRY = 1e-8
+from foldstat._validation import Floats, as_floats, symmetrised
 
 Schedule: TypeAlias = list[tuple[float, _core.WalkerMove]]
 
@@ -88,20 +85,10 @@ def as_covariance(values: Any, name: str) -> float | tuple[Any, ...]:
     if array.ndim < 2 and not (array > 0).all():
         raise ValueError(f"{name} holds variances, which must be positive, got {values!r}")
     if array.ndim == 2:
-        array = _symmetrised(array, name)
+        array = symmetrised(array, name)
         _cholesky(array, name)
         return tuple(tuple(row) for row in array.tolist())
     return float(array) if array.ndim == 0 else tuple(array.tolist())
-
-
-def _symmetrised(matrix: Floats, name: str) -> Floats:
-    """Even out rounding, measured by standard deviations: an entry of zero may come out as anything small."""
-    scales = np.sqrt(np.abs(np.diagonal(matrix)))
-    excess = np.abs(matrix - matrix.T) - _SYMMETRY * np.outer(scales, scales)
-    if (excess > 0).any():
-        i, j = (int(at) for at in np.unravel_index(excess.argmax(), matrix.shape))
-        raise ValueError(f"{name} must be symmetric, got {matrix[i, j]} at ({i}, {j}) and {matrix[j, i]} at ({j}, {i})")
-    return np.asarray(0.5 * matrix + 0.5 * matrix.T, dtype=np.float64)
 
 
 def covariance_factor(covariance: ArrayLike, n_dims: int, name: str) -> Floats:

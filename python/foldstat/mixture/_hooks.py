@@ -1,0 +1,103 @@
+"""The private methods of scikit-learn's mixtures that other people's code calls or overrides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from foldstat import _core
+from foldstat._validation import FLOAT32, Family, Floats, Rows, as_rows, thread_count
+
+# What `fit` and the methods that score call there and the compiled passes have no place for.
+_NEVER_CALLED = (
+    "_check_parameters",
+    "_compute_lower_bound",
+    "_e_step",
+    "_estimate_log_prob",
+    "_estimate_log_prob_resp",
+    "_estimate_log_weights",
+    "_estimate_weighted_log_prob",
+    "_get_parameters",
+    "_initialize",
+    "_initialize_parameters",
+    "_m_step",
+    "_print_verbose_msg_init_beg",
+    "_print_verbose_msg_init_end",
+    "_print_verbose_msg_iter_end",
+)
+
+
+class ScikitLearnHooks:
+    """scikit-learn's private methods, by delegation to the kernels; those to override are refused."""
+
+    covariance_type: Family
+    n_jobs: int | None
+    weights_: Floats
+    means_: Floats
+    covariances_: Floats
+    precisions_: Floats
+    precisions_cholesky_: Floats
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Refuse overrides that would have no effect, and nobody would notice."""
+        super().__init_subclass__(**options)
+        ignored = [n for n in _NEVER_CALLED if getattr(cls, n, None) is not getattr(ScikitLearnHooks, n, None)]
+        if ignored:
+            raise TypeError(
+                f"{cls.__name__} overrides {', '.join(ignored)}, which foldstat.GaussianMixture never calls, as its "
+                "E- and M-steps are compiled. Write the loop with foldstat.mixture.expectation, statistics and "
+                "maximization, override public methods (fit, score_samples, ...), or derive from "
+                "sklearn.mixture.GaussianMixture"
+            )
+
+    def _estimate_log_prob(self, X: ArrayLike, xp: Any = None) -> Rows:
+        """Log-density of every row under every component, not weighted."""
+        rows = as_rows(X)
+        threads = thread_count(self.n_jobs)
+        found = _core.log_prob(rows, self.means_, self.precisions_cholesky_, self.covariance_type, threads)
+        return self._as_precise_as(rows, found)
+
+    def _estimate_log_weights(self, xp: Any = None) -> Rows:
+        """Logarithms of the weights."""
+        with np.errstate(divide="ignore"):  # a component of weight 0 has density 0 everywhere
+            return np.log(np.asarray(self.weights_))
+
+    def _estimate_weighted_log_prob(self, X: ArrayLike, xp: Any = None) -> Rows:
+        """Log-density of every row under every component, times the component's weight."""
+        return self._estimate_log_prob(X) + self._estimate_log_weights()
+
+    def _estimate_log_prob_resp(self, X: ArrayLike, xp: Any = None) -> tuple[Rows, Rows]:
+        """Log-likelihood of every row, and the logarithms of its responsibilities."""
+        rows = as_rows(X)
+        parameters = self.weights_, self.means_, self.precisions_cholesky_, self.covariance_type
+        total = self._as_precise_as(rows, _core.score_samples(rows, *parameters, thread_count(self.n_jobs)))
+        return total, self._estimate_weighted_log_prob(rows) - total[:, np.newaxis]
+
+    def _get_parameters(self) -> tuple[Floats, Floats, Floats, Floats]:
+        return self.weights_, self.means_, self.covariances_, self.precisions_cholesky_
+
+    def _set_parameters(self, params: tuple[Floats, Floats, Floats, Floats], xp: Any = None) -> None:
+        """Take parameters as `_get_parameters` gives them; `fit` ends with this."""
+        # Copies, so that the model owns its parameters: the caller's arrays may change.
+        weights, means, covariances, factors = (np.array(array) for array in params)
+        precisions = _core.precisions(factors, self.covariance_type).astype(factors.dtype)
+        self.weights_, self.means_, self.covariances_ = weights, means, covariances
+        self.precisions_cholesky_, self.precisions_ = factors, precisions
+
+    def _n_parameters(self) -> int:
+        """Count the free parameters."""
+        k, d = np.shape(self.means_)
+        of_covariances = {
+            "full": k * d * (d + 1) // 2,
+            "tied": d * (d + 1) // 2,
+            "diag": k * d,
+            "spherical": k,
+        }[self.covariance_type]
+        return int(of_covariances + k * d + k - 1)
+
+    def _as_precise_as(self, rows: Rows, found: Floats) -> Rows:
+        """Give float32 where both the rows and the model are, as scikit-learn."""
+        single = rows.dtype is FLOAT32 and getattr(self.means_, "dtype", None) is FLOAT32
+        return found.astype(np.float32) if single else found

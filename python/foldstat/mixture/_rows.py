@@ -1,0 +1,60 @@
+"""Rows as scikit-learn checks them, and what it would take without a word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+
+from foldstat._validation import Rows, aligned, not_numbers, refuse_masked
+
+ROW_DTYPES = [np.float64, np.float32]
+
+
+def validated(estimator: Any, X: Any, **options: Any) -> Rows:
+    """Check rows with scikit-learn's texts; those of NaN and infinity also say where the first one is.
+
+    Masked arrays and dates are refused as by the functions on arrays: scikit-learn forgets the mask,
+    and takes dates for numbers of nanoseconds.
+    """
+    refuse_masked(X, "X")
+    if isinstance(X, (list, tuple)):
+        X = _array_of(X)
+    for dtype in _dtypes(X):
+        if _is_date(dtype):
+            raise not_numbers("X", dtype)
+    try:
+        rows: Rows = validate_data(estimator, X, **options)
+    except ValueError as error:
+        if str(error).startswith("Input X contains"):
+            raise ValueError(f"{error}\n{_place(X)}") from error
+        raise
+    if rows.dtype not in ROW_DTYPES:
+        rows = rows.astype(np.float64)
+    return aligned(rows)
+
+
+def _array_of(values: Any) -> Any:
+    try:
+        return np.asarray(values)
+    except ValueError:
+        return values  # ragged: scikit-learn says so
+
+
+def _dtypes(X: Any) -> list[Any]:
+    """Types of the columns of an array or a frame."""
+    return list(X.dtypes) if hasattr(X, "dtypes") else [getattr(X, "dtype", None)]
+
+
+def _is_date(dtype: Any) -> bool:
+    is_temporal = getattr(dtype, "is_temporal", None)  # of Polars
+    return bool(is_temporal()) if callable(is_temporal) else getattr(dtype, "kind", "") in ("m", "M")
+
+
+def _place(X: Any) -> str:
+    """Say where the first number is that is not finite."""
+    bad = ~np.isfinite(check_array(X, dtype=np.float64, ensure_all_finite=False))
+    row = int(bad.any(axis=1).argmax())
+    return f"The first one is at row {row}, column {int(bad[row].argmax())}."
