@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.mixture import GaussianMixture as Reference
 
 from foldstat import GaussianMixture
+from foldstat.walkers import NormalStep
 from mixtures import assert_close, model_of
 
 METHODS = ("score_samples", "predict_proba", "predict")
@@ -115,6 +116,46 @@ def test_covariances_may_be_unsymmetric_by_rounding(scale):
     model = GaussianMixture.from_parameters([1.0], np.zeros((1, 20)), [covariance])
     np.testing.assert_array_equal(model.covariances_[0], model.covariances_[0].T)
     assert_close(model.covariances_[0], covariance, 1e-14, atol=1e-14 * scale)
+
+
+def inverse_of_a_precision(condition, spread, d=8, seed=0):
+    """What `numpy.linalg.inv` makes of a precision of that condition, features having scales of their own."""
+    rng = np.random.default_rng(seed)
+    Q, _ = np.linalg.qr(rng.normal(size=(d, d)))
+    precision = (Q * np.geomspace(1.0, condition, d)) @ Q.T
+    scales = 10.0 ** rng.uniform(-spread, spread, d)
+    precision = 0.5 * (precision + precision.T) * np.outer(scales, scales)
+    return precision, np.linalg.inv(precision)
+
+
+@pytest.mark.parametrize("spread", [0, 5])
+@pytest.mark.parametrize("condition", [1e2, 1e6, 1e8, 1e10, 1e12])
+def test_the_inverse_of_a_precision_is_a_covariance(condition, spread):
+    for seed in range(5):
+        precision, covariance = inverse_of_a_precision(condition, spread, seed=seed)
+        mean = np.zeros((1, 8))
+        GaussianMixture.from_parameters([1.0], mean, [covariance])
+        NormalStep(covariance)
+        X = np.random.default_rng(seed).multivariate_normal(mean[0], 0.5 * (covariance + covariance.T), 50)
+        start = {"weights_init": [1.0], "means_init": mean, "max_iter": 0}
+        GaussianMixture(precisions_init=[precision], **start).fit(X)
+        GaussianMixture(precisions_init=[np.linalg.inv(covariance)], **start).fit(X)
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-9, 1.0, 1e150])
+@pytest.mark.parametrize("condition", [1e2, 1e6])
+def test_a_real_asymmetry_is_refused_whatever_the_scale(condition, scale):
+    _, covariance = inverse_of_a_precision(condition, 0)
+    covariance = 0.5 * (covariance + covariance.T)
+    covariance[2, 5] += 1e-6 * np.sqrt(covariance[2, 2] * covariance[5, 5])
+    covariance *= scale
+    X = np.random.default_rng(0).normal(size=(50, 8))
+    with pytest.raises(ValueError, match=r"covariances\[0\] must be symmetric, got .* at \(2, 5\)"):
+        GaussianMixture.from_parameters([1.0], np.zeros((1, 8)), [covariance])
+    with pytest.raises(ValueError, match=r"cov must be symmetric, got .* at \(2, 5\)"):
+        NormalStep(covariance)
+    with pytest.raises(ValueError, match="'full precision' should be symmetric, positive-definite"):
+        GaussianMixture(precisions_init=[covariance]).fit(X)
 
 
 @pytest.mark.parametrize(("dtype", "difference"), [(np.float64, 1e-8), (np.float32, 1e-3)])

@@ -239,3 +239,43 @@ def test_importing_foldstat_does_not_import_matplotlib():
     code = "import sys, foldstat, foldstat.plot; print('matplotlib' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"
+
+
+@pytest.fixture
+def closing():
+    yield
+    pyplot.close("all")
+
+
+@pytest.mark.usefixtures("closing")
+def test_numbers_of_numpy_are_numbers():
+    X = np.random.default_rng(0).normal(size=(300, 3))
+    model = foldstat.GaussianMixture(2, random_state=0).fit(X)
+    kinds = [(0, 2), np.array([0, 2]), (np.int64(0), np.uint8(2))]
+    pictures = [
+        plot_mixture(model, X, pyplot.figure().subplots(), features=f, levels=n)
+        for f in kinds
+        for n in (5, np.int64(5))
+    ]
+    counts = {tuple(len(collection.get_paths()) for collection in ax.collections) for ax in pictures}
+    assert len(counts) == 1
+    assert plot_mixture(model, X, pyplot.figure().subplots(), features=np.int64(1)).get_xlabel() == "feature 1"
+    with pytest.raises(ValueError, match="levels must be at least 1, got 0"):
+        plot_mixture(model, X, pyplot.figure().subplots(), features=(0, 1), levels=np.int64(0))
+
+
+@pytest.mark.usefixtures("closing")
+def test_features_may_be_named():
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(200, 3)), columns=["width", "length", "weight"])
+    model = foldstat.GaussianMixture(2, random_state=0).fit(X)
+    ax = plot_mixture(model, X, pyplot.figure().subplots(), features=["weight", "width"])
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("weight", "width")
+    assert plot_mixture(model, X, pyplot.figure().subplots(), features="length").get_xlabel() == "length"
+    assert plot_mixture(model, X, pyplot.figure().subplots(), features=("length", 0)).get_ylabel() == "width"
+    with pytest.raises(ValueError, match="no feature 'height'; its names are: 'width', 'length', 'weight'"):
+        plot_mixture(model, X, pyplot.figure().subplots(), features=["height"])
+    with pytest.raises(ValueError, match="no feature 'a'; its names are: none"):
+        plot_mixture(foldstat.GaussianMixture(1).fit(X.to_numpy()), features="a")
+    with pytest.raises(TypeError, match=r"features must hold numbers or names of features, got 1\.5"):
+        plot_mixture(model, features=[1.5])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 
 import pytest
 import tqdm.auto
@@ -84,3 +85,12 @@ def test_progress_of_em():
     m = random_mixture("full")
     _, stderr = _stderr_of(lambda: foldstat.mixture.em(m.X, m.weights, m.means, m.covariances, progress=True))
     assert "EM: 100%" in stderr
+
+
+def test_a_program_without_a_console_has_no_bar(m, monkeypatch):
+    """As under pythonw, where sys.stderr is None."""
+    monkeypatch.setattr(sys, "stderr", None)
+    GaussianMixture(2, covariance_type=m.family, verbose=1).fit(m.X)
+    foldstat.mixture.em(m.X, m.weights, m.means, m.covariances, covariance_type=m.family, progress=True)
+    foldstat.walkers.sample(foldstat.walkers.densities.ring(), [[1.0, 0.0]], 200, progress=True)
+    foldstat.map_reduce(foldstat.Summary, [[1.0], [2.0]], progress=True)

@@ -130,14 +130,60 @@ def test_warm_start_goes_on(max_iter):
     np.testing.assert_array_equal(warm.means_, whole.means_)
 
 
-def test_an_interrupted_or_failed_fit_leaves_the_model_as_it_was(m, model, monkeypatch):
-    before = {name: getattr(model, name).copy() for name in ARRAYS}
+def _state(model):
+    return {name: np.copy(value) for name, value in vars(model).items() if name.endswith("_")}
 
-    def fail(*arguments):
-        raise KeyboardInterrupt
 
-    monkeypatch.setattr(_core, "em", fail)
+def _interrupt(*arguments):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("method", "kernel"),
+    [("fit", "initial_statistics"), ("fit", "em"), ("fit_predict", "em"), ("fit_predict", "predict")],
+)
+def test_an_interrupted_fit_leaves_the_model_as_it_was(m, model, monkeypatch, method, kernel):
+    before = _state(model)
+    monkeypatch.setattr(_core, kernel, _interrupt)
     with pytest.raises(KeyboardInterrupt):
-        model.fit(m.X + 1)
-    for name, array in before.items():
-        np.testing.assert_array_equal(getattr(model, name), array)
+        getattr(model, method)(m.X[:, :2] + 1)
+    np.testing.assert_equal(_state(model), before)
+    monkeypatch.undo()
+    fresh = GaussianMixture(2, covariance_type=m.family)
+    monkeypatch.setattr(_core, kernel, _interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        getattr(fresh, method)(m.X)
+    assert not _state(fresh)
+
+
+@pytest.mark.parametrize("method", ["fit", "fit_predict"])
+def test_a_failed_fit_leaves_the_names_of_the_features(m, method):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(m.X, columns=["a", "b", "c"])
+    model = GaussianMixture(2, covariance_type=m.family, random_state=0).fit(frame)
+    before, labels = _state(model), model.predict(frame)
+    failures = [frame[["c", "a", "b"]] * np.nan, frame[["c", "a"]].iloc[:1], m.X[:, :2] * np.nan]
+    for rows in failures:
+        with pytest.raises(ValueError, match=r"."):
+            getattr(model, method)(rows)
+        np.testing.assert_equal(_state(model), before)
+        np.testing.assert_array_equal(model.predict(frame), labels)
+        with pytest.raises(ValueError, match="feature names should match"):
+            model.predict(frame[["c", "a", "b"]])
+    constant = frame[["b", "a"]] * 0.0
+    model.set_params(reg_covar=0.0)
+    with pytest.raises(ValueError, match="ill-defined"):
+        getattr(model, method)(constant)
+    np.testing.assert_equal(_state(model), before)
+    model.set_params(reg_covar=1e-6).fit(m.X[:, :2])
+    assert not hasattr(model, "feature_names_in_")
+    assert model.n_features_in_ == 2
+
+
+def test_a_warning_that_is_an_error_leaves_the_model_as_it_was(m, model):
+    before = _state(model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        with pytest.raises(ConvergenceWarning):
+            model.set_params(max_iter=1, tol=0.0).fit(m.X)
+    np.testing.assert_equal(_state(model), before)

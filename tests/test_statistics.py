@@ -202,3 +202,49 @@ def test_a_fit_from_chunks_is_the_fit_of_the_whole(family):
     whole = foldstat.mixture.em(m.X, m.weights, m.means, m.covariances, covariance_type=family, max_iter=5, tol=0.0)
     for a, b in zip(parameters, whole[:3], strict=True):
         assert_close(a, b, 1e-11)
+
+
+NUMBERS = st.sampled_from([0.0, 1.0, -3.5, 1e-300, 5e-324, 1e150, -1e160, 1e300, 1.7e308])
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    family=st.sampled_from(FAMILIES),
+    rows=st.lists(st.lists(NUMBERS, min_size=2, max_size=2), min_size=1, max_size=4),
+    weights=st.lists(st.sampled_from([0.0, 1.0, 1e-320, 1e-300, 1e300, 1.7e308]), min_size=4, max_size=4),
+    given_responsibilities=st.booleans(),
+)
+def test_whatever_can_be_built_can_be_written_and_read(family, rows, weights, given_responsibilities):
+    X, w, m = np.array(rows), np.array(weights)[: len(rows)], random_mixture(family, d=2, k=2)
+    total = IDENTITY
+    for sample_weight in (w, None, w[::-1].copy()):
+        try:
+            if given_responsibilities:
+                r = np.full((len(X), 2), 0.5)
+                part = _core.statistics_from_responsibilities(X, r, family, sample_weight)
+            else:
+                part = _core.statistics(X, *m.parameters, sample_weight)
+            total = total + part
+        except ValueError as error:
+            assert "overflow float64; scale the" in str(error)  # noqa: PT017 - most examples are no errors
+            continue
+        for one in (part, total):
+            again = MixtureStatistics.from_bytes(one.to_bytes())
+            assert again == one
+            assert again.to_bytes() == one.to_bytes()
+            assert pickle.loads(pickle.dumps(one)) == one
+
+
+def test_sums_that_overflow_when_merged_are_refused():
+    rows = 1e154 * np.array([[1.0], [-1.0]])
+    one = _core.statistics_from_responsibilities(rows, np.ones((2, 1)), "diag", np.full(2, 0.8))
+    with pytest.raises(ValueError, match="X: sums of squares overflow float64; scale the input data"):
+        one + one
+    assert MixtureStatistics.from_bytes(one.to_bytes()) == one
+
+
+def test_rows_are_counted():
+    m = random_mixture("diag", n=100)
+    w = integer_weights(100)
+    one = _core.statistics(m.X, *m.parameters, w)
+    assert (one.n_rows, (one + one).n_rows, IDENTITY.n_rows) == (75, 150, 0)

@@ -29,7 +29,7 @@ FLOAT32 = np.dtype(np.float32)
 # How far a matrix may be from symmetric, relative to the roots of the diagonal at its row and column: so far,
 _SYMMETRY = {FLOAT64: 1e-10, FLOAT32: 1e-5}
 # or so many roundings, times the condition number, as `numpy.linalg.inv` leaves them.
-_ROUNDINGS = 2.0
+_ROUNDINGS = 4.0
 
 _threads: ContextVar[int | None] = ContextVar("foldstat.threads", default=None)
 

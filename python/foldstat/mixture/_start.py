@@ -90,11 +90,10 @@ def _check_precisions(values: Any, family: Family, k: int, d: int) -> Any:
         return precisions
     try:
         even = symmetrised(np.asarray(precisions, dtype=np.float64), "precisions_init", precisions.dtype)
-        positive = all(_core.smallest_eigenvalue(matrix) > 0.0 for matrix in even.reshape(-1, d, d))
+        # Eigenvalues would depend on the units of the features; whether there is a factor does not.
+        _core.precisions_cholesky_from_precisions(even, family)
     except ValueError as error:
         raise ValueError(f"'{family} precision' should be symmetric, positive-definite") from error
-    if not positive:
-        raise ValueError(f"'{family} precision' should be symmetric, positive-definite")
     return even.astype(precisions.dtype)
 
 
