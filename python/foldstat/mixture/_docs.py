@@ -59,7 +59,7 @@ precisions_ : ndarray
     Inverses of the covariances, in the same shape.
 precisions_cholesky_ : ndarray
     Upper triangular factors U of the precisions U Uᵀ (inverse standard deviations if 'diag' or
-    'spherical'), in the same shape.
+    'spherical'), in the same shape. Set by hand, any factor F with F Fᵀ = Σ⁻¹ will do.
 converged_ : bool
     Whether the kept fit stopped because of `tol`.
 n_iter_ : int
@@ -74,6 +74,10 @@ feature_names_in_ : ndarray of shape (n_features_in_,)
     Names of the features, if X had them and all are strings.
 
 All arrays are float32 if X was, and float64 otherwise.
+
+The private methods of scikit-learn's class that other tools call (`_estimate_log_prob` and its like,
+`_get_parameters`, `_set_parameters`, `_n_parameters`) are there. A subclass that overrides one which
+`fit` and the methods that score would never call, such as `_m_step`, is a TypeError.
 
 References
 ----------

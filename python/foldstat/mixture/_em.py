@@ -75,7 +75,7 @@ def em(
     reg_covar : float, default=1e-6
         Added to the diagonal of every covariance.
     sample_weight : array-like of shape (n_samples,), default=None
-        How often each row counts.
+        How often each row counts; their scale does not matter, and a row of weight zero is not there.
     n_jobs : int or None, default=None
         Number of threads; None for the default of the process.
     progress : bool, default=False

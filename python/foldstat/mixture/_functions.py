@@ -264,7 +264,8 @@ def maximization(
     reg_covar : float, default=1e-6
         Added to the diagonal of every covariance.
     sample_weight : array-like of shape (n_samples,), default=None
-        How often each row counts; refused with statistics, which contain it.
+        How often each row counts; refused with statistics, which contain it. Their scale does not
+        matter to the parameters.
     n_jobs : int or None, default=None
         Number of threads; None for the default of the process.
 

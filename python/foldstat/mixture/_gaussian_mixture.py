@@ -162,6 +162,8 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
     def fit(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> GaussianMixture:
         """Estimate the parameters with the EM algorithm.
 
+        A fit that fails or is interrupted leaves the model as it was.
+
         The `n_init` starts share each pass over the data, and the one that ends with the largest
         likelihood is kept. EM itself stores nothing per row; while a start is looked for,
         'kmeans' and 'k-means++' keep one float64 for each row and restart, with the restarts in
@@ -174,8 +176,11 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         y : None
             Ignored, present for the interface's sake.
         sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts, finite and not negative: a row of weight zero is not there,
-            an integer weight is that many copies.
+            How often each row counts, finite and not negative. Their scale does not matter. A row of
+            weight zero is not there: the fit is the one without it, from the same start. For EM from
+            a given start an integer weight is that many copies; where a start is looked for, a row
+            is drawn with a probability in proportion to its weight, as its copies together would be,
+            but the draws themselves may be others.
 
         Returns
         -------
@@ -219,7 +224,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            As `fit`.
+            As `fit`; also then the model stays as it was.
         """
         draft = self._draft()
         rows = draft._fit(X, sample_weight)
