@@ -395,3 +395,9 @@ def test_the_place_in_a_frame(m):
     frame.iloc[17, 2] = pd.NA
     with pytest.raises(ValueError, match=r"(?s)^Input X contains NaN.*The first one is at row 17, column 2\."):
         GaussianMixture(2).fit(frame)
+
+
+def test_a_column_alone_is_no_frame(m):
+    pd = pytest.importorskip("pandas")
+    ours, theirs = _messages(pd.Series(m.X[:, 0]))
+    assert ours == theirs

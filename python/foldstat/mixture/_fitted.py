@@ -216,7 +216,9 @@ class FittedMixture(ScikitLearnHooks):
             if plain:
                 validated(self, X, reset=False)  # scikit-learn's own message, if it has one
             raise
-        return self._as_precise_as(X, result) if result.dtype is FLOAT64 else result
+        if X.dtype is FLOAT32 and result.dtype is FLOAT64:
+            return self._as_precise_as(X, result)
+        return result
 
     def _is_plain(self, X: Any) -> bool:
         """Whether the kernel can take X as it is: a score of one row has no time for more."""

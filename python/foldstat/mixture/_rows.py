@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,8 @@ def _array_of(values: Any) -> Any:
 
 def _dtypes(X: Any) -> list[Any]:
     """Types of the columns of an array or a frame."""
-    return list(X.dtypes) if hasattr(X, "dtypes") else [getattr(X, "dtype", None)]
+    dtypes = getattr(X, "dtypes", getattr(X, "dtype", None))
+    return list(dtypes) if isinstance(dtypes, Iterable) else [dtypes]
 
 
 def _is_date(dtype: Any) -> bool:
