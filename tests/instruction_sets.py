@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-
 from foldstat import _core
+from programs import outcome
 
 LEVELS = ("avx512", "avx2", "scalar")
 
@@ -20,13 +16,4 @@ def levels_here():
 
 def at_level(program, level):
     """What a Python program prints as JSON."""
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "FOLDSTAT_SIMD": level},
-        capture_output=True,
-        text=True,
-        timeout=250,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return outcome(program, 250, FOLDSTAT_SIMD=level)

@@ -53,13 +53,14 @@ def test_without_lapack_the_import_goes_on(error):
 
 LATE = """
 import json, sys
-class Raising:
-    left = True
-    def find_spec(self, name, path=None, target=None):
-        if self.left and name == "foldstat.summary._joint":
-            self.left = False
-            raise KeyboardInterrupt
-sys.meta_path.insert(0, Raising())
+def at_line(frame, event, argument):
+    if "Summary" in frame.f_globals:  # its last lines
+        sys.settrace(None)
+        raise KeyboardInterrupt
+    return at_line
+def at_call(frame, event, argument):
+    return at_line if frame.f_globals.get("__name__") == "foldstat" else None
+sys.settrace(at_call)
 try:
     import foldstat
 except KeyboardInterrupt:

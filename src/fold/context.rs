@@ -332,3 +332,30 @@ impl<F> Tree<'_, F> {
         result
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watched_job_looks_about_once_in_a_period_and_ends_when_told() {
+        let period = Duration::from_millis(5);
+        let looks = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&looks);
+        let context = Context::watched(period, move |reports| {
+            assert_eq!(reports.drain().len(), 1);
+            count.fetch_add(1, Ordering::Relaxed) == 2
+        });
+        let begin = Instant::now();
+        for look in 0..3 {
+            context.report(Report { task: 0, step: look, value: 0.0, finished: false });
+            while looks.load(Ordering::Relaxed) == look {
+                let checked = context.check();
+                assert_eq!(checked.is_err(), looks.load(Ordering::Relaxed) == 3);
+            }
+        }
+        assert!(begin.elapsed() >= 3 * period);
+        assert_eq!(context.check(), Err(Error::Interrupted));
+        assert_eq!(looks.load(Ordering::Relaxed), 3, "it is over");
+    }
+}
