@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.stats
 
 import foldstat
 from foldstat import cells
@@ -30,91 +31,132 @@ def close_figures():
     pyplot.close("all")
 
 
-def test_a_walk_has_the_moments_of_its_density():
-    points = random_walker(bell, n_steps=200_000, start=[1, -2], burn_in=1000, rng=0)
-    assert points.shape == (200_000, 2)
-    assert points.dtype == np.float64
-    # Some twenty steps make one independent draw.
-    np.testing.assert_allclose(points.mean(axis=0), [1, -2], atol=0.06)
-    np.testing.assert_allclose(points.std(axis=0), [1, 0.5], rtol=0.04)
+def flat(x, y):
+    return 1.0
 
 
-def test_a_walk_makes_steps_of_half_width_one():
-    points = random_walker(lambda x, y: 1.0, n_steps=5000, burn_in=0, rng=1)
-    steps = np.diff(points, axis=0)
-    assert 0.99 < np.abs(steps).max() <= 1.0
-    np.testing.assert_allclose(steps.std(axis=0), np.sqrt(1 / 3), rtol=0.03)
-    wide = np.diff(random_walker(lambda x, y: 1.0, n_steps=5000, half_width=3.0, rng=1), axis=0)
+def agree(estimates, truth):
+    """Whether independent estimates (n, ...) have the true mean: a t-test fails by chance once in 1e6."""
+    return (scipy.stats.ttest_1samp(estimates, truth, axis=0).pvalue > 1e-6).all()
+
+
+def test_walks_have_the_moments_of_their_density():
+    walks = random_walkers(bell, n_steps=21_001, starts=[[1, -2]] * 32, burn_in=1000, half_width=1.0, rng=0)
+    assert walks.shape == (32, 20_000, 2)
+    assert walks.dtype == np.float64
+    assert agree(walks.mean(axis=1), [1, -2])
+    assert agree(((walks - [1, -2]) ** 2).mean(axis=1), [1, 0.25])
+
+
+def test_the_longest_step_is_a_tenth_unless_told():
+    walks = [random_walker(flat, n_steps=2000, burn_in=0, rng=seed) for seed in range(20)]
+    steps = np.diff(walks, axis=1)
+    assert 0.099 < np.abs(steps).max() <= 0.1
+    for power in (1, 2, 4):  # the moments of a uniform number
+        assert agree((np.abs(steps) ** power).mean(axis=1), 0.1**power / (power + 1))
+    wide = np.diff(random_walker(flat, n_steps=5000, half_width=3.0, rng=1), axis=0)
     assert 2.97 < np.abs(wide).max() <= 3.0
 
 
-def test_the_start_is_the_origin_and_the_burn_in_is_left_out():
-    whole = random_walker(bell, n_steps=50, burn_in=0, rng=5)
-    assert np.abs(whole[0]).max() <= 1.0
-    np.testing.assert_array_equal(random_walker(bell, n_steps=20, burn_in=30, rng=5), whole[30:])
-    np.testing.assert_array_equal(random_walker(bell, rng=5, start=[0, 0]), random_walker(bell, 1000, rng=5))
-    assert random_walker(bell, rng=5).shape == (1000, 2)
+def test_the_start_and_the_burn_in_count_among_the_steps_and_are_left_out():
+    whole = random_walker(bell, n_steps=51, burn_in=0, rng=5)
+    assert whole.shape == (50, 2)
+    assert 0 < np.abs(whole[0]).max() <= 0.1  # a step from the origin
+    np.testing.assert_array_equal(random_walker(bell, n_steps=51, burn_in=30, rng=5), whole[30:])
+    np.testing.assert_array_equal(random_walker(bell, 51, [0, 0], 49, rng=5), whole[49:])
+
+
+def test_a_walk_has_a_hundred_thousand_steps_unless_told():
+    points = random_walker(flat, rng=5)
+    assert points.shape == (99_899, 2)
+    for n_steps in (1e5, np.float32(1e5), np.int64(100_000)):
+        np.testing.assert_array_equal(random_walker(flat, n_steps, burn_in=100.0, rng=5), points)
+    assert random_walkers(flat, 2, rng=5).shape == (2, 99_899, 2)
 
 
 def test_the_argument_is_a_density_and_not_its_logarithm():
-    points = random_walker(disc, n_steps=100_000, rng=2)
-    radii = np.hypot(*points.T)
-    assert radii.max() < 1
-    assert np.mean(radii**2) == pytest.approx(0.5, abs=0.02)
+    walks = random_walkers(disc, n_steps=5000, starts=np.zeros((20, 2)), half_width=1.0, rng=2)
+    squares = np.sum(walks**2, axis=2)
+    assert squares.max() < 1
+    assert agree(squares.mean(axis=1), 0.5)
 
 
 def test_walks_are_repeatable_and_do_not_depend_on_threads():
     with foldstat.threads(1):
-        alone = random_walkers(bell, 300, rng=3)
+        alone = random_walkers(bell, n_steps=300, rng=3)
     for n in (2, 3):
         with foldstat.threads(n):
-            np.testing.assert_array_equal(random_walkers(bell, 300, rng=3), alone)
-    assert (random_walkers(bell, 300, rng=4)[:, -1] != alone[:, -1]).any()
+            np.testing.assert_array_equal(random_walkers(bell, n_steps=300, rng=3), alone)
+    assert (random_walkers(bell, n_steps=300, rng=4)[:, -1] != alone[:, -1]).any()
     generator = np.random.default_rng(0)
     first, second = (random_walker(bell, 300, rng=generator) for _ in range(2))
+    assert (first != second).any()
+    first, second = (random_walkers(bell, 2, 300) for _ in range(2))
     assert (first != second).any()
 
 
 def test_several_walkers_start_where_they_are_told():
     starts = np.array([[0.5, -2.0], [1.0, -1.0], [2.0, -2.5]])
-    points = random_walkers(bell, 40, starts, burn_in=0, rng=0)
+    points = random_walkers(bell, n_steps=41, starts=starts, burn_in=0, rng=0)
     assert points.shape == (3, 40, 2)
-    assert np.abs(points[:, 0] - starts).max() <= 1.0
-    fewer = random_walkers(bell, 40, starts[:2], burn_in=0, rng=0)
+    assert np.abs(points[:, 0] - starts).max() <= 0.1
+    fewer = random_walkers(bell, 2.0, 41, 0, starts=starts[:2], rng=0)
     np.testing.assert_array_equal(fewer, points[:2])
 
 
-def test_ten_starts_are_spread_over_a_square():
-    points = random_walkers(lambda x, y: 1.0, 1, burn_in=0, half_width=1e-9, rng=0)
-    starts = points[:, 0]
-    assert starts.shape == (10, 2)
-    assert starts.min() >= -5
-    assert starts.max() <= 10
-    assert starts.min(axis=0).max() < -3
-    assert starts.max(axis=0).min() > 8
-    distances = np.linalg.norm(starts[:, np.newaxis] - starts, axis=2) + 100 * np.eye(10)
-    assert distances.min() > 4.5
+def test_walkers_start_in_the_unit_square():
+    def starts(n, seed):
+        return random_walkers(flat, n, n_steps=2, burn_in=0, half_width=1e-12, rng=seed)[:, 0]
+
+    for seed in range(5):
+        x, y = starts(1000, seed).T
+        for coordinate in (x, y, (x + y) % 1):  # the last one is uniform if they do not depend on each other
+            assert scipy.stats.kstest(coordinate, "uniform").pvalue > 1e-6
+    np.testing.assert_array_equal(starts(None, 0), starts(1000, 0)[:10])
 
 
 def test_walks_have_as_many_dimensions_as_their_start():
-    points = random_walker(lambda x, y, z: math.exp(-abs(x) - abs(y) - abs(z)), 100, start=[0, 0, 0])
+    points = random_walker(lambda x, y, z: math.exp(-abs(x) - abs(y) - abs(z)), 201, start=[0, 0, 0])
     assert points.shape == (100, 3)
 
 
 @pytest.mark.parametrize("shape", [(500, 2), (5, 100, 2)])
-def test_the_picture_counts_all_points(shape):
-    points = np.random.default_rng(0).normal(size=shape) * [1.0, 3.0] + [10.0, 0.0]
-    ax = plot_points(points, resolution=25)
+def test_the_picture_counts_points_in_the_unit_square(shape):
+    points = np.random.default_rng(0).uniform([0.0, -0.5], [1.0, 0.9], size=shape)
+    ax = plot_points(points)
     (image,) = ax.images
     counts = np.asarray(image.get_array())
-    assert counts.shape == (25, 25)
-    assert counts.sum() == 500
-    x, y = points.reshape(-1, 2).T
-    np.testing.assert_allclose(image.get_extent(), [x.min(), x.max(), y.min(), y.max()])
+    assert counts.shape == (50, 50)
+    assert list(image.get_extent()) == [0, 1, 0, 1]
     # Rows of an image are y, from below.
-    rows, _ = np.histogram(y, bins=25)
-    np.testing.assert_array_equal(counts.sum(axis=1), rows)
     assert image.origin == "lower"
+    x, y = points.reshape(-1, 2).T
+    expected = np.zeros((50, 50))
+    for column, row in zip(np.floor(50 * x).astype(int), np.floor(50 * y).astype(int), strict=True):
+        if row >= 0:
+            expected[row, column] += 1
+    np.testing.assert_array_equal(counts, expected)
+    assert ax.get_title(loc="right") == f"{(y < 0).sum()} of 500 points are outside"
+
+
+@pytest.mark.parametrize(
+    ("limits", "extent"),
+    [
+        ([[-1, 2], [0, 3]], [-1, 2, 0, 3]),
+        ((-5.0, 5.0), [-5, 5, -5, 5]),
+        (None, [0.25, 0.75, -0.5, 0.5]),
+    ],
+)
+def test_the_picture_shows_the_range_that_is_asked_for(limits, extent):
+    points = [[0.25, -0.5], [0.75, 0.5], [0.5, 0.5]]
+    ax = plot_points(points, 25.0, range=limits)
+    (image,) = ax.images
+    assert list(image.get_extent()) == extent
+    counts = np.asarray(image.get_array())
+    assert counts.shape == (25, 25)
+    outside = sum(not (extent[0] <= x <= extent[1] and extent[2] <= y <= extent[3]) for x, y in points)
+    assert counts.sum() == 3 - outside
+    assert bool(ax.get_title(loc="right")) == bool(outside)
 
 
 def test_the_picture_goes_where_it_is_told():
@@ -127,7 +169,7 @@ def test_the_picture_goes_where_it_is_told():
 
 
 def test_points_that_all_agree_make_a_picture():
-    ax = plot_points(np.zeros((3, 2)))
+    ax = plot_points(np.full((3, 2), 7.0), range=None)
     assert np.asarray(ax.images[0].get_array()).sum() == 3
 
 
@@ -136,17 +178,29 @@ def test_points_that_all_agree_make_a_picture():
     [
         (lambda: random_walker(disc, start=[3, 3]), r"start.*walker 0|walker 0.*start|density.*walker 0"),
         (lambda: random_walkers(disc, starts=[[0, 0], [3, 3]]), "walker 1"),
-        (lambda: random_walker(bell, start=[[0, 0], [1, 1]]), "start must be one point.*random_walkers"),
-        (lambda: random_walkers(bell, starts=[0, 0]), r"starts must have shape \(n_starts, 2\)"),
+        (lambda: random_walker(bell, start=[[0, 0], [1, 1]]), r"start must be one point.*random_walkers\(starts=\)"),
+        (lambda: random_walkers(bell, starts=[0, 0]), r"starts must have shape \(n, 2\)"),
+        (lambda: random_walkers(bell, starts=np.zeros((0, 2))), r"starts must have shape \(n, 2\)"),
+        (lambda: random_walkers(bell, 3, starts=[[0, 0]]), "n must be the number of starts, 1, got 3"),
+        (lambda: random_walkers(bell, 0), "n must be a number of walkers, at least 1, got 0"),
+        (lambda: random_walkers(bell, 2.5), "n must be .* a float that is whole, got 2.5"),
         (lambda: random_walker(bell, start=[0, np.nan]), "start"),
-        (lambda: random_walker(bell, n_steps=0), "n_steps"),
-        (lambda: random_walker(bell, burn_in=-1), "burn_in"),
+        (lambda: random_walker(bell, 101), "n_steps must be at least 102 .* burn-in of 100, got 101"),
+        (lambda: random_walker(bell, 1.5e-3), "n_steps must be .* a float that is whole, got 0.0015"),
+        (lambda: random_walker(bell, np.nan), "n_steps must be .* a float that is whole, got nan"),
+        (lambda: random_walker(bell, 1e30), "n_steps must be"),
+        (lambda: random_walker(bell, burn_in=-1), "burn_in must be .* at least 0, got -1"),
+        (lambda: random_walker(bell, burn_in=0.5), "burn_in must be .* a float that is whole, got 0.5"),
         (lambda: random_walker(bell, half_width=0), "half_width must be positive"),
         (lambda: random_walker(lambda x, y: -1.0), "negative"),
         (lambda: plot_points(np.zeros((3, 3))), r"points must have shape \(n, 2\)"),
         (lambda: plot_points(np.zeros((0, 2))), r"points must have shape.*not be empty"),
         (lambda: plot_points([[0.0, np.inf]]), r"points must be finite, got inf at \(0, 1\)"),
-        (lambda: plot_points([[0.0, 1.0]], resolution=0), "resolution must be at least 1, got 0"),
+        (lambda: plot_points([[0.0, 1.0]], 0), "resolution must be .* at least 1, got 0"),
+        (lambda: plot_points([[0.0, 1.0]], 2.5), "resolution must be .* a float that is whole, got 2.5"),
+        (lambda: plot_points([[0.0, 1.0]], range=(1, 0)), "range must rise from low to high"),
+        (lambda: plot_points([[0.0, 1.0]], range=(0, 1, 2)), r"range must be \(\(low, high\), \(low, high\)\)"),
+        (lambda: plot_points([[0.0, 1.0]], range=(0, np.inf)), "range must be finite"),
     ],
 )
 def test_errors_say_what_is_wrong(call, message):
@@ -154,10 +208,20 @@ def test_errors_say_what_is_wrong(call, message):
         call()
 
 
-def test_wrong_types_are_named():
-    with pytest.raises(TypeError, match="resolution must be a number of cells"):
-        plot_points([[0.0, 1.0]], resolution=2.5)
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: plot_points([[0.0, 1.0]], resolution="50"), "resolution must be a number of bins"),
+        (lambda: random_walkers(bell, True), "n must be a number of walkers"),
+        (lambda: random_walkers(bell, 3000, [[0, 0], [5, 5]]), "n_steps must be the number of points of a walk"),
+        (lambda: random_walker(bell, None), "n_steps must be the number of points of a walk"),
+    ],
+)
+def test_wrong_types_are_named(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()
 
 
 def test_the_names_are_public():
-    assert {"plot_points", "random_walker", "random_walkers"} <= set(cells.__all__)
+    assert all(callable(getattr(cells, name)) for name in cells.__all__)
+    assert {"plot_points", "random_walker", "random_walkers", "scalar_sum", "log_probability"} <= set(cells.__all__)

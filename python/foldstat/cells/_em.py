@@ -1,62 +1,23 @@
-"""The cells of a parallel-Python notebook, as functions.
-
-People who met the GIL in a notebook wrote these cells in Cython: the two steps
-of expectation-maximisation (EM) for a mixture of Gaussians, a weighted
-covariance, a sum over all pairs, a count and a sum, a random walk over a
-density. One import replaces them::
-
-    from foldstat.cells import EM, covariance, expectation, maximization
-    from foldstat.cells import pairwise_sum, summarize
-    from foldstat.cells import plot_points, random_walker, random_walkers
-
-The cells of EM keep the semantics such notebooks have, which are simpler than those
-of :mod:`foldstat.mixture`: every component has the same weight ``1 / k``, in
-every iteration; covariances are full and nothing is added to their diagonal;
-:func:`EM` runs the number of iterations it is told to run. For weights that are
-learned, regularisation, other covariance families or a convergence rule use
-:class:`foldstat.GaussianMixture` or :func:`foldstat.mixture.em`.
-
-Every cell leaves the GIL and uses the threads chosen by
-:func:`foldstat.threads`, ``FOLDSTAT_NUM_THREADS`` or ``OMP_NUM_THREADS``, or
-else all cores this process may use. Its result does not depend on their number.
-"""
+"""The cells of expectation-maximisation: see :mod:`foldstat.cells`."""
 
 from __future__ import annotations
 
-from typing import Literal
+import math
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from foldstat import _core
-from foldstat._cell_inputs import (
-    column,
+from foldstat._validation import Floats, Rows, as_floats, as_parameters, as_rows, thread_count
+from foldstat.cells._inputs import (
     data_rows,
     equal_weights,
-    factorise,
-    iterations,
     means_and_covariances,
     non_negative,
-    pair_scale,
-    sample_pair,
+    number,
     start_parameters,
+    whole,
 )
-from foldstat._cell_walkers import plot_points, random_walker, random_walkers
-from foldstat._validation import Floats, as_floats, as_parameters, thread_count
-
-__all__ = [
-    "EM",
-    "covariance",
-    "expectation",
-    "maximization",
-    "pairwise_sum",
-    "plot_points",
-    "random_walker",
-    "random_walkers",
-    "summarize",
-]
-
-PairKernel = Literal["product", "rbf", "laplacian", "distance"]
 
 
 def expectation(X: ArrayLike, mu: ArrayLike, cov: ArrayLike) -> Floats:
@@ -104,8 +65,7 @@ def expectation(X: ArrayLike, mu: ArrayLike, cov: ArrayLike) -> Floats:
            [0.119, 0.881]])
     """
     rows = data_rows(X)
-    means, covariances = start_parameters(mu, cov, rows.shape[1])
-    factors = factorise(covariances, "cov")
+    means, _, factors = start_parameters(mu, cov, rows.shape[1])
     weights = equal_weights(len(means))
     return _core.predict_proba(rows, weights, means, factors, "full", thread_count(None))
 
@@ -157,12 +117,10 @@ def maximization(X: ArrayLike, r: ArrayLike) -> tuple[Floats, Floats]:
     return means_and_covariances(statistics)
 
 
-def covariance(X: ArrayLike, weights: ArrayLike, mu: ArrayLike) -> Floats:
-    r"""Weighted covariance of the rows of `X` about the point `mu`.
+def covariance(X: ArrayLike, weights: ArrayLike, mu: ArrayLike | None = None) -> Floats:
+    r"""Weighted covariance of the rows of `X` about their weighted mean, or about the point `mu`.
 
     .. math:: \sum_i w_i (x_i - \mu)(x_i - \mu)^T / \sum_i w_i
-
-    `mu` need not be the weighted mean of the rows.
 
     Parameters
     ----------
@@ -171,8 +129,9 @@ def covariance(X: ArrayLike, weights: ArrayLike, mu: ArrayLike) -> Floats:
     weights : array-like of shape (n,)
         A non-negative weight for each row, for instance one column of the
         responsibilities.
-    mu : array-like of shape (d,)
-        The point about which the second moments are taken.
+    mu : array-like of shape (d,), optional
+        The point about which the second moments are taken. Default: the weighted
+        mean of the rows.
 
     Returns
     -------
@@ -194,32 +153,36 @@ def covariance(X: ArrayLike, weights: ArrayLike, mu: ArrayLike) -> Floats:
     Examples
     --------
     >>> from foldstat.cells import covariance
-    >>> covariance([[0.0, 0.0], [2.0, 1.0]], weights=[1, 1], mu=[1.0, 0.5])
+    >>> covariance([[0.0, 0.0], [2.0, 1.0]], weights=[1, 1])
     array([[1.  , 0.5 ],
            [0.5 , 0.25]])
+    >>> covariance([[0.0], [2.0]], weights=[1, 1], mu=[0.0])
+    array([[2.]])
     """
     rows = data_rows(X)
-    row_weights = non_negative(column(weights, len(rows), "weights"), "weights")
-    point = column(mu, rows.shape[1], "mu")
+    row_weights = non_negative(as_parameters(weights, (len(rows),), "weights"), "weights")
+    point = None if mu is None else as_parameters(mu, (rows.shape[1],), "mu")
     statistics = _core.statistics_from_responsibilities(
         rows, row_weights[:, np.newaxis], "full", None, thread_count(None)
     )
     total = float(statistics.responsibility_sums[0])
     if total == 0:
         raise ValueError("The weights sum to zero: give some row a positive weight.")
-    shift: Floats = statistics.means[0] - point
     central: Floats = statistics.scatter[0] / total
+    if point is None:
+        return central
+    shift: Floats = statistics.means[0] - point
     return central + np.outer(shift, shift)
 
 
 def EM(  # noqa: N802 - the notebook's name
     X: ArrayLike, mu: ArrayLike, cov: ArrayLike, n_iter: int = 25
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Floats, Floats]:
     """Fit a mixture of `k` equally weighted Gaussians by `n_iter` EM iterations.
 
     Each iteration gives what :func:`maximization` gives on the result of
     :func:`expectation`, but in one pass over the data and without storing the
-    ``n * k`` responsibilities.
+    ``n * k`` responsibilities. They are computed once, for the last iteration.
 
     Parameters
     ----------
@@ -238,13 +201,20 @@ def EM(  # noqa: N802 - the notebook's name
         Means after `n_iter` iterations.
     cov : ndarray of shape (k, d, d), float64
         Covariances after `n_iter` iterations.
+    r : ndarray of shape (n, k), float64
+        Responsibilities in the last iteration: those that `mu` and `cov` were computed
+        from, so that ``maximization(X, r)`` gives `mu` and `cov`. ``r.argmax(axis=1)`` labels
+        the rows. With ``n_iter=0``: the responsibilities under the start.
 
     Raises
     ------
+    TypeError
+        If `n_iter` is not a number.
     ValueError
         If the shapes do not fit together, if a value is NaN or infinite, if a
         covariance is not positive definite, at the start or in a later
-        iteration, or if a component ends up responsible for no row.
+        iteration, if a component ends up responsible for no row, or if `n_iter` is
+        negative or not whole.
 
     See Also
     --------
@@ -262,133 +232,116 @@ def EM(  # noqa: N802 - the notebook's name
     >>> from foldstat.cells import EM
     >>> rng = np.random.default_rng(0)
     >>> X = np.concatenate([rng.normal(m, size=(500, 2)) for m in (5, 15)])
-    >>> mu, cov = EM(X, mu=[[6, 6], [8, 8]], cov=[np.eye(2)] * 2)
+    >>> mu, cov, r = EM(X, mu=[[6, 6], [8, 8]], cov=[np.eye(2)] * 2)
     >>> mu.round()
     array([[ 5.,  5.],
            [15., 15.]])
+    >>> np.bincount(r.argmax(axis=1))
+    array([500, 500])
     """
     rows = data_rows(X)
-    means, covariances = start_parameters(mu, cov, rows.shape[1])
-    repeats = iterations(n_iter)
+    means, covariances, factors = start_parameters(mu, cov, rows.shape[1])
+    repeats = whole(n_iter, "n_iter", "a number of iterations", least=0)
     n_jobs = thread_count(None)
     weights = equal_weights(len(means))
+    used = means, factors
     for iteration in range(repeats):
-        label = "cov" if iteration == 0 else f"the covariance after iteration {iteration}"
-        factors = factorise(covariances, label)
+        if iteration > 0:
+            factors = _factorise(covariances, iteration)
+        used = means, factors
         statistics = _core.statistics(rows, weights, means, factors, "full", None, n_jobs, iteration == 0)
         means, covariances = means_and_covariances(statistics)
-    return means, covariances
+    return means, covariances, _core.predict_proba(rows, weights, *used, "full", n_jobs)
 
 
-def pairwise_sum(
-    X: ArrayLike,
-    Y: ArrayLike | None = None,
-    *,
-    kernel: PairKernel = "product",
-    gamma: float | None = None,
-    n_jobs: int | None = None,
-) -> float:
-    r"""Sum of a kernel over all pairs of rows, without the matrix of pairs.
-
-    .. math:: \sum_i \sum_j k(x_i, y_j)
-
-    Without `Y` the pairs are those of `X` with itself, in both orders and
-    including each row with itself.
-
-    ============== ================================== ======================
-    kernel         k(x, y)                            work, n and m rows
-    ============== ================================== ======================
-    ``product``    <x, y>                             O((n + m) d)
-    ``distance``   the Euclidean norm of x - y        O(n m d); in one
-                                                      dimension
-                                                      O((n + m) log(n + m))
-    ``rbf``        exp(-gamma |x - y|^2)              O(n m d)
-    ``laplacian``  exp(-gamma |x - y|_1), 1-norm      O(n m d)
-    ============== ================================== ======================
-
-    The sum of products over all pairs is the product of the sums, and the sum of
-    one-dimensional distances follows from the sorted values, so these two do not
-    visit the pairs at all. The others visit them block by block on all threads.
-
-    Parameters
-    ----------
-    X : array-like of shape (n,) or (n, d)
-        First sample; one-dimensional input is read as n rows of one number.
-    Y : array-like of shape (m,) or (m, d), optional
-        Second sample, with as many columns as `X`. Default: `X` itself.
-    kernel : {"product", "rbf", "laplacian", "distance"}, default="product"
-        What is summed, see above.
-    gamma : float, optional
-        Positive scale of ``rbf`` and ``laplacian``. Default: ``1 / d``, as in
-        :mod:`sklearn.metrics.pairwise`.
-    n_jobs : int, optional
-        Number of threads, negative counted from the number of cores; the result
-        does not depend on it. Default: see :mod:`foldstat.cells`.
-
-    Returns
-    -------
-    total : float
-        The sum; 0.0 if a sample is empty.
-
-    Raises
-    ------
-    ValueError
-        If the samples differ in their number of columns, a value is NaN or
-        infinite, `kernel` is unknown, or `gamma` is not positive or is given for
-        a kernel that has none.
-
-    Examples
-    --------
-    >>> from foldstat.cells import pairwise_sum
-    >>> pairwise_sum([1.0, 2.0, 3.0])
-    36.0
-    >>> pairwise_sum([1.0, 2.0, 4.0], kernel="distance")
-    12.0
-    >>> pairwise_sum([[0.0, 0.0]], [[3.0, 4.0]], kernel="distance")
-    5.0
-    """
-    first, second = sample_pair(X, Y)
-    scale = pair_scale(gamma, kernel, first.shape[1])
-    return _core.pairwise_sum(first, second, kernel, scale, thread_count(n_jobs))
-
-
-def summarize(X: ArrayLike) -> tuple[int, float]:
-    """Count the numbers in `X` and add them up.
-
-    A pair ``(count, sum)`` is the smallest result that can be computed in parts
-    and merged: the summary of two pieces is the sum of their summaries.
-
-    Parameters
-    ----------
-    X : array-like of shape (n,)
-        Numbers, float64 or float32 (other types are converted to float64). The
-        sum is kept in float64.
-
-    Returns
-    -------
-    count : int
-        ``len(X)``.
-    total : float
-        The sum; 0.0 if `X` is empty.
-
-    Raises
-    ------
-    ValueError
-        If `X` is not one-dimensional or contains NaN or infinity.
-
-    Examples
-    --------
-    >>> from foldstat.cells import summarize
-    >>> summarize([1.0, 2.0, 4.0])
-    (3, 7.0)
-    """
-    numbers = as_floats(X, "X")
-    if numbers.ndim != 1:
+def _factorise(covariances: Floats, iteration: int) -> Floats:
+    """Factorise the precisions that an iteration has left."""
+    try:
+        return _core.precisions_cholesky(covariances, "full")
+    except ValueError as error:
         raise ValueError(
-            f"X has {numbers.ndim} dimensions, expected 1: pass one column, or np.ravel(X) to add up everything."
-        )
-    count, total = _core.count_and_sum(numbers[:, np.newaxis], thread_count(None))
-    if not np.isfinite(total):
-        # Finite numbers may overflow to an infinite sum; others are named here.
-        as_parameters(numbers, numbers.shape, "X")
-    return count, total
+            f"the covariance after iteration {iteration} is not positive definite for every component. Start from "
+            "other means, use fewer components, or use foldstat.mixture.em, which regularises covariances with "
+            "reg_covar."
+        ) from error
+
+
+def log_probability(
+    X: ArrayLike, mu: ArrayLike, inv_cov: ArrayLike, log_det: float, d: int | None = None
+) -> Floats | float:
+    r"""Logarithm of one Gaussian density at a point, or at each row of `X`.
+
+    .. math:: -\frac{1}{2} \left( d \log 2\pi + \log |\Sigma| + (x - \mu)^T \Sigma^{-1} (x - \mu) \right)
+
+    Parameters
+    ----------
+    X : array-like of shape (n, d) or (d,)
+        Rows, or one point. With ``d = 1``, an array of several numbers is that many rows.
+    mu : array-like of shape (d,)
+        The mean.
+    inv_cov : array-like of shape (d, d)
+        The inverse of the covariance, positive definite. Only its symmetric part counts, so the
+        rounding in the result of ``numpy.linalg.inv`` does no harm.
+    log_det : float
+        Logarithm of the determinant of the covariance (not of its inverse), such as
+        ``numpy.linalg.slogdet(cov)[1]``. It is used as it is given: 0 leaves that term out.
+    d : int, optional
+        Number of columns. Default: that of `mu`; another number is an error.
+
+    Returns
+    -------
+    log_density : ndarray of shape (n,), float64, or float
+        ``log N(x | mu, cov)`` of each row; a float for one point.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together, if a value is NaN or infinite, or if `inv_cov` is
+        not positive definite.
+
+    References
+    ----------
+    C. M. Bishop, Pattern Recognition and Machine Learning (2006), eq. 2.43.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from foldstat.cells import log_probability
+    >>> cov = np.array([[2.0, 1.2], [1.2, 1.0]])
+    >>> inv_cov, log_det = np.linalg.inv(cov), np.linalg.slogdet(cov)[1]
+    >>> log_probability([[0.0, 1.0], [3.0, 2.0]], [0.0, 0.0], inv_cov, log_det, 2).round(3)
+    array([-3.334, -3.869])
+    """
+    length = as_floats(mu, "mu").size
+    mean = as_parameters(mu, (length,), "mu")
+    if d is not None and whole(d, "d", "the number of columns", least=1) != length:
+        raise ValueError(f"d must be the number of columns, {length} by mu, got {d!r}")
+    rows, one = _points(X, length)
+    factor, own = _factor_and_log_det(as_parameters(inv_cov, (length, length), "inv_cov"))
+    given = number(log_det, "log_det", "the logarithm of a determinant")
+    values: Floats = _core.log_prob(rows, mean[np.newaxis], factor, "full", thread_count(None))[:, 0]
+    values += 0.5 * (own - given)
+    return float(values[0]) if one else values
+
+
+def _points(X: ArrayLike, d: int) -> tuple[Rows, bool]:
+    """Read rows of `d` numbers, or one such row without its second dimension."""
+    array = as_floats(X, "X")
+    one = array.ndim < 2 and array.size == d
+    if one:
+        array = array.reshape(1, d)
+    elif array.ndim == 1 and d == 1:
+        array = array[:, np.newaxis]
+    rows = as_rows(array, "X")
+    if rows.shape[1] != d:
+        raise ValueError(f"X has {rows.shape[1]} columns, mu has {d}")
+    return rows, one
+
+
+def _factor_and_log_det(inv_cov: Floats) -> tuple[Floats, float]:
+    """Factorise a precision; give the logarithm of the determinant of its inverse, too."""
+    try:
+        factor = _core.precisions_cholesky_from_precisions(0.5 * (inv_cov + inv_cov.T)[np.newaxis], "full")
+    except ValueError as error:
+        raise ValueError("inv_cov is not positive definite") from error
+    return factor, -2.0 * math.fsum(np.log(np.diagonal(factor[0])))
