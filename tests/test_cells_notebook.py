@@ -12,6 +12,9 @@ import scipy.stats
 
 from notebook import notebook
 
+# What Pool is used for in notebooks: forking a process that has threads, of which Python 3.12 warns.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
 CELLS = ("foldstat.cells", "literal_cells")
 # Two-sided, for a single comparison; there are some hundred in this file.
 CHANCE = 1e-8
@@ -19,12 +22,14 @@ CHANCE = 1e-8
 SETUP = """
 import math
 from functools import partial
+from multiprocessing import Pool
 
 import matplotlib
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.random import rand
 
 def func(x, y):
@@ -101,9 +106,6 @@ def test_sums_over_pairs(both):
         part_of_numbers = scalar_sum(x, x[0])
     """
     pools = """
-        from multiprocessing import Pool
-        from joblib import Parallel, delayed
-
         pool = Pool(2)
         pooled = sum(pool.map(partial(scalar_sum, X), X))
         pool.close()
@@ -228,6 +230,27 @@ def test_ten_starts_joined(both):
     )
     assert ours[0].shape == literal[0].shape == (998_990, 2)
     same_walks(ours[1], literal[1])
+
+
+def test_walkers_in_pools_walk_as_they_do_here(jupyter):
+    jupyter.run(
+        textwrap.dedent("""
+        from foldstat.cells import *
+        walk = partial(random_walker, func, 1e4, rng=0)
+        starts = rand(4, 2)
+        here = [walk(start) for start in starts]
+        pool = Pool(2)
+        elsewhere = [
+            pool.map(walk, starts),
+            Parallel(n_jobs=2, backend="threading")(delayed(walk)(start) for start in starts),
+            Parallel(n_jobs=2)(delayed(walk)(start) for start in starts),
+        ]
+        pool.close()
+        pool.join()
+        """)
+    )
+    for walks in jupyter["elsewhere"]:
+        np.testing.assert_array_equal(walks, jupyter["here"])
 
 
 def test_many_walkers(both):
