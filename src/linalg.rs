@@ -1,12 +1,12 @@
 //! Small dense linear algebra. Square matrices are slices of d·d numbers, row by row.
 //!
-//! Inside of the EM loop the factorisations are ours: plain loops in a fixed order, so that no
+//! Where results depend on a factorisation it is ours: plain loops in a fixed order, so that no
 //! BLAS's choice of kernel changes a bit of the result. The inner loops run along rows, over
 //! contiguous memory. Products are rounded before they are added (`mul_add` would be a call into
 //! libm outside of the SIMD dispatch). Each of them looks at the stop flag once a row: with
 //! thousands of features one takes seconds, and Ctrl-C must not wait that long.
 //!
-//! What happens once per fit goes to LAPACK, through ndarray-linalg.
+//! What only decides whether input is refused goes to LAPACK, through ndarray-linalg.
 
 use ndarray::{Array2, ArrayView2};
 use ndarray_linalg::{EigValsh, UPLO};

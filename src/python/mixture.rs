@@ -531,12 +531,27 @@ fn precisions<'py>(
 /// The smallest eigenvalue of a symmetric matrix, by LAPACK.
 #[pyfunction]
 fn smallest_eigenvalue(matrix: &Bound<'_, PyAny>) -> PyResult<f64> {
+    Ok(linalg::smallest_eigenvalue(square(matrix)?.view())?)
+}
+
+/// The lower triangular Cholesky factor of a positive definite matrix, the same bits on every machine.
+#[pyfunction]
+fn cholesky<'py>(matrix: &Bound<'py, PyAny>) -> PyResult<ArrayOut<'py>> {
+    let py = matrix.py();
+    let matrix = square(matrix)?;
+    let d = matrix.nrows();
+    let values = matrix.into_raw_vec_and_offset().0;
+    let factor = enter(py, (d * d * d) as f64, None, None, |_| linalg::cholesky(&values, d))?;
+    array(py, &[d, d], factor)
+}
+
+fn square(matrix: &Bound<'_, PyAny>) -> PyResult<Array2<f64>> {
     let matrix = arrays::matrix(matrix, "matrix")?;
     if matrix.nrows() != matrix.ncols() || matrix.is_empty() {
         let (name, found) = ("matrix", matrix.shape().to_vec());
         return Err(Error::Shape { name, expected: "a square matrix".into(), found }.into());
     }
-    Ok(linalg::smallest_eigenvalue(matrix.view())?)
+    Ok(matrix)
 }
 
 /// Statistics to start from, one per seed; all starts share each pass over the rows.
@@ -668,6 +683,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(precisions_cholesky_from_precisions, module)?)?;
     module.add_function(wrap_pyfunction!(precisions, module)?)?;
     module.add_function(wrap_pyfunction!(smallest_eigenvalue, module)?)?;
+    module.add_function(wrap_pyfunction!(cholesky, module)?)?;
     module.add_function(wrap_pyfunction!(initial_statistics, module)?)?;
     module.add_function(wrap_pyfunction!(em, module)?)
 }

@@ -119,7 +119,7 @@ def start_from(given: Given, statistics: MixtureStatistics | None, family: Famil
     weights, means, factor, covariances = given.weights, given.means, None, None
     if given.precisions is not None:
         factor = _core.precisions_cholesky_from_precisions(given.precisions, family)
-        covariances = _covariances_of(factor, family)
+        covariances = _covariances_of(given.precisions, family)
     if statistics is not None:
         sizes, centres, found = _core.moments(statistics, reg_covar)
         weights = sizes / statistics.total_weight if weights is None else weights
@@ -133,9 +133,8 @@ def start_from(given: Given, statistics: MixtureStatistics | None, family: Famil
     return Start(weights, means, factor, covariances)
 
 
-def _covariances_of(factor: Floats, family: Family) -> Floats:
+def _covariances_of(precisions: Floats, family: Family) -> Floats:
     if family in ("diag", "spherical"):
-        return np.asarray(factor, dtype=np.float64) ** -2
-    # Σ = (U Uᵀ)⁻¹ = U⁻ᵀ U⁻¹
-    inverse = np.linalg.inv(np.asarray(factor, dtype=np.float64))
-    return np.swapaxes(inverse, -1, -2) @ inverse
+        return 1.0 / np.asarray(precisions, dtype=np.float64)
+    # The precision of a precision; by our own factorisations, which have the same bits on every machine.
+    return _core.precisions(_core.precisions_cholesky(precisions, family), family)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foldstat import _core
+from foldstat._sums import scatter, weighted_sum
 from foldstat._validation import Floats
 from foldstat.walkers._histogram import Axes, Histogram
 
@@ -65,8 +66,7 @@ class Moments:
         for walker, walk in enumerate(draws if n_draws else ()):
             means[walker] = walk.mean(axis=0)
             if n_draws > 1:
-                centred = walk - means[walker]
-                covariances[walker] = centred.T @ centred / (n_draws - 1)
+                covariances[walker] = scatter(walk - means[walker]) / (n_draws - 1)
         return cls(np.full(n_walkers, n_draws), means, covariances, {})
 
     @classmethod
@@ -104,8 +104,7 @@ class Moments:
             return np.full(self.covariances.shape[1:], np.nan)
         off = self.means[there] - self.mean()
         within = np.where(self.counts[there, None, None] > 1, self.covariances[there], 0.0)
-        covariance: Floats = (np.einsum("w,wij->ij", n - 1, within) + (off.T * n) @ off) / (n.sum() - 1)
-        return covariance
+        return np.asarray((weighted_sum(n - 1, within) + scatter(off, n)) / (n.sum() - 1))
 
     def mcse_mean(self) -> Floats:
         """Monte Carlo standard error of the mean, from how far the walkers' means lie apart.

@@ -105,8 +105,8 @@ def covariance_factor(covariance: ArrayLike, n_dims: int, name: str) -> Floats:
 
 def _cholesky(matrix: Floats, name: str) -> Floats:
     try:
-        return np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
-    except np.linalg.LinAlgError:
+        return _core.cholesky(matrix)
+    except ValueError:
         smallest = float(np.linalg.eigvalsh(matrix)[0])
         raise ValueError(f"{name} must be positive definite, got a smallest eigenvalue of {smallest:g}") from None
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from foldstat import _core
+from foldstat._sums import scatter, weighted_sum
 from foldstat._validation import Family, Floats, as_covariances, as_family, as_means, as_parameters, as_weights
 from foldstat.walkers.densities._density import Density
 
@@ -46,13 +47,12 @@ class ThreeGaussians(Density):
 
     def mean(self) -> Floats:
         """Give the expectation of each coordinate: the weighted mean of the means."""
-        mean: Floats = np.array(self.weights) @ np.array(self.means)
-        return mean
+        return weighted_sum(np.array(self.weights), np.array(self.means))
 
     def cov(self) -> Floats:
         """Give the covariance matrix: that of the components, and that of their means."""
-        variance = float(np.array(self.weights) @ np.array(self.sds) ** 2)
-        return np.diag([variance, variance]) + _between(np.array(self.weights), np.array(self.means))
+        within = np.array(self.sds)[:, np.newaxis, np.newaxis] ** 2 * np.eye(2)
+        return _covariance(np.array(self.weights), np.array(self.means), within)
 
     def _draw(self, n: int, rng: np.random.Generator) -> Floats:
         component = rng.choice(3, size=n, p=np.array(self.weights) / sum(self.weights))
@@ -154,12 +154,11 @@ class GaussianMixtureDensity(Density):
 
     def mean(self) -> Floats:
         """Give the expectation of each coordinate: the weighted mean of the means."""
-        return self.weights @ self.means
+        return weighted_sum(self.weights, self.means)
 
     def cov(self) -> Floats:
         """Give the covariance matrix: that of the components, and that of their means."""
-        within: Floats = np.einsum("k,kij->ij", self.weights, self._matrices())
-        return within + _between(self.weights, self.means)
+        return _covariance(self.weights, self.means, self._matrices())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, GaussianMixtureDensity) and self.config() == other.config()
@@ -250,7 +249,7 @@ def gaussian_mixture(model: Any) -> GaussianMixtureDensity:
     )
 
 
-def _between(weights: Floats, means: Floats) -> Floats:
-    """Covariance of a random component's mean."""
-    residuals = means - weights @ means
-    return (weights[:, np.newaxis] * residuals).T @ residuals
+def _covariance(weights: Floats, means: Floats, covariances: Floats) -> Floats:
+    """Covariance of a mixture: that within its components, and that of their means."""
+    residuals = means - weighted_sum(weights, means)
+    return weighted_sum(weights, covariances) + scatter(residuals, weights)
