@@ -13,11 +13,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(abspath $(VENV))/bin
 WHEELS := target/wheels
+SDIST := target/sdist
 REPORT := build/test
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Paths of this machine have no place in a wheel: panics name their file below these instead.
+REMAP = --remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=cargo \
+	--remap-path-prefix=$$(rustc --print sysroot)=rust --remap-path-prefix=$(CURDIR)=foldstat
 # The same settings for every build, so that a wheel after an installation compiles nothing twice.
-MATURIN := env -u CONDA_PREFIX VIRTUAL_ENV="$(abspath $(VENV))" PYO3_PYTHON="$(BIN)/python" $(BIN)/maturin
+MATURIN = env -u CONDA_PREFIX VIRTUAL_ENV="$(abspath $(VENV))" PYO3_PYTHON="$(BIN)/python" \
+	RUSTFLAGS="$$RUSTFLAGS $(REMAP)" $(BIN)/maturin
 
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find src -name '*.rs' 2>/dev/null)
 PYTHON_SOURCES := $(shell find python/foldstat -name '*.py' -o -name '*.pyi' -o -name '*.csv' -o -name py.typed)
@@ -58,7 +63,9 @@ $(VENV)/.stamp-dev: pyproject.toml | $(VENV)/.stamp-foldstat
 	$(PIP) install --quiet 'foldstat[dev]'
 	@touch $@
 
-$(WHEELS)/.stamp: $(VENV)/.stamp-foldstat $(PYTHON_SOURCES) README.md LICENSE-MIT LICENSE-APACHE
+LICENCES := LICENSE-MIT LICENSE-APACHE THIRD-PARTY.txt
+
+$(WHEELS)/.stamp: $(VENV)/.stamp-foldstat $(PYTHON_SOURCES) README.md $(LICENCES)
 	rm -f $(WHEELS)/foldstat-*.whl
 	$(MATURIN) build --release --locked --out $(WHEELS)
 	@touch $@
@@ -69,6 +76,15 @@ install: $(VENV)/.stamp-foldstat $(VENV)/.stamp-dev  ## Make .venv with foldstat
 .PHONY: wheel
 wheel: $(WHEELS)/.stamp  ## Build the wheel (one for every Python >= 3.11) into target/wheels
 	@ls $(WHEELS)/foldstat-*.whl
+
+.PHONY: sdist
+sdist: $(VENV)/.stamp-venv  ## Pack the sources, for pip to build from, into target/sdist
+	rm -rf $(SDIST)
+	$(MATURIN) sdist --out $(SDIST)
+
+.PHONY: licences
+licences: toolchain  ## Write THIRD-PARTY.txt anew, after Cargo.lock has changed
+	$(PYTHON) tests/third_party.py
 
 # ---------------------------------------------------------------- for users
 
@@ -114,6 +130,10 @@ ruff: install
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
+.PHONY: workflows
+workflows: install
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
 .PHONY: mypy
 mypy: install
 	$(BIN)/mypy
@@ -133,15 +153,16 @@ cargo-test: install
 	$(EMBED) cargo test --locked $(FILTER)
 
 .PHONY: pytest
-pytest: install wheel
-	FOLDSTAT_WHEEL="$$(ls $(abspath $(WHEELS))/foldstat-*.whl)" $(BIN)/python -m pytest
+pytest: install wheel sdist
+	FOLDSTAT_WHEEL="$$(ls $(abspath $(WHEELS))/foldstat-*.whl)" \
+	FOLDSTAT_SDIST="$$(ls $(abspath $(SDIST))/foldstat-*.tar.gz)" $(BIN)/python -m pytest
 
 .PHONY: test-notebooks
 test-notebooks: install
 	$(BIN)/python -m pytest --override-ini=addopts= tests/test_notebooks.py
 
 .PHONY: lint
-lint: rustfmt ruff mypy stubtest clippy  ## Formatting, style and types of both languages
+lint: rustfmt ruff workflows mypy stubtest clippy  ## Formatting, style and types of both languages
 
 # $(call step,target,filter): make the target, keep its output in build/test/target.log, and note its
 # time and what the filter takes from the output for the summary. A failure ends the run.
@@ -165,6 +186,7 @@ test:  ## Every check of correctness, from nothing; ends with what ran and how l
 	$(call step,rustfmt)
 	$(call step,install)
 	$(call step,ruff,$(last_line))
+	$(call step,workflows,$(last_line))
 	$(call step,mypy,$(last_line))
 	$(call step,stubtest,$(last_line))
 	$(call step,clippy)

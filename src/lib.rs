@@ -16,10 +16,18 @@
 //! * [`walkers`]: Metropolis-Hastings walkers and convergence diagnostics
 //! * [`python`]: the boundary
 //!
+//! `glibc` stands aside: it only gives names to the linker.
+//!
 //! Only `python` and `lapack` know Python.
 
 pub mod error;
 pub mod fold;
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+mod glibc;
 pub mod lapack;
 pub mod linalg;
 pub mod mixture;

@@ -1,14 +1,21 @@
-"""The wheel works where it lands: in a fresh environment of each other Python on this machine."""
+"""What is published: the wheel and the sdist hold what they should, and the wheel works under each other Python."""
 
+import json
 import os
+import platform
 import re
 import subprocess
 import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 
+import third_party
+
 OLDEST = (3, 11)
+ROOT = Path(__file__).parents[1]
 PROBE = "import sys, venv, ensurepip; print(sys.executable, *sys.version_info[:2], sep='\\n')"
 SMOKE = """
 import sys
@@ -46,13 +53,76 @@ def other_pythons():
     return {version: path for version, path in sorted(found.items()) if version >= OLDEST}
 
 
+def built(variable, pattern, command):
+    """The file `make pytest` names, or the one that the command built."""
+    if variable in os.environ:
+        return Path(os.environ[variable])
+    found = sorted((ROOT / "target").glob(pattern))
+    assert len(found) == 1, f"expected one target/{pattern}, found {len(found)}: run {command}"
+    return found[0]
+
+
 def wheel():
-    """The wheel `make pytest` names, or the one `make wheel` built."""
-    if "FOLDSTAT_WHEEL" in os.environ:
-        return Path(os.environ["FOLDSTAT_WHEEL"])
-    built = sorted((Path(__file__).parents[1] / "target" / "wheels").glob("foldstat-*.whl"))
-    assert len(built) == 1, f"expected one wheel in target/wheels, found {len(built)}: run make wheel"
-    return built[0]
+    return built("FOLDSTAT_WHEEL", "wheels/foldstat-*.whl", "make wheel")
+
+
+def sdist():
+    return built("FOLDSTAT_SDIST", "sdist/foldstat-*.tar.gz", "make sdist")
+
+
+@pytest.fixture(scope="module")
+def module(tmp_path_factory):
+    """The compiled module, taken out of the wheel."""
+    with zipfile.ZipFile(wheel()) as archive:
+        (name,) = (name for name in archive.namelist() if re.search(r"/_core\.(.*\.)?(so|pyd)$", name))
+        return Path(archive.extract(name, tmp_path_factory.mktemp("wheel")))
+
+
+def test_the_licences_of_what_is_linked_in_are_listed():
+    assert third_party.listed() == third_party.linked()
+
+
+def test_the_wheel_has_the_licences():
+    with zipfile.ZipFile(wheel()) as archive:
+        names = {Path(name).name: name for name in archive.namelist() if "/licenses/" in name}
+        assert sorted(names) == ["LICENSE-APACHE", "LICENSE-MIT", "THIRD-PARTY.txt"]
+        assert archive.read(names["THIRD-PARTY.txt"]) == (ROOT / "THIRD-PARTY.txt").read_bytes()
+
+
+def test_the_wheel_tells_nothing_of_the_machine_that_built_it(module):
+    strings = re.findall(rb"[\x20-\x7e]{6,}", module.read_bytes())
+    private = [os.fsencode(path) for path in (ROOT, Path.home())]
+    assert [text for text in strings if any(path + b"/" in text for path in private)] == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="manylinux is a promise about Linux")
+def test_the_wheel_loads_on_systems_with_an_older_glibc():
+    show = [sys.executable, "-m", "auditwheel", "show", "--json", wheel()]
+    report = json.loads(subprocess.run(show, check=True, capture_output=True, text=True, timeout=120).stdout)
+    oldest = f"manylinux_2_28_{platform.machine()}"
+    # A version above 2.28 here is a function that src/glibc.rs should name.
+    assert report["overall_tag"] == oldest, report["versioned_symbols"]
+    assert wheel().name.endswith(f"-cp311-abi3-{oldest}.whl")
+    assert report["external_libs"] == {}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads ELF files")
+def test_the_module_has_no_debug_sections_and_no_executable_stack(module):
+    from elftools.elf.elffile import ELFFile
+
+    with module.open("rb") as stream:
+        elf = ELFFile(stream)
+        assert [section.name for section in elf.iter_sections() if section.name.startswith(".debug")] == []
+        (stack,) = (segment for segment in elf.iter_segments() if segment["p_type"] == "PT_GNU_STACK")
+        assert stack["p_flags"] & 1 == 0
+
+
+def test_the_sdist_has_what_the_build_needs():
+    with tarfile.open(sdist()) as archive:
+        inside = {name.partition("/")[2] for name in archive.getnames()}
+    tracked = subprocess.run(["git", "ls-files", "src", "python"], cwd=ROOT, check=True, capture_output=True, text=True)
+    needed = {*tracked.stdout.split(), "pyproject.toml", "Cargo.toml", "Cargo.lock", "README.md", "THIRD-PARTY.txt"}
+    assert needed - inside == set()
 
 
 @pytest.mark.timeout(900)  # each environment installs NumPy, SciPy and scikit-learn

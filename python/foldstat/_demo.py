@@ -68,6 +68,8 @@ def run(*, rows: int, seed: int, data: Path | None, output: Path) -> None:
 
 def _warn_if_busy() -> None:
     """Competing work slows spinning threads far more than others, which distorts every ratio."""
+    if not hasattr(os, "getloadavg"):  # Windows
+        return
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
     if load > BUSY * cores:
         print(f"(this machine is busy with other work, load {load:.1f} on {cores} cores: ratios of times will be off)")
