@@ -32,7 +32,7 @@ def linked():
 def listed():
     """The crates that THIRD-PARTY.txt names."""
     text = (ROOT / "THIRD-PARTY.txt").read_text(encoding="utf-8")
-    return [tuple(line.split(":")[0].split()[1:]) for line in text.splitlines() if line.startswith("* ")]
+    return re.findall(r"^\* (\S+) (\d\S*): ", text, flags=re.MULTILINE)
 
 
 def licence_files(folder, licence):
