@@ -1,0 +1,337 @@
+"""The public entries, as a table: what each one reads, what it works on, how it is called, what it gives.
+
+Every hostility of this folder goes through the whole table or through the part it is about; a new public
+function belongs here, and all of them come with it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import pickle
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+
+import foldstat
+from foldstat import GaussianMixture, JointSummary, MixtureStatistics, Summary, diagnostics, mixture, plot, summarize
+from foldstat import cells as notebook
+from foldstat import walkers as w
+
+mpl.use("agg")
+warnings.simplefilter("ignore")
+
+FAMILIES = ("full", "tied", "diag", "spherical")
+DTYPES = ("float64", "float32")
+MOMENTS = {"moments": 4, "best": 50, "quantiles": 0.01, "histogram": np.linspace(-4, 4, 500), "distinct": True}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One public entry.
+
+    ``arrays(n)`` are the user's arrays of about n rows, ``subject(arrays)`` is the object that the entry is a
+    method of (or None), made without any hostility, and ``call(subject, arrays)`` is what is tried.
+    """
+
+    arrays: Callable[[int], dict[str, np.ndarray]]
+    call: Callable[[Any, dict[str, np.ndarray]], Any]
+    subject: Callable[[dict[str, np.ndarray]], Any] = field(default=lambda arrays: None)
+    rows: int = 20_000
+
+
+ENTRIES: dict[str, Entry] = {}
+
+
+def entry(name: str, arrays: Any, subject: Any = None, rows: int = 20_000) -> Callable[[Any], Any]:
+    def keep(call: Any) -> Any:
+        ENTRIES[name] = Entry(arrays, call, subject or (lambda arrays: None), rows)
+        return call
+
+    return keep
+
+
+# ---------------------------------------------------------------- what results are
+
+
+def told(value: Any) -> Any:
+    """A result as text, bits and all: equal texts are equal results."""
+    if isinstance(value, np.ndarray):
+        if value.dtype == object:
+            return told(value.tolist())
+        return f"{value.dtype}{value.shape}{hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()}"
+    if isinstance(value, dict):
+        return {str(name): told(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [told(part) for part in value]
+    if isinstance(value, GaussianMixture):
+        return {name: told(part) for name, part in vars(value).items() if name.endswith("_")}
+    if isinstance(value, w.Run):
+        try:
+            kept = [value.draws, value.log_density]
+        except w.NotKeptError:
+            kept = value.moments
+        return [value.n_steps, told(kept)]
+    if isinstance(value, w.Moments):
+        return told([value.mean, value.cov, value.histograms])
+    if isinstance(value, w.Histogram):
+        return told(value.counts)
+    if hasattr(value, "to_bytes") and not isinstance(value, int):
+        return value.to_bytes().hex()
+    if isinstance(value, foldstat.Summaries):
+        return [told(part) for part in value]
+    if isinstance(value, (mixture.MixtureParameters, mixture.MixtureFit)):
+        return told(value._asdict() if hasattr(value, "_asdict") else vars(value))
+    return repr(value)
+
+
+# ---------------------------------------------------------------- mixtures
+
+
+def blobs(n: int, d: int = 6, dtype: str = "float64", k: int = 3) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(n, d)) + 4.0 * rng.integers(k, size=(n, 1))
+    return {"X": X.astype(dtype)}
+
+
+def weighted(n: int) -> dict[str, np.ndarray]:
+    return blobs(n) | {"sample_weight": np.random.default_rng(6).integers(1, 4, size=n).astype(float)}
+
+
+def fitted(family: str, k: int = 3) -> Callable[[dict[str, np.ndarray]], GaussianMixture]:
+    def make(arrays: dict[str, np.ndarray]) -> GaussianMixture:
+        model = GaussianMixture(k, covariance_type=family, random_state=0, max_iter=4, init_params="random_from_data")
+        return model.fit(np.ascontiguousarray(arrays["X"][:400]))
+
+    return make
+
+
+for family in FAMILIES:
+    for dtype in DTYPES:
+        data = functools.partial(blobs, dtype=dtype)
+        for method in ("fit", "fit_predict", "predict", "predict_proba", "score_samples", "bic"):
+            entry(f"{method} {family} {dtype}", data, fitted(family))(
+                lambda model, a, method=method: getattr(model, method)(a["X"])
+            )
+    entry(f"fit 300 features {family}", lambda n: blobs(n, 300), fitted(family), rows=800)(
+        lambda model, a: model.fit(a["X"])
+    )
+    entry(f"sample {family}", blobs, fitted(family))(lambda model, a: model.sample(200_000))
+    entry(f"from_parameters {family}", lambda n: blobs(n, 200), fitted(family), rows=500)(
+        lambda model, a: GaussianMixture.from_parameters(
+            model.weights_, model.means_, model.covariances_, covariance_type=model.covariance_type
+        ).precisions_
+    )
+    entry(f"log_prob {family}", blobs, fitted(family))(
+        lambda m, a: mixture.log_prob(a["X"], m.means_, m.covariances_, covariance_type=m.covariance_type)
+    )
+    entry(f"expectation {family}", blobs, fitted(family))(
+        lambda m, a: mixture.expectation(
+            a["X"], m.weights_, m.means_, m.covariances_, covariance_type=m.covariance_type
+        )
+    )
+    entry(f"statistics {family}", weighted, fitted(family))(
+        lambda m, a: mixture.statistics(
+            a["X"],
+            m.weights_,
+            m.means_,
+            m.covariances_,
+            covariance_type=m.covariance_type,
+            sample_weight=a["sample_weight"],
+        )
+    )
+    entry(
+        f"maximization {family}",
+        lambda n: weighted(n) | {"resp": np.random.default_rng(7).dirichlet(np.ones(20), size=n)},
+        fitted(family),
+    )(
+        lambda m, a: mixture.maximization(
+            a["X"], a["resp"], covariance_type=m.covariance_type, sample_weight=a["sample_weight"]
+        )
+    )
+    entry(f"em {family}", blobs, fitted(family))(
+        lambda m, a: mixture.em(
+            a["X"], m.weights_, m.means_, m.covariances_, covariance_type=m.covariance_type, max_iter=3
+        )
+    )
+
+for init in ("kmeans", "k-means++", "random"):
+    entry(f"fit {init}", weighted)(
+        lambda _, a, init=init: GaussianMixture(4, init_params=init, random_state=0, max_iter=2, n_init=2).fit(
+            a["X"], sample_weight=a["sample_weight"]
+        )
+    )
+
+
+def wide_statistics(arrays: dict[str, np.ndarray]) -> MixtureStatistics:
+    d = arrays["X"].shape[1]
+    return mixture.statistics(arrays["X"], [0.5, 0.5], np.eye(2, d), np.stack([np.eye(d)] * 2))
+
+
+entry("statistics add", lambda n: blobs(n, 300), wide_statistics, rows=400)(lambda s, a: s + s)
+entry("statistics bytes", lambda n: blobs(n, 300), wide_statistics, rows=400)(
+    lambda s, a: MixtureStatistics.from_bytes(s.to_bytes())
+)
+entry("statistics pickle", lambda n: blobs(n, 300), wide_statistics, rows=400)(
+    lambda s, a: pickle.loads(pickle.dumps(s))
+)
+entry("statistics reads", lambda n: blobs(n, 300), wide_statistics, rows=400)(
+    lambda s, a: [s.means, s.scatter, s.responsibility_sums]
+)
+
+# ---------------------------------------------------------------- summaries
+
+
+def numbers(n: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(8)
+    return {
+        "x": rng.normal(size=n * 5),
+        "ids": np.arange(n * 5),
+        "sample_weight": rng.integers(0, 3, size=n * 5),
+    }
+
+
+def table(n: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(9)
+    return {"X": rng.normal(size=(n, 5)), "by": rng.integers(500, size=n)}
+
+
+def summary_of(arrays: dict[str, np.ndarray]) -> Summary:
+    return Summary(arrays["x"][:5000].copy(), **MOMENTS)
+
+
+def joint_of(arrays: dict[str, np.ndarray]) -> JointSummary:
+    return summarize(np.hstack([arrays["X"]] * 20)[:200], cov=True)
+
+
+def grouped_of(arrays: dict[str, np.ndarray]) -> Any:
+    return summarize(arrays["X"].copy(), by=arrays["by"].copy(), best=2)
+
+
+entry("Summary", numbers)(lambda _, a: Summary(a["x"], ids=a["ids"], sample_weight=a["sample_weight"], **MOMENTS))
+entry("update", numbers, summary_of)(lambda s, a: s.update(a["x"], ids=a["ids"], sample_weight=a["sample_weight"]))
+entry("update with items", numbers, summary_of, rows=2000)(lambda s, a: s.update(iter(a["x"].tolist())))
+entry("push", numbers, summary_of)(lambda s, a: [s.push(x) for x in a["x"][:2000].tolist()] and s)
+entry("summary add", numbers, summary_of)(lambda s, a: s + s.copy())
+entry("summary merge_all", numbers, summary_of)(lambda s, a: Summary.merge_all([s] * 9))
+entry("summary bytes", numbers, summary_of)(lambda s, a: Summary.from_bytes(s.to_bytes()))
+entry("summary pickle", numbers, summary_of)(lambda s, a: pickle.loads(pickle.dumps(s)))
+entry("summary reads", numbers, summary_of)(
+    lambda s, a: [
+        s.mean, s.std(), s.sem, s.skewness, s.kurtosis, s.median, s.iqr, s.best, s.quantile(np.linspace(0, 1, 5000)),
+        s.histogram_counts, s.histogram_edges, s.distinct_count, s.power_sum(3), s._repr_html_(),
+    ]
+)  # fmt: skip
+entry("summarize", table)(lambda _, a: summarize(a["X"], **MOMENTS))
+entry("summarize columns", table)(lambda _, a: summarize(a["X"], axis=0, **MOMENTS))
+entry("summarize rows", table, rows=2000)(lambda _, a: summarize(a["X"], axis=1, moments=4, best=2))
+entry("summarize by", table)(lambda _, a: summarize(a["X"], by=a["by"], best=3, quantiles=0.01))
+entry("summarize cov", table)(lambda _, a: summarize(a["X"], cov=True))
+entry("describe", table)(lambda _, a: foldstat.describe(pd.DataFrame(a["X"], columns=list("abcde"))).to_numpy())
+entry("joint reads", table, joint_of, rows=300)(lambda s, a: [s.cov(), s.corr(), s.means, s.line(0, 1)])
+entry("joint bytes", table, joint_of, rows=300)(lambda s, a: JointSummary.from_bytes(s.to_bytes()) + s)
+entry("groups bytes", table, grouped_of, rows=3000)(lambda s, a: foldstat.GroupedSummary.from_bytes(s.to_bytes()) + s)
+entry("groups reads", table, grouped_of, rows=3000)(lambda s, a: s.to_frame("pandas").to_numpy())
+entry("map_reduce", numbers)(
+    lambda _, a: foldstat.map_reduce(lambda part: Summary(part, **MOMENTS), np.array_split(a["x"], 8), progress=False)
+)
+
+# ---------------------------------------------------------------- walkers
+
+
+def starts(n: int) -> dict[str, np.ndarray]:
+    return {"start": np.random.default_rng(10).normal(size=(max(n // 200, 8), 2))}
+
+
+def plain(x: float, y: float) -> float:
+    return -(x * x + y * y) / 2
+
+
+def together(points: np.ndarray) -> np.ndarray:
+    return -(points**2).sum(axis=1) / 2
+
+
+MOVES = [
+    w.AdaptiveStep(), w.ComponentwiseStep(0.5), w.DifferentialEvolution(), w.NormalStep(0.5), w.Snooker(), w.Stretch(),
+    w.UniformStep(0.5), w.Mix([(1, w.Stretch()), (1, w.Snooker())]),
+]  # fmt: skip
+DENSITIES: dict[str, tuple[Any, dict[str, Any]]] = {
+    "built in": (w.densities.three_gaussians(), {}),
+    "numba": (plain, {}),
+    "vectorised": (together, {"call": "points"}),
+    "plain": (plain, {"where": "python"}),
+}
+
+
+def walk(start: np.ndarray, density: str = "built in", n_steps: int = 300, **settings: Any) -> w.Run:
+    function, how = DENSITIES[density]
+    return w.sample(function, start, n_steps, 50, **({"move": w.Stretch(), "rng": 3} | how | settings))
+
+
+def walked(arrays: dict[str, np.ndarray]) -> w.Run:
+    return walk(arrays["start"].copy())
+
+
+def saved_and_loaded(run: w.Run, arrays: dict[str, np.ndarray]) -> w.Run:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "run.npz"
+        run.save(path)
+        return w.load(path)
+
+
+for move in MOVES:
+    entry(f"sample {type(move).__name__}", starts)(lambda _, a, move=move: walk(a["start"], move=move))
+for kind in DENSITIES:
+    entry(f"sample {kind}", starts, rows=20_000 if kind != "plain" else 2000)(
+        lambda _, a, kind=kind: walk(a["start"], kind, 100)
+    )
+    entry(f"sample {kind} moments", starts, rows=20_000 if kind != "plain" else 2000)(
+        lambda _, a, kind=kind: walk(a["start"], kind, 100, keep="moments", histograms=200)
+    )
+entry("extend", starts, walked)(lambda run, a: run.extend(300))
+entry("save and load", starts, walked)(saved_and_loaded)
+entry("run pickle", starts, walked)(lambda run, a: pickle.loads(pickle.dumps(run)))
+entry("run summary", starts, walked)(lambda run, a: run.summary())
+entry("run histogram", starts, walked)(lambda run, a: run.histogram(400, dims=(0, 1)))
+entry("density", starts, rows=2_000_000)(lambda _, a: w.densities.three_gaussians()(a["start"]))
+entry("density sample", starts)(lambda _, a: w.densities.three_gaussians().sample(200_000, rng=1))
+
+# ---------------------------------------------------------------- the rest
+
+
+def chains(n: int) -> dict[str, np.ndarray]:
+    return {"x": np.random.default_rng(11).normal(size=(8, max(n // 8, 8), 3)).cumsum(axis=1)}
+
+
+for measure in ("r_hat", "ess_bulk", "ess_tail", "mcse_mean", "mcse_sd", "autocorrelation_time"):
+    entry(measure, chains)(lambda _, a, measure=measure: getattr(diagnostics, measure)(a["x"]))
+entry("mcse_quantile", chains)(lambda _, a: diagnostics.mcse_quantile(a["x"], 0.3))
+entry("nested_r_hat", chains)(lambda _, a: diagnostics.nested_r_hat(a["x"], [0, 0, 0, 0, 1, 1, 1, 1]))
+
+MU = np.arange(18.0).reshape(3, 6) / 4
+COV = np.stack([np.eye(6)] * 3)
+entry("cells expectation", blobs)(lambda _, a: notebook.expectation(a["X"], MU, COV))
+entry("cells EM", blobs)(lambda _, a: notebook.EM(a["X"], MU, COV))
+entry("cells pairwise_sum", blobs, rows=2000)(lambda _, a: notebook.pairwise_sum(a["X"]))
+entry("cells summarize", blobs)(lambda _, a: notebook.summarize(a["X"][:, 0]))
+
+
+@entry("plot_mixture", lambda n: blobs(n, 2), fitted("full"), rows=2000)
+def _plotted(model: GaussianMixture, arrays: dict[str, np.ndarray]) -> int:
+    figure, axes = plt.subplots()
+    try:
+        plot.plot_mixture(model, arrays["X"], ax=axes)
+        return len(axes.get_children())
+    finally:
+        plt.close(figure)
+
+
+NAMES = sorted(ENTRIES)

@@ -1,0 +1,142 @@
+"""Arrays that are laid out oddly: the value of a clean copy, or an error that says what is wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.lib.stride_tricks import as_strided
+
+from entries import ENTRIES, NAMES, Entry, told
+
+
+def unaligned(a):
+    raw = np.empty(a.nbytes + 1, np.uint8)[1:]
+    odd = raw.view(a.dtype).reshape(a.shape)
+    odd[...] = a
+    return odd
+
+
+def backwards(a):
+    return np.ascontiguousarray(a[::-1])[::-1]
+
+
+def mirrored(a):
+    return np.ascontiguousarray(a[..., ::-1])[..., ::-1]
+
+
+def column_major(a):
+    return np.asfortranarray(a)
+
+
+def every_third(a):
+    wide = np.zeros((3 * a.shape[0], *a.shape[1:]), a.dtype)
+    wide[::3] = a
+    return wide[::3]
+
+
+def gapped(a):
+    """A field of records of 13 or so bytes: strides that are no multiple of the items' size."""
+    records = np.zeros(a.shape, np.dtype([("pad", "i1"), ("value", a.dtype), ("more", "i4")]))
+    records["value"] = a
+    return records["value"]
+
+
+def read_only(a):
+    odd = a.copy()
+    odd.setflags(write=False)
+    return odd
+
+
+def swapped(a):
+    return a.astype(a.dtype.newbyteorder())
+
+
+def broadcast(a):
+    return np.broadcast_to(a[:1], a.shape)
+
+
+def overlapping(a):
+    """Windows that share their memory, so that rows are no memory of their own."""
+    return as_strided(a, a.shape, tuple(a.itemsize for _ in a.shape), writeable=False)
+
+
+def empty(a):
+    return a[:0]
+
+
+LAYOUTS = [
+    unaligned, backwards, mirrored, column_major, every_third, gapped, read_only, swapped, broadcast, overlapping, empty,
+]  # fmt: skip
+
+
+def given(entry: Entry, subject, arrays):
+    """What a call gives, or the kind and words of its error."""
+    try:
+        return told(entry.call(subject, arrays))
+    except Exception as error:
+        return [type(error).__name__, str(error)]
+
+
+CLEAR = ("ValueError", "TypeError")
+
+
+def odd_layouts(note, name):
+    """One entry with each of its arrays in each layout, against clean copies."""
+    entry = ENTRIES[name]
+    arrays = entry.arrays(min(entry.rows, 2000))
+    for which, clean in arrays.items():
+        for layout in LAYOUTS:
+            note(f"{which} {layout.__name__}")
+            odd = layout(clean)
+            got = given(entry, entry.subject(arrays), arrays | {which: odd})
+            right = given(entry, entry.subject(arrays), arrays | {which: odd.astype(clean.dtype).copy()})
+            refused = isinstance(got, list) and got[0] in CLEAR and len(got[1]) > 10
+            note("right" if got == right else "refused" if refused else f"{got} for {right}"[:600])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_layouts_do_not_matter(warmed, name):
+    notes = warmed(odd_layouts, name=name).told()
+    found = dict(zip(notes[::2], notes[1::2], strict=True))
+    assert {layout: what for layout, what in found.items() if what != "right"} == {}
+
+
+def bytes_as_booleans(note, value):
+    a = np.array([0, value, 0, value, 1], np.uint8).view(bool)
+    import foldstat
+
+    note(foldstat.Summary(a).sum)
+    note(foldstat.summarize(np.stack([a, a], axis=1), axis=0).sum.tolist())
+    note({str(key): group.count for key, group in foldstat.summarize(np.ones(5), by=a).items()})
+
+
+@pytest.mark.parametrize("value", [2, 127, 128, 255])
+def test_booleans_of_other_bytes_are_true(warmed, value):
+    assert warmed(bytes_as_booleans, value=value).told() == [3.0, [3.0, 3.0], {"False": 2, "True": 3}]
+
+
+def private_doors(note, layout):
+    """States and bounds come in as public arrays do."""
+    from foldstat import _core
+    from foldstat import walkers as w
+
+    make = {each.__name__: each for each in LAYOUTS}[layout]
+    run = w.sample(w.densities.banana(), np.ones((8, 2)) * 0.1, 20, 5, move=w.UniformStep(1.0), rng=0)
+    moves = run._settings.move._schedule(2)
+    state = run._ensemble.state()
+    for field, value in state.items():
+        if isinstance(value, np.ndarray) and value.size:
+            again = _core.WalkerEnsemble.from_state(state | {field: make(value)}, moves).state()
+            note([field, told(again[field]) == told(value)])
+    bounds = np.array([[-9.0, 8.0], [-7.0, 6.0]])
+    for odd in (bounds, make(bounds)):
+        density = w.densities.banana()._compiled()
+        ensemble = _core.WalkerEnsemble(bytes(32), np.zeros((8, 2)), moves, density, burn_in=0, bounds=odd)
+        note(["bounds", told(ensemble.state()["bounds"]) == told(bounds)])
+
+
+@pytest.mark.parametrize("layout", ["unaligned", "backwards", "mirrored", "column_major", "every_third", "gapped"])
+def test_private_doors_read_any_layout(warmed, layout):
+    notes = warmed(private_doors, layout=layout).told()
+    assert len(notes) > 5
+    assert [field for field, same in notes if not same] == []
