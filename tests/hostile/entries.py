@@ -39,21 +39,26 @@ class Entry:
     """One public entry.
 
     ``arrays(n)`` are the user's arrays of about n rows, ``subject(arrays)`` is the object that the entry is a
-    method of (or None), made without any hostility, and ``call(subject, arrays)`` is what is tried.
+    method of (or None), made without any hostility, and ``call(subject, arrays)`` is what is tried. With
+    ``reads=False`` the call looks at the subject alone.
     """
 
     arrays: Callable[[int], dict[str, np.ndarray]]
     call: Callable[[Any, dict[str, np.ndarray]], Any]
     subject: Callable[[dict[str, np.ndarray]], Any] = field(default=lambda arrays: None)
     rows: int = 20_000
+    reads: bool = True
 
 
 ENTRIES: dict[str, Entry] = {}
 
 
 def entry(name: str, arrays: Any, subject: Any = None, rows: int = 20_000) -> Callable[[Any], Any]:
+    """Put a call into the table; one that reads arrays names its second parameter ``a``, others ``_``."""
+
     def keep(call: Any) -> Any:
-        ENTRIES[name] = Entry(arrays, call, subject or (lambda arrays: None), rows)
+        reads = call.__code__.co_varnames[1] != "_"
+        ENTRIES[name] = Entry(arrays, call, subject or (lambda arrays: None), rows, reads)
         return call
 
     return keep
@@ -124,9 +129,9 @@ for family in FAMILIES:
     entry(f"fit 300 features {family}", lambda n: blobs(n, 300), fitted(family), rows=800)(
         lambda model, a: model.fit(a["X"])
     )
-    entry(f"sample {family}", blobs, fitted(family))(lambda model, a: model.sample(200_000))
+    entry(f"sample {family}", blobs, fitted(family))(lambda model, _: model.sample(200_000))
     entry(f"from_parameters {family}", lambda n: blobs(n, 200), fitted(family), rows=500)(
-        lambda model, a: GaussianMixture.from_parameters(
+        lambda model, _: GaussianMixture.from_parameters(
             model.weights_, model.means_, model.covariances_, covariance_type=model.covariance_type
         ).precisions_
     )
@@ -165,7 +170,7 @@ for family in FAMILIES:
 
 for init in ("kmeans", "k-means++", "random"):
     entry(f"fit {init}", weighted)(
-        lambda _, a, init=init: GaussianMixture(4, init_params=init, random_state=0, max_iter=2, n_init=2).fit(
+        lambda none, a, init=init: GaussianMixture(4, init_params=init, random_state=0, max_iter=2, n_init=2).fit(
             a["X"], sample_weight=a["sample_weight"]
         )
     )
@@ -176,15 +181,15 @@ def wide_statistics(arrays: dict[str, np.ndarray]) -> MixtureStatistics:
     return mixture.statistics(arrays["X"], [0.5, 0.5], np.eye(2, d), np.stack([np.eye(d)] * 2))
 
 
-entry("statistics add", lambda n: blobs(n, 300), wide_statistics, rows=400)(lambda s, a: s + s)
+entry("statistics add", lambda n: blobs(n, 300), wide_statistics, rows=400)(lambda s, _: s + s)
 entry("statistics bytes", lambda n: blobs(n, 300), wide_statistics, rows=400)(
-    lambda s, a: MixtureStatistics.from_bytes(s.to_bytes())
+    lambda s, _: MixtureStatistics.from_bytes(s.to_bytes())
 )
 entry("statistics pickle", lambda n: blobs(n, 300), wide_statistics, rows=400)(
-    lambda s, a: pickle.loads(pickle.dumps(s))
+    lambda s, _: pickle.loads(pickle.dumps(s))
 )
 entry("statistics reads", lambda n: blobs(n, 300), wide_statistics, rows=400)(
-    lambda s, a: [s.means, s.scatter, s.responsibility_sums]
+    lambda s, _: [s.means, s.scatter, s.responsibility_sums]
 )
 
 # ---------------------------------------------------------------- summaries
@@ -216,32 +221,32 @@ def grouped_of(arrays: dict[str, np.ndarray]) -> Any:
     return summarize(arrays["X"].copy(), by=arrays["by"].copy(), best=2)
 
 
-entry("Summary", numbers)(lambda _, a: Summary(a["x"], ids=a["ids"], sample_weight=a["sample_weight"], **MOMENTS))
+entry("Summary", numbers)(lambda none, a: Summary(a["x"], ids=a["ids"], sample_weight=a["sample_weight"], **MOMENTS))
 entry("update", numbers, summary_of)(lambda s, a: s.update(a["x"], ids=a["ids"], sample_weight=a["sample_weight"]))
 entry("update with items", numbers, summary_of, rows=2000)(lambda s, a: s.update(iter(a["x"].tolist())))
 entry("push", numbers, summary_of)(lambda s, a: [s.push(x) for x in a["x"][:2000].tolist()] and s)
-entry("summary add", numbers, summary_of)(lambda s, a: s + s.copy())
-entry("summary merge_all", numbers, summary_of)(lambda s, a: Summary.merge_all([s] * 9))
-entry("summary bytes", numbers, summary_of)(lambda s, a: Summary.from_bytes(s.to_bytes()))
-entry("summary pickle", numbers, summary_of)(lambda s, a: pickle.loads(pickle.dumps(s)))
+entry("summary add", numbers, summary_of)(lambda s, _: s + s.copy())
+entry("summary merge_all", numbers, summary_of)(lambda s, _: Summary.merge_all([s] * 9))
+entry("summary bytes", numbers, summary_of)(lambda s, _: Summary.from_bytes(s.to_bytes()))
+entry("summary pickle", numbers, summary_of)(lambda s, _: pickle.loads(pickle.dumps(s)))
 entry("summary reads", numbers, summary_of)(
-    lambda s, a: [
+    lambda s, _: [
         s.mean, s.std(), s.sem, s.skewness, s.kurtosis, s.median, s.iqr, s.best, s.quantile(np.linspace(0, 1, 5000)),
         s.histogram_counts, s.histogram_edges, s.distinct_count, s.power_sum(3), s._repr_html_(),
     ]
 )  # fmt: skip
-entry("summarize", table)(lambda _, a: summarize(a["X"], **MOMENTS))
-entry("summarize columns", table)(lambda _, a: summarize(a["X"], axis=0, **MOMENTS))
-entry("summarize rows", table, rows=2000)(lambda _, a: summarize(a["X"], axis=1, moments=4, best=2))
-entry("summarize by", table)(lambda _, a: summarize(a["X"], by=a["by"], best=3, quantiles=0.01))
-entry("summarize cov", table)(lambda _, a: summarize(a["X"], cov=True))
-entry("describe", table)(lambda _, a: foldstat.describe(pd.DataFrame(a["X"], columns=list("abcde"))).to_numpy())
-entry("joint reads", table, joint_of, rows=300)(lambda s, a: [s.cov(), s.corr(), s.means, s.line(0, 1)])
-entry("joint bytes", table, joint_of, rows=300)(lambda s, a: JointSummary.from_bytes(s.to_bytes()) + s)
-entry("groups bytes", table, grouped_of, rows=3000)(lambda s, a: foldstat.GroupedSummary.from_bytes(s.to_bytes()) + s)
-entry("groups reads", table, grouped_of, rows=3000)(lambda s, a: s.to_frame("pandas").to_numpy())
+entry("summarize", table)(lambda none, a: summarize(a["X"], **MOMENTS))
+entry("summarize columns", table)(lambda none, a: summarize(a["X"], axis=0, **MOMENTS))
+entry("summarize rows", table, rows=2000)(lambda none, a: summarize(a["X"], axis=1, moments=4, best=2))
+entry("summarize by", table)(lambda none, a: summarize(a["X"], by=a["by"], best=3, quantiles=0.01))
+entry("summarize cov", table)(lambda none, a: summarize(a["X"], cov=True))
+entry("describe", table)(lambda none, a: foldstat.describe(pd.DataFrame(a["X"], columns=list("abcde"))).to_numpy())
+entry("joint reads", table, joint_of, rows=300)(lambda s, _: [s.cov(), s.corr(), s.means, s.line(0, 1)])
+entry("joint bytes", table, joint_of, rows=300)(lambda s, _: JointSummary.from_bytes(s.to_bytes()) + s)
+entry("groups bytes", table, grouped_of, rows=3000)(lambda s, _: foldstat.GroupedSummary.from_bytes(s.to_bytes()) + s)
+entry("groups reads", table, grouped_of, rows=3000)(lambda s, _: s.to_frame("pandas").to_numpy())
 entry("map_reduce", numbers)(
-    lambda _, a: foldstat.map_reduce(lambda part: Summary(part, **MOMENTS), np.array_split(a["x"], 8), progress=False)
+    lambda none, a: foldstat.map_reduce(lambda part: Summary(part, **MOMENTS), np.array_split(a["x"], 8), progress=False)
 )
 
 # ---------------------------------------------------------------- walkers
@@ -280,7 +285,7 @@ def walked(arrays: dict[str, np.ndarray]) -> w.Run:
     return walk(arrays["start"].copy())
 
 
-def saved_and_loaded(run: w.Run, arrays: dict[str, np.ndarray]) -> w.Run:
+def saved_and_loaded(run: w.Run, _: Any) -> w.Run:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.npz"
         run.save(path)
@@ -288,21 +293,21 @@ def saved_and_loaded(run: w.Run, arrays: dict[str, np.ndarray]) -> w.Run:
 
 
 for move in MOVES:
-    entry(f"sample {type(move).__name__}", starts)(lambda _, a, move=move: walk(a["start"], move=move))
+    entry(f"sample {type(move).__name__}", starts)(lambda none, a, move=move: walk(a["start"], move=move))
 for kind in DENSITIES:
     entry(f"sample {kind}", starts, rows=20_000 if kind != "plain" else 2000)(
-        lambda _, a, kind=kind: walk(a["start"], kind, 100)
+        lambda none, a, kind=kind: walk(a["start"], kind, 100)
     )
     entry(f"sample {kind} moments", starts, rows=20_000 if kind != "plain" else 2000)(
-        lambda _, a, kind=kind: walk(a["start"], kind, 100, keep="moments", histograms=200)
+        lambda none, a, kind=kind: walk(a["start"], kind, 100, keep="moments", histograms=200)
     )
-entry("extend", starts, walked)(lambda run, a: run.extend(300))
+entry("extend", starts, walked)(lambda run, _: run.extend(300))
 entry("save and load", starts, walked)(saved_and_loaded)
-entry("run pickle", starts, walked)(lambda run, a: pickle.loads(pickle.dumps(run)))
-entry("run summary", starts, walked)(lambda run, a: run.summary())
-entry("run histogram", starts, walked)(lambda run, a: run.histogram(400, dims=(0, 1)))
-entry("density", starts, rows=2_000_000)(lambda _, a: w.densities.three_gaussians()(a["start"]))
-entry("density sample", starts)(lambda _, a: w.densities.three_gaussians().sample(200_000, rng=1))
+entry("run pickle", starts, walked)(lambda run, _: pickle.loads(pickle.dumps(run)))
+entry("run summary", starts, walked)(lambda run, _: run.summary())
+entry("run histogram", starts, walked)(lambda run, _: run.histogram(400, dims=(0, 1)))
+entry("density", starts, rows=2_000_000)(lambda none, a: w.densities.three_gaussians()(a["start"]))
+entry("density sample", starts)(lambda none, _: w.densities.three_gaussians().sample(200_000, rng=1))
 
 # ---------------------------------------------------------------- the rest
 
@@ -312,16 +317,16 @@ def chains(n: int) -> dict[str, np.ndarray]:
 
 
 for measure in ("r_hat", "ess_bulk", "ess_tail", "mcse_mean", "mcse_sd", "autocorrelation_time"):
-    entry(measure, chains)(lambda _, a, measure=measure: getattr(diagnostics, measure)(a["x"]))
-entry("mcse_quantile", chains)(lambda _, a: diagnostics.mcse_quantile(a["x"], 0.3))
-entry("nested_r_hat", chains)(lambda _, a: diagnostics.nested_r_hat(a["x"], [0, 0, 0, 0, 1, 1, 1, 1]))
+    entry(measure, chains)(lambda none, a, measure=measure: getattr(diagnostics, measure)(a["x"]))
+entry("mcse_quantile", chains)(lambda none, a: diagnostics.mcse_quantile(a["x"], 0.3))
+entry("nested_r_hat", chains)(lambda none, a: diagnostics.nested_r_hat(a["x"], [0, 0, 0, 0, 1, 1, 1, 1]))
 
 MU = np.arange(18.0).reshape(3, 6) / 4
 COV = np.stack([np.eye(6)] * 3)
-entry("cells expectation", blobs)(lambda _, a: notebook.expectation(a["X"], MU, COV))
-entry("cells EM", blobs)(lambda _, a: notebook.EM(a["X"], MU, COV))
-entry("cells pairwise_sum", blobs, rows=2000)(lambda _, a: notebook.pairwise_sum(a["X"]))
-entry("cells summarize", blobs)(lambda _, a: notebook.summarize(a["X"][:, 0]))
+entry("cells expectation", blobs)(lambda none, a: notebook.expectation(a["X"], MU, COV))
+entry("cells EM", blobs)(lambda none, a: notebook.EM(a["X"], MU, COV))
+entry("cells pairwise_sum", blobs, rows=2000)(lambda none, a: notebook.pairwise_sum(a["X"]))
+entry("cells summarize", blobs)(lambda none, a: notebook.summarize(a["X"][:, 0]))
 
 
 @entry("plot_mixture", lambda n: blobs(n, 2), fitted("full"), rows=2000)
@@ -335,3 +340,4 @@ def _plotted(model: GaussianMixture, arrays: dict[str, np.ndarray]) -> int:
 
 
 NAMES = sorted(ENTRIES)
+READERS = [name for name in NAMES if ENTRIES[name].reads]

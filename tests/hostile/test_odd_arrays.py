@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import as_strided
 
-from entries import ENTRIES, NAMES, Entry, told
+from entries import ENTRIES, READERS, Entry, told
 
 
 def unaligned(a):
@@ -74,27 +74,27 @@ def given(entry: Entry, subject, arrays):
     try:
         return told(entry.call(subject, arrays))
     except Exception as error:
-        return [type(error).__name__, str(error)]
+        return type(error), str(error)
 
 
-CLEAR = ("ValueError", "TypeError")
+CLEAR = (ValueError, TypeError)
 
 
 def odd_layouts(note, name):
     """One entry with each of its arrays in each layout, against clean copies."""
     entry = ENTRIES[name]
-    arrays = entry.arrays(min(entry.rows, 2000))
+    arrays = entry.arrays(min(entry.rows, 400))
     for which, clean in arrays.items():
         for layout in LAYOUTS:
             note(f"{which} {layout.__name__}")
             odd = layout(clean)
             got = given(entry, entry.subject(arrays), arrays | {which: odd})
             right = given(entry, entry.subject(arrays), arrays | {which: odd.astype(clean.dtype).copy()})
-            refused = isinstance(got, list) and got[0] in CLEAR and len(got[1]) > 10
-            note("right" if got == right else "refused" if refused else f"{got} for {right}"[:600])
+            refused = isinstance(got, tuple) and issubclass(got[0], CLEAR) and "array" in got[1]
+            note("right" if got == right or refused else f"{got} for {right}"[:600])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", READERS)
 def test_layouts_do_not_matter(warmed, name):
     notes = warmed(odd_layouts, name=name).told()
     found = dict(zip(notes[::2], notes[1::2], strict=True))

@@ -1,0 +1,276 @@
+"""Ctrl-C and timeouts at random moments: nothing else comes out, soon, and everything is usable afterwards."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from entries import ENTRIES, NAMES, blobs, plain, told, together, walk
+from foldstat import GaussianMixture, Summary, _core, map_reduce
+from foldstat import walkers as w
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs signals between processes")
+
+# Work looks for signals every 50 ms and must have ended 0.3 s after one; the rest is for a machine whose
+# cores are shared with other processes. The least of three tries is compared, so that one pause of the
+# whole machine is not taken for ours.
+LATENCY = 0.3 + 0.3
+
+
+def sent_after(seconds, number=signal.SIGINT):
+    """Send a signal to this process from another thread; the list gets the moment."""
+    moment: list[float] = []
+
+    def send():
+        moment.append(time.perf_counter())
+        os.kill(os.getpid(), number)
+
+    timer = threading.Timer(seconds, send)
+    timer.start()
+    return timer, moment
+
+
+class TimeoutFired(Exception):  # noqa: N818 - a timeout is no error of the call
+    """What the handler of SIGALRM raises: an ordinary exception."""
+
+
+def fire(*_):
+    raise TimeoutFired
+
+
+# ---------------------------------------------------------------- anything, at random moments
+
+# Ctrl-C ends a walk early with a warning; everything else raises it.
+WALKS = [name for name in NAMES if name.startswith("sample ") and ENTRIES[name].reads] + ["extend"]
+
+
+def one_signal(note, entry, arrays, expected, delay, number, error):
+    subject = entry.subject(arrays)
+    before = told(subject)
+    timer, moment = sent_after(delay, number)
+    try:
+        got = told(entry.call(subject, arrays))
+        while timer.is_alive() or not moment:
+            time.sleep(0.001)  # the call was faster
+        time.sleep(0.001)
+    except error:
+        unchanged = told(subject) == before
+        again = told(entry.call(subject, arrays)) == expected if unchanged else None
+        note("raised" if unchanged and again else f"raised; unchanged: {unchanged}, right afterwards: {again}")
+    except BaseException as other:
+        note(f"{type(other).__name__}: {other}")
+    else:
+        note("raised" if got is None else "right" if got == expected else "early")
+    finally:
+        timer.join()
+
+
+def random_moments(note, name, number, tries):
+    """Signals at moments spread over a call, measured before."""
+    entry, draw = ENTRIES[name], random.Random(name)
+    arrays = entry.arrays(entry.rows)
+    error: type[BaseException] = KeyboardInterrupt
+    if number == signal.SIGALRM:
+        signal.signal(signal.SIGALRM, fire)
+        error = TimeoutFired
+    entry.call(entry.subject(arrays), arrays)
+    subject, start = entry.subject(arrays), time.perf_counter()
+    expected = told(entry.call(subject, arrays))
+    took = time.perf_counter() - start
+    for _ in range(tries):
+        delay = draw.uniform(0, took)
+        note(delay)
+        # A signal between two bytecodes of this test belongs to the test, which is tried once more.
+        try:
+            one_signal(note, entry, arrays, expected, delay, number, error)
+        except error:
+            note("between")
+
+
+# Calls that Python sees as one step, or that change an object: those where a signal can do harm.
+RANDOM = [
+    "fit full float64", "fit_predict full float64", "fit kmeans", "fit 300 features full", "predict_proba full float32",
+    "em full", "maximization full", "Summary", "update", "summarize by", "summarize cov", "describe",
+    "sample Stretch", "sample AdaptiveStep", "sample vectorised", "sample plain", "sample plain moments", "extend",
+    "ess_bulk", "mcse_quantile", "cells EM", "cells pairwise_sum", "save and load",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGALRM], ids=["Ctrl-C", "timeout"])
+@pytest.mark.parametrize("name", RANDOM)
+def test_a_signal_at_any_moment(warmed, name, number):
+    notes = warmed(random_moments, name=name, number=int(number), tries=4).told()
+    fine = {"raised", "right", "between"} | ({"early"} if name in WALKS and number == signal.SIGINT else set())
+    assert [what for what in notes if isinstance(what, str) and what not in fine] == []
+
+
+# ---------------------------------------------------------------- long blocks, long factorisations
+
+
+def wide_fit(n, d, k):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, d))
+    return lambda: GaussianMixture(k, max_iter=100, tol=0.0, init_params="random_from_data", random_state=0).fit(X)
+
+
+def many_summaries():
+    x = np.random.default_rng(0).normal(size=3_000_000)
+    return lambda: [Summary(x, moments=4, quantiles=0.001, distinct=True) for _ in range(50)]
+
+
+def long_chains():
+    x = np.random.default_rng(0).normal(size=(2, 4_000_000))
+    from foldstat import diagnostics
+
+    return lambda: diagnostics.ess_bulk(x)
+
+
+def many_pairs():
+    x = blobs(200_000)["X"]
+    from foldstat import cells
+
+    return lambda: cells.pairwise_sum(x, kernel="rbf", gamma=1.0)
+
+
+def mapped():
+    return lambda: map_reduce(lambda i: Summary([time.sleep(0.01) or i]), range(10_000), progress=False)
+
+
+LONG = {
+    "2000 x 1500, k = 1": lambda: wide_fit(2000, 1500, 1),
+    "4000 x 500, k = 40": lambda: wide_fit(4000, 500, 40),
+    "100000 x 8, k = 20": lambda: wide_fit(100_000, 8, 20),
+    "summaries": many_summaries,
+    "ess_bulk": long_chains,
+    "pairs": many_pairs,
+    "map_reduce": mapped,
+    "walk": lambda: lambda: walk(np.zeros((64, 2)) + np.random.default_rng(0).normal(size=(64, 2)), n_steps=10**6),
+}
+
+
+def latency(note, name, delays):
+    call = LONG[name]()
+    for delay in delays:
+        timer, moment = sent_after(delay)
+        try:
+            call()
+        except KeyboardInterrupt:
+            pass
+        timer.join()
+        note(time.perf_counter() - moment[0])
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_ctrl_c_is_heard_soon(warmed, name):
+    draw = random.Random(name)
+    for tries in range(3):
+        # Three moments in different places of the work, each of which has to end soon.
+        delays = [draw.uniform(0.2, 2.0) for _ in range(3)]
+        waited = warmed(latency, name=name, delays=delays).told()
+        if max(waited) <= LATENCY:
+            return
+    assert max(waited) <= LATENCY, (tries, delays)
+
+
+# ---------------------------------------------------------------- trial calls of densities
+
+
+def slow_point(x, y):
+    time.sleep(0.05)
+    return plain(x, y)
+
+
+def slow_points(points):
+    time.sleep(0.05 * len(points))
+    return together(points)
+
+
+def timeout_in_a_trial(note, kind, seconds):
+    density = {"coordinates": slow_point, "points": slow_points, "one": lambda p: slow_point(*p)}[kind]
+    signal.signal(signal.SIGALRM, fire)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    start = time.perf_counter()
+    try:
+        w.sample(density, np.random.default_rng(0).normal(size=(40, 2)), 5, 5, rng=0)
+    except TimeoutFired:
+        note([True, time.perf_counter() - start - seconds])
+    else:
+        note([False, time.perf_counter() - start - seconds])
+
+
+@pytest.mark.parametrize("seconds", [0.02, 0.3, 1.1])
+@pytest.mark.parametrize("kind", ["coordinates", "points", "one"])
+def test_a_timeout_in_a_trial_call_comes_through(warmed, kind, seconds):
+    ((raised, late),) = warmed(timeout_in_a_trial, kind=kind, seconds=seconds).told()
+    assert raised
+    assert late <= LATENCY + 0.05 * 40  # a call of `slow_points` is one step
+
+
+# ---------------------------------------------------------------- the import
+
+# It says what came of the first import and whether a second one, undisturbed, finds everything.
+IMPORT = """
+import os, sys, threading, time, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import numpy
+outcome = "imported"
+def send():
+    time.sleep({delay})
+    os.kill(os.getpid(), signal.SIGINT)
+thread = threading.Thread(target=send, daemon=True)
+try:
+    thread.start()
+    start = time.perf_counter()
+    import foldstat
+    took = time.perf_counter() - start
+    thread.join({wait})
+    time.sleep(0.001)
+except KeyboardInterrupt:
+    outcome = "KeyboardInterrupt"
+except BaseException as error:
+    outcome = f"{{type(error).__name__}}: {{error}}"
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+thread.join({wait})
+import foldstat
+from foldstat import walkers, diagnostics, cells
+lapack = foldstat._core.system()["lapack"]
+model = foldstat.GaussianMixture(1).fit(numpy.eye(3))
+print(outcome, "|", lapack, "|", foldstat._core.smallest_eigenvalue(numpy.eye(2)), "|", time.perf_counter() - start)
+"""
+
+
+def imported(delay, wait=10):
+    program = IMPORT.format(delay=delay, wait=wait)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout.strip(), done.stderr[-1500:]
+
+
+def importing_took():
+    program = (
+        "import time, numpy; t = time.perf_counter(); import foldstat; foldstat._core.system(); "
+        "print(time.perf_counter() - t)"
+    )
+    return float(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout)
+
+
+def test_ctrl_c_at_any_moment_of_the_import():
+    importing_took()
+    took, draw = importing_took(), random.Random(0)
+    lapack = str(_core.system()["lapack"])
+    found = {}
+    for i in range(25):
+        # One moment in each 25th of the import.
+        delay = took * (i + draw.random()) / 25
+        code, said, stderr = imported(delay)
+        what, *rest = (part.strip() for part in (said or "|").split("|"))
+        if code or what not in ("imported", "KeyboardInterrupt") or rest[:2] != [lapack, "1.0"]:
+            found[delay] = code, said, stderr
+    assert found == {}
