@@ -131,9 +131,11 @@ for family in FAMILIES:
     )
     entry(f"sample {family}", blobs, fitted(family))(lambda model, _: model.sample(200_000))
     entry(f"from_parameters {family}", lambda n: blobs(n, 200), fitted(family), rows=500)(
-        lambda model, _: GaussianMixture.from_parameters(
-            model.weights_, model.means_, model.covariances_, covariance_type=model.covariance_type
-        ).precisions_
+        lambda model, _: (
+            GaussianMixture.from_parameters(
+                model.weights_, model.means_, model.covariances_, covariance_type=model.covariance_type
+            ).precisions_
+        )
     )
     entry(f"log_prob {family}", blobs, fitted(family))(
         lambda m, a: mixture.log_prob(a["X"], m.means_, m.covariances_, covariance_type=m.covariance_type)
@@ -246,7 +248,9 @@ entry("joint bytes", table, joint_of, rows=300)(lambda s, _: JointSummary.from_b
 entry("groups bytes", table, grouped_of, rows=3000)(lambda s, _: foldstat.GroupedSummary.from_bytes(s.to_bytes()) + s)
 entry("groups reads", table, grouped_of, rows=3000)(lambda s, _: s.to_frame("pandas").to_numpy())
 entry("map_reduce", numbers)(
-    lambda none, a: foldstat.map_reduce(lambda part: Summary(part, **MOMENTS), np.array_split(a["x"], 8), progress=False)
+    lambda none, a: foldstat.map_reduce(
+        lambda part: Summary(part, **MOMENTS), np.array_split(a["x"], 8), progress=False
+    )
 )
 
 # ---------------------------------------------------------------- walkers

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from entries import ENTRIES, NAMES, Entry, told
 
 if sys.platform == "linux":
@@ -86,8 +85,8 @@ REFUSED = {
 
 def refused(note, name):
     import numpy as np
-
     from entries import blobs, fitted
+
     from foldstat import mixture
     from foldstat import walkers as w
 

@@ -12,8 +12,8 @@ import time
 
 import numpy as np
 import pytest
+from entries import ENTRIES, NAMES, blobs, plain, together, told, walk
 
-from entries import ENTRIES, NAMES, blobs, plain, told, together, walk
 from foldstat import GaussianMixture, Summary, _core, map_reduce
 from foldstat import walkers as w
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.lib.stride_tricks import as_strided
-
 from entries import ENTRIES, READERS, Entry, told
+from numpy.lib.stride_tricks import as_strided
 
 
 def unaligned(a):

@@ -1,0 +1,108 @@
+"""Forks in the middle of a call and after one: the child computes or ends, and never waits for ever."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+import warnings
+
+import pytest
+from entries import ENTRIES, blobs, told, walk
+
+from foldstat import GaussianMixture, Summary, summarize
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+
+
+def ends(child, seconds=15):
+    """The exit code of a child, or None if it hangs."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
+
+
+def computes():
+    """A little of everything that takes threads."""
+    X = blobs(3000)["X"]
+    GaussianMixture(2, random_state=0, max_iter=2).fit(X)
+    return told([Summary(X).sum, summarize(X, cov=True), walk(X[:8, :2], n_steps=20)])
+
+
+def long_call(what):
+    X = blobs(100_000)["X"]
+    if what == "fit":
+        GaussianMixture(8, tol=0.0, max_iter=60, init_params="random_from_data", random_state=0).fit(X)
+    elif what == "walk":
+        walk(X[:64, :2], n_steps=200_000, keep="moments")
+    else:
+        for _ in range(20):
+            Summary(X, quantiles=0.001, distinct=True)
+
+
+def in_a_handler(note, what, child_computes):
+    """The child either computes in the handler, or returns from it into the middle of the call."""
+    warnings.simplefilter("ignore")
+    expected, parent, children = computes(), os.getpid(), []
+
+    def fork(*_):
+        child = os.fork()
+        if child:
+            children.append(child)
+        elif child_computes:
+            os._exit(0 if computes() == expected else 3)
+
+    signal.signal(signal.SIGALRM, fork)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    try:
+        long_call(what)
+    except BaseException:
+        if os.getpid() == parent:
+            raise
+        os._exit(4)  # an error is a clean end
+    if os.getpid() != parent:
+        os._exit(0)
+    note([ends(child) for child in children])
+    note(computes() == expected)
+
+
+@pytest.mark.parametrize("child_computes", [True, False], ids=["computes", "returns into the call"])
+@pytest.mark.parametrize("what", ["fit", "walk", "summaries"])
+def test_a_fork_in_a_signal_handler(warmed, what, child_computes):
+    codes, parent_is_right = warmed(in_a_handler, what=what, child_computes=child_computes).told()
+    assert codes == [0] or (not child_computes and codes == [4])
+    assert parent_is_right
+
+
+def after_use(note, name):
+    entry = ENTRIES[name]
+    arrays = entry.arrays(3000)
+    expected = told(entry.call(entry.subject(arrays), arrays))
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if told(entry.call(entry.subject(arrays), arrays)) == expected else 3)
+    note(ends(child))
+
+
+@pytest.mark.parametrize("name", ["fit full float64", "update", "summarize by", "sample Stretch", "ess_bulk", "extend"])
+def test_a_fork_after_use(warmed, name):
+    assert warmed(after_use, name=name).told() == [0]
+
+
+def pooled(note):
+    expected = computes()
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        note([pool.apply_async(computes).get(30) == expected for _ in range(3)])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks are the way of Linux")
+def test_a_pool_of_forks_after_use(warmed):
+    assert warmed(pooled).told() == [[True, True, True]]
