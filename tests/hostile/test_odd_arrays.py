@@ -64,7 +64,8 @@ def empty(a):
 
 
 LAYOUTS = [
-    unaligned, backwards, mirrored, column_major, every_third, gapped, read_only, swapped, broadcast, overlapping, empty,
+    unaligned, backwards, mirrored, column_major, every_third, gapped, read_only, swapped, broadcast, overlapping,
+    empty,
 ]  # fmt: skip
 
 
