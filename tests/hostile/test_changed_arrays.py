@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import warnings
 
@@ -37,23 +38,22 @@ CHANGES = {each.__name__: each for each in (other_values, other_dtype, other_sha
 def changed_meanwhile(note, name, change):
     entry = ENTRIES[name]
     warnings.simplefilter("ignore")
-    for which, clean in entry.arrays(entry.rows).items():
-        arrays = entry.arrays(entry.rows)
+    for which, clean in entry.arrays(min(entry.rows, 5000)).items():
+        arrays = entry.arrays(min(entry.rows, 5000))
         array, done = clean.copy(), threading.Event()
 
         def keep_changing(array=array, done=done):
             while not done.is_set():
-                try:
+                # An error is one in the middle of another change of ours.
+                with contextlib.suppress(ValueError, TypeError, AttributeError):
                     CHANGES[change](array)
-                except (ValueError, TypeError, AttributeError):
-                    pass  # in the middle of a change of ours
 
         subject = entry.subject(arrays)
         thread = threading.Thread(target=keep_changing)
         note(which)
         thread.start()
         try:
-            for _ in range(3):
+            for _ in range(2):
                 entry.call(subject, arrays | {which: array})
             note("some number")
         except Exception as error:
@@ -67,7 +67,11 @@ ERRORS = ("ValueError", "TypeError", "IndexError", "OverflowError", "BufferError
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("name", [name for name in READERS if "map_reduce" not in name and "float32" not in name])
+# Families and precisions share their way in.
+DOORS = [name for name in READERS if not {"tied", "diag", "spherical", "float32", "300"} & set(name.split())]
+
+
+@pytest.mark.parametrize("name", DOORS)
 def test_an_array_changed_meanwhile(warmed, name, change):
     notes = warmed(changed_meanwhile, name=name, change=change, seconds=30).told()
     assert [what for what in notes[1::2] if what not in ("some number", *ERRORS)] == []

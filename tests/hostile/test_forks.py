@@ -37,8 +37,7 @@ def computes():
     return told([Summary(X).sum, summarize(X, cov=True), walk(X[:8, :2], n_steps=20)])
 
 
-def long_call(what):
-    X = blobs(100_000)["X"]
+def long_call(what, X):
     if what == "fit":
         GaussianMixture(8, tol=0.0, max_iter=60, init_params="random_from_data", random_state=0).fit(X)
     elif what == "walk":
@@ -52,6 +51,7 @@ def in_a_handler(note, what, child_computes):
     """The child either computes in the handler, or returns from it into the middle of the call."""
     warnings.simplefilter("ignore")
     expected, parent, children = computes(), os.getpid(), []
+    X = blobs(100_000)["X"]
 
     def fork(*_):
         child = os.fork()
@@ -61,9 +61,9 @@ def in_a_handler(note, what, child_computes):
             os._exit(0 if computes() == expected else 3)
 
     signal.signal(signal.SIGALRM, fork)
-    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
     try:
-        long_call(what)
+        long_call(what, X)
     except BaseException:
         if os.getpid() == parent:
             raise
