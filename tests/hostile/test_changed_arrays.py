@@ -66,11 +66,11 @@ def changed_meanwhile(note, name, change):
 ERRORS = ("ValueError", "TypeError", "IndexError", "OverflowError", "BufferError", "RuntimeError")
 
 
-@pytest.mark.parametrize("change", CHANGES)
 # Families and precisions share their way in.
 DOORS = [name for name in READERS if not {"tied", "diag", "spherical", "float32", "300"} & set(name.split())]
 
 
+@pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("name", DOORS)
 def test_an_array_changed_meanwhile(warmed, name, change):
     notes = warmed(changed_meanwhile, name=name, change=change, seconds=30).told()
