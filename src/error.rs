@@ -112,6 +112,14 @@ pub enum Error {
          only; fork before the call, or use the start method \"spawn\" or \"forkserver\""
     )]
     Forked,
+    /// The system has no room for what is needed.
+    #[error("out of memory: unable to allocate {}", describe_size(*bytes, what))]
+    Memory {
+        /// What the memory was for.
+        what: &'static str,
+        /// How much was asked for, 0 if it was many small pieces.
+        bytes: usize,
+    },
     /// A panic in foldstat: never the user's fault.
     #[error("a bug in foldstat, please report it: {0}")]
     Bug(String),
@@ -137,6 +145,17 @@ fn describe_non_finite(name: &str, row: usize, column: usize, kind: NonFiniteKin
              at row {row}, column {column}."
         ),
     }
+}
+
+/// "1.50 GiB for the responsibilities".
+fn describe_size(bytes: usize, what: &str) -> String {
+    const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if bytes == 0 {
+        return format!("more for {what}");
+    }
+    let power = (bytes.ilog2() / 10) as usize;
+    let size = bytes as f64 / (1_u64 << (10 * power)) as f64;
+    format!("{size:.2} {} for {what}", UNITS[power])
 }
 
 #[cfg(test)]

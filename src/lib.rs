@@ -5,6 +5,7 @@
 //! those above it in this list, never those below:
 //!
 //! * [`error`]: the one error type
+//! * [`memory`]: memory whose size comes from the user
 //! * [`fold`]: monoids, fixed blocks, ordered merges, threads, the stop flag
 //! * [`rows`]: rows of numbers as they lie in memory
 //! * [`simd`]: vectorised mathematics and run-time dispatch
@@ -30,6 +31,7 @@ pub mod fold;
 mod glibc;
 pub mod lapack;
 pub mod linalg;
+pub mod memory;
 pub mod mixture;
 pub mod pairwise;
 pub mod python;
@@ -40,6 +42,9 @@ pub mod summary;
 pub mod walkers;
 
 use pyo3::prelude::*;
+
+#[global_allocator]
+static ALLOCATOR: memory::Net = memory::Net;
 
 /// The Python module `foldstat._core`.
 #[pymodule]

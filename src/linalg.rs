@@ -14,6 +14,10 @@ use ndarray_linalg::{EigValsh, UPLO};
 use crate::error::Error;
 use crate::fold::Stop;
 use crate::lapack;
+use crate::memory;
+
+/// What the memory is for, in errors.
+const WHAT: &str = "a matrix of features by features";
 
 /// Independent sums of a dot product: enough to keep any SIMD unit busy, in a fixed order.
 const LANES: usize = 8;
@@ -45,7 +49,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 /// If `matrix` does not hold d·d numbers.
 pub fn cholesky(matrix: &[f64], d: usize, stop: &Stop) -> Result<Vec<f64>, Error> {
     assert_eq!(matrix.len(), d * d, "a square matrix");
-    let mut factor = vec![0.0; d * d];
+    let mut factor = memory::filled(d * d, 0.0, WHAT)?;
     for i in 0..d {
         stop.check()?;
         let (above, row) = factor.split_at_mut(i * d);
@@ -67,14 +71,14 @@ pub fn cholesky(matrix: &[f64], d: usize, stop: &Stop) -> Result<Vec<f64>, Error
 ///
 /// # Errors
 ///
-/// [`Error::Interrupted`] if stopped.
+/// [`Error::Interrupted`] if stopped, [`Error::Memory`] if there is no room for it.
 ///
 /// # Panics
 ///
 /// If `factor` does not hold d·d numbers.
 pub fn invert_lower(factor: &[f64], d: usize, stop: &Stop) -> Result<Vec<f64>, Error> {
     assert_eq!(factor.len(), d * d, "a square matrix");
-    let mut inverse = vec![0.0; d * d];
+    let mut inverse = memory::filled(d * d, 0.0, WHAT)?;
     for i in 0..d {
         stop.check()?;
         let (above, row) = inverse.split_at_mut(i * d);
@@ -106,7 +110,7 @@ pub fn precision_cholesky(covariance: &[f64], d: usize, stop: &Stop) -> Result<V
     if inverse.iter().any(|value| !value.is_finite()) {
         return Err(Error::IllConditioned { component: 0 });
     }
-    Ok(transposed(&inverse, d))
+    transposed(&inverse, d)
 }
 
 /// The upper triangular U with P = UUᵀ for a precision P.
@@ -125,7 +129,7 @@ pub fn precision_cholesky_from_precision(
     d: usize,
     stop: &Stop,
 ) -> Result<Vec<f64>, Error> {
-    let reversed: Vec<f64> = precision.iter().rev().copied().collect();
+    let reversed = memory::collected(precision.iter().rev().copied(), WHAT)?;
     let mut factor = cholesky(&reversed, d, stop)?;
     factor.reverse();
     Ok(factor)
@@ -139,10 +143,14 @@ pub fn precision_cholesky_from_precision(
 /// different scales lose nothing, and FFᵀ with its squared condition is never formed. A factor
 /// that is triangular already keeps every bit.
 ///
+/// # Errors
+///
+/// [`Error::Memory`] if there is no room for a row more.
+///
 /// # Panics
 ///
 /// If `factor` does not hold d·d numbers.
-pub fn make_upper(factor: &mut [f64], d: usize) {
+pub fn make_upper(factor: &mut [f64], d: usize) -> Result<(), Error> {
     assert_eq!(factor.len(), d * d, "a square matrix");
     for i in (1..d).rev() {
         let (above, row) = factor.split_at_mut(i * d);
@@ -151,7 +159,7 @@ pub fn make_upper(factor: &mut [f64], d: usize) {
             continue;
         }
         let largest = row.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
-        let mut mirror: Vec<f64> = row.iter().map(|value| value / largest).collect();
+        let mut mirror = memory::collected(row.iter().map(|value| value / largest), WHAT)?;
         let norm = dot(&mirror, &mirror).sqrt();
         let diagonal = mirror[i];
         mirror[i] += norm.copysign(diagonal);
@@ -165,6 +173,7 @@ pub fn make_upper(factor: &mut [f64], d: usize) {
         row[..i].fill(0.0);
         row[i] = -(norm * largest).copysign(diagonal);
     }
+    Ok(())
 }
 
 /// The precision P = UUᵀ of its upper triangular factor.
@@ -178,7 +187,7 @@ pub fn make_upper(factor: &mut [f64], d: usize) {
 /// If `factor` does not hold d·d numbers.
 pub fn precision(factor: &[f64], d: usize, stop: &Stop) -> Result<Vec<f64>, Error> {
     assert_eq!(factor.len(), d * d, "a square matrix");
-    let mut product = vec![0.0; d * d];
+    let mut product = memory::filled(d * d, 0.0, WHAT)?;
     for i in 0..d {
         stop.check()?;
         for j in 0..=i {
@@ -190,12 +199,12 @@ pub fn precision(factor: &[f64], d: usize, stop: &Stop) -> Result<Vec<f64>, Erro
     Ok(product)
 }
 
-fn transposed(matrix: &[f64], d: usize) -> Vec<f64> {
-    let mut result = Vec::with_capacity(d * d);
+fn transposed(matrix: &[f64], d: usize) -> Result<Vec<f64>, Error> {
+    let mut result = memory::with_capacity(d * d, WHAT)?;
     for i in 0..d {
         result.extend((0..d).map(|j| matrix[j * d + i]));
     }
-    result
+    Ok(result)
 }
 
 /// The smallest eigenvalue of a symmetric matrix, of which the lower triangle is read.
@@ -215,7 +224,10 @@ pub fn smallest_eigenvalue(matrix: ArrayView2<'_, f64>) -> Result<f64, Error> {
     }
     lapack::require()?;
     // Which triangle ndarray-linalg reads depends on the memory order: leave it no choice.
-    let symmetric = Array2::from_shape_fn(matrix.dim(), |(i, j)| matrix[[i.max(j), i.min(j)]]);
+    let d = matrix.nrows();
+    let entries = (0..d * d).map(|at| matrix[[(at / d).max(at % d), (at / d).min(at % d)]]);
+    let symmetric = Array2::from_shape_vec(matrix.dim(), memory::collected(entries, WHAT)?)
+        .map_err(|error| Error::Bug(error.to_string()))?;
     let eigenvalues = symmetric.eigvalsh(UPLO::Lower).map_err(|error| {
         Error::Lapack(format!("the eigenvalues of the matrix were not found: {error}"))
     })?;

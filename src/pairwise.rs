@@ -14,6 +14,7 @@ use compensated::{Accumulator, Compensated};
 
 use crate::error::Error;
 use crate::fold::{Context, Partition};
+use crate::memory;
 use crate::rows::Rows;
 use crate::with_rows;
 
@@ -126,7 +127,7 @@ fn product(context: &Context, x: Rows<'_>, y: Option<Rows<'_>>) -> Result<f64, E
     let x_sums = column_sums(context, x)?;
     let y_sums = match y {
         Some(y) => column_sums(context, y)?,
-        None => x_sums.clone(),
+        None => memory::copied(&x_sums, "the sums of the columns")?,
     };
     let mut total = Compensated::default();
     x_sums.iter().zip(&y_sums).for_each(|(x, y)| total.add(x * y));
@@ -134,19 +135,20 @@ fn product(context: &Context, x: Rows<'_>, y: Option<Rows<'_>>) -> Result<f64, E
 }
 
 fn column_sums(context: &Context, x: Rows<'_>) -> Result<Vec<f64>, Error> {
-    let sums = context.fold(&Partition::of_rows(x.n_rows()), |range| {
+    let sums: Vec<Compensated> = context.fold(&Partition::of_rows(x.n_rows()), |range| {
         let block = x.row_block(range);
-        Ok(with_rows!(block, view => {
-            view.columns().into_iter().map(|column| {
+        with_rows!(block, view => {
+            let sums = view.columns().into_iter().map(|column| {
                 let mut sum = Accumulator::default();
                 sum.extend(column);
                 sum.finish()
-            }).collect::<Vec<Compensated>>()
-        }))
+            });
+            memory::collected(sums, "the sums of the columns")
+        })
     })?;
     // The fold of no rows at all knows no columns.
     let sum = |j| sums.get(j).map_or(0.0, Compensated::value);
-    Ok((0..x.n_columns()).map(sum).collect())
+    memory::collected((0..x.n_columns()).map(sum), "the sums of the columns")
 }
 
 /// The number of values and their sum, as accurate as if added with twice the digits.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::partition::left_branch;
 use super::{Monoid, Output, Partition};
 use crate::error::Error;
+use crate::memory;
 
 /// A flag that asks running work to end early.
 #[derive(Debug, Default)]
@@ -165,9 +166,10 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`Error::Interrupted`].
+    /// [`Error::Interrupted`]; [`Error::Memory`] as [`memory::check`].
     pub fn check(&self) -> Result<(), Error> {
-        self.stop.check()
+        self.stop.check()?;
+        memory::check("the work under way")
     }
 
     /// Adds a progress report.
@@ -313,7 +315,7 @@ impl<F> Tree<'_, F> {
         // The left error comes first in the order of the rows, and a right branch that was
         // skipped because of it must not hide it.
         let mut merged = left?;
-        merged.merge(&right?);
+        merged.merge(&right?)?;
         Ok(merged)
     }
 

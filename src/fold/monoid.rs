@@ -1,5 +1,8 @@
 //! What can be merged.
 
+use crate::error::Error;
+use crate::memory;
+
 /// A set with an associative merge and an identity.
 ///
 /// Laws, up to rounding: `a.merge(identity) == a`, `identity.merge(a) == a`, and
@@ -10,14 +13,20 @@ pub trait Monoid: Sized {
     fn identity() -> Self;
 
     /// Adds `other`, which stands for the rows after those of `self`.
-    fn merge(&mut self, other: &Self);
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if the result does not fit; what `self` is then, nobody should read.
+    fn merge(&mut self, other: &Self) -> Result<(), Error>;
 }
 
 /// For kernels which only write their [`Output`](super::Output).
 impl Monoid for () {
     fn identity() -> Self {}
 
-    fn merge(&mut self, (): &Self) {}
+    fn merge(&mut self, (): &Self) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// Two results of one pass.
@@ -26,9 +35,9 @@ impl<A: Monoid, B: Monoid> Monoid for (A, B) {
         (A::identity(), B::identity())
     }
 
-    fn merge(&mut self, other: &Self) {
-        self.0.merge(&other.0);
-        self.1.merge(&other.1);
+    fn merge(&mut self, other: &Self) -> Result<(), Error> {
+        self.0.merge(&other.0)?;
+        self.1.merge(&other.1)
     }
 }
 
@@ -37,19 +46,22 @@ impl<A: Monoid, B: Monoid> Monoid for (A, B) {
 /// # Panics
 ///
 /// If two non-empty vectors of different lengths are merged: a bug in the kernel.
-impl<A: Monoid + Clone> Monoid for Vec<A> {
+impl<A: Monoid> Monoid for Vec<A> {
     fn identity() -> Self {
         Self::new()
     }
 
-    fn merge(&mut self, other: &Self) {
+    fn merge(&mut self, other: &Self) -> Result<(), Error> {
         if self.is_empty() {
-            self.clone_from(other);
-        } else if !other.is_empty() {
+            memory::reserve(self, other.len(), "partial results")?;
+            self.resize_with(other.len(), A::identity);
+        }
+        if !other.is_empty() {
             assert_eq!(self.len(), other.len(), "partials of one pass have one length");
             for (left, right) in self.iter_mut().zip(other) {
-                left.merge(right);
+                left.merge(right)?;
             }
         }
+        Ok(())
     }
 }

@@ -2,6 +2,9 @@
 
 use ndarray::{ArrayView1, ArrayView2, s};
 
+use super::family::SCRATCH;
+use crate::error::Error;
+use crate::memory;
 use crate::rows::{Element, Rows};
 use crate::simd::{Lanes64, Real, Vector};
 use crate::with_rows;
@@ -73,11 +76,12 @@ impl<V: Vector> Block<V> {
         weights: Option<ArrayView1<'_, f64>>,
         center: Option<&[f64]>,
         row_major: bool,
-    ) {
+    ) -> Result<(), Error> {
         self.n_rows = rows.n_rows();
         let n_panels = self.n_rows.div_ceil(Self::PANEL_ROWS);
-        self.columns.resize(n_panels * self.n_features, [V::ZERO; PANEL]);
-        self.weights.resize(n_panels, [V::ZERO; PANEL]);
+        let length = memory::product(&[n_panels, self.n_features], SCRATCH)?;
+        memory::resize(&mut self.columns, length, [V::ZERO; PANEL], SCRATCH)?;
+        memory::resize(&mut self.weights, n_panels, [V::ZERO; PANEL], SCRATCH)?;
         self.unweighted = weights.is_none();
         for p in 0..n_panels {
             let first = p * Self::PANEL_ROWS;
@@ -98,8 +102,9 @@ impl<V: Vector> Block<V> {
             }
         }
         if row_major {
-            with_rows!(rows, view => self.pack_row_major(view));
+            with_rows!(rows, view => self.pack_row_major(view))?;
         }
+        Ok(())
     }
 
     #[inline(always)]
@@ -130,14 +135,15 @@ impl<V: Vector> Block<V> {
         }
     }
 
-    fn pack_row_major<T: Element>(&mut self, rows: ArrayView2<'_, T>) {
+    fn pack_row_major<T: Element>(&mut self, rows: ArrayView2<'_, T>) -> Result<(), Error> {
         let width = self.n_features.div_ceil(8);
-        self.row_major.resize(self.n_rows * width, Lanes64::ZERO);
+        memory::resize(&mut self.row_major, self.n_rows * width, Lanes64::ZERO, SCRATCH)?;
         for (target, row) in self.row_major.chunks_exact_mut(width).zip(rows.outer_iter()) {
             for (i, value) in row.iter().enumerate() {
                 target[i / 8].0[i % 8] = value.to_f64();
             }
         }
+        Ok(())
     }
 }
 

@@ -4,13 +4,14 @@
 //! Σr(x−μ)², per feature or (spherical) summed over features.
 
 use super::block::{Block, PANEL, PanelColumn};
-use super::family::{Constants, Family, Scratch, centered};
+use super::family::{Constants, Family, PREPARED, SUMS, Scratch, centered};
 use super::full::any_counts;
 use super::parameters::{CovarianceType, Parameters};
 use super::statistics::MixtureStatistics;
 use super::triangular::{Panels, TILE, with_width};
 use crate::error::Error;
 use crate::fold::Stop;
+use crate::memory;
 use crate::rows::Element;
 use crate::simd::{Lanes64, Real, Vector};
 
@@ -28,18 +29,23 @@ pub struct Diagonal<E> {
 
 impl<E: Real> Diagonal<E> {
     /// From checked parameters.
-    pub fn new(parameters: &Parameters, center: Option<&[f64]>, weighted: bool) -> Self {
+    pub fn new(
+        parameters: &Parameters,
+        center: Option<&[f64]>,
+        weighted: bool,
+    ) -> Result<Self, Error> {
         let covariance_type = parameters.covariance_type();
         let spherical = covariance_type == CovarianceType::Spherical;
         let scale = |&p: &f64| E::from_f64(if spherical { p * p } else { p });
-        Self {
-            constants: Constants::new(parameters, weighted),
+        let factors = parameters.precisions_cholesky();
+        Ok(Self {
+            constants: Constants::new(parameters, weighted)?,
             covariance_type,
             n_components: parameters.n_components(),
             n_features: parameters.n_features(),
-            means: centered(parameters.means(), center),
-            scales: parameters.precisions_cholesky().iter().map(scale).collect(),
-        }
+            means: centered(parameters.means(), center)?,
+            scales: memory::collected(factors.iter().map(scale), PREPARED)?,
+        })
     }
 
     fn spherical(&self) -> bool {
@@ -99,13 +105,14 @@ impl<E: Real> Family<E> for Diagonal<E> {
         }
     }
 
-    fn sums(&self) -> DiagonalSums {
+    fn sums(&self) -> Result<DiagonalSums, Error> {
         let cells = self.n_components * self.n_features;
-        DiagonalSums {
-            counts: vec![Lanes64::ZERO; self.n_components],
-            firsts: vec![Lanes64::ZERO; cells],
-            seconds: vec![Lanes64::ZERO; cells],
-        }
+        let zeros = |length| memory::filled(length, Lanes64::ZERO, SUMS);
+        Ok(DiagonalSums {
+            counts: zeros(self.n_components)?,
+            firsts: zeros(cells)?,
+            seconds: zeros(cells)?,
+        })
     }
 
     #[inline(always)]
@@ -116,7 +123,7 @@ impl<E: Real> Family<E> for Diagonal<E> {
         responsibilities: &[PanelColumn<V>],
         _: &mut Scratch<'_, V>,
         sums: &mut DiagonalSums,
-    ) {
+    ) -> Result<(), Error> {
         let (k, d) = (self.n_components, self.n_features);
         for component in 0..k {
             let r = Panels::<V> { columns: responsibilities, stride: k, offset: component };
@@ -138,6 +145,7 @@ impl<E: Real> Family<E> for Diagonal<E> {
                 );
             }
         }
+        Ok(())
     }
 
     fn finish(
@@ -146,18 +154,27 @@ impl<E: Real> Family<E> for Diagonal<E> {
         parameters: &Parameters,
         _: &Stop,
     ) -> Result<MixtureStatistics, Error> {
-        let means = parameters.means().to_vec();
-        let mut statistics = MixtureStatistics::zeros(self.covariance_type, self.n_features, means);
+        let (family, d) = (self.covariance_type, self.n_features);
+        let means = memory::copied(parameters.means(), SUMS)?;
+        let mut statistics = MixtureStatistics::zeros(family, d, means)?;
         let Some(moments) = &mut statistics.model else { return Ok(statistics) };
-        moments.counts = sums.counts.iter().map(Lanes64::sum).collect();
-        moments.sums = sums.firsts.iter().map(Lanes64::sum).collect();
-        let seconds: Vec<f64> = sums.seconds.iter().map(Lanes64::sum).collect();
-        moments.scatter = if self.spherical() {
-            seconds.chunks_exact(self.n_features).map(|row| row.iter().sum()).collect()
+        write_sums(&mut moments.counts, &sums.counts);
+        write_sums(&mut moments.sums, &sums.firsts);
+        if self.spherical() {
+            for (total, row) in moments.scatter.iter_mut().zip(sums.seconds.chunks_exact(d)) {
+                *total = row.iter().map(Lanes64::sum).sum();
+            }
         } else {
-            seconds
-        };
+            write_sums(&mut moments.scatter, &sums.seconds);
+        }
         Ok(statistics)
+    }
+}
+
+/// The sums over the lanes.
+pub fn write_sums(totals: &mut [f64], lanes: &[Lanes64]) {
+    for (total, lanes) in totals.iter_mut().zip(lanes) {
+        *total = lanes.sum();
     }
 }
 

@@ -8,6 +8,10 @@ use super::pass::{Responsibilities, statistics_in};
 use super::precision::Precision;
 use crate::error::Error;
 use crate::fold::{Context, Report};
+use crate::memory;
+
+/// What the memory is for, in errors.
+const WHAT: &str = "the starts of a fit";
 use crate::rows::Rows;
 
 /// When to stop, and how to regularise.
@@ -22,7 +26,7 @@ pub struct Options {
 }
 
 /// Where a fit ended.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Fit {
     /// Parameters after the last M-step.
     pub parameters: Parameters,
@@ -64,7 +68,8 @@ pub fn em<'a>(
         if active.is_empty() {
             break;
         }
-        let models: Vec<Parameters> = active.iter().map(|&i| runs[i].parameters.clone()).collect();
+        let models = active.iter().map(|&i| runs[i].parameters.copied());
+        let models: Vec<Parameters> = memory::gathered(models, WHAT)?;
         let folded =
             statistics_in(context, rows, weights, &models, Responsibilities::Model, &precision)?;
         for (&i, statistics) in active.iter().zip(&folded) {
@@ -75,7 +80,7 @@ pub fn em<'a>(
             let bound = statistics.lower_bound();
             run.converged = (bound - run.bound).abs() < options.tolerance;
             run.bound = bound;
-            run.lower_bounds.push(bound);
+            memory::push(&mut run.lower_bounds, bound, WHAT)?;
             let finished = run.converged || iteration == options.max_iter;
             context.report(Report { task: i, step: iteration, value: bound, finished });
         }

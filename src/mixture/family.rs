@@ -8,12 +8,20 @@ use super::triangular::ScatterScratch;
 use super::wide::WideScratch;
 use crate::error::Error;
 use crate::fold::Stop;
+use crate::memory;
 use crate::simd::{Real, Vector, ln};
+
+/// What memory is for, in errors: what a thread needs for a block of rows.
+pub const SCRATCH: &str = "a block of rows";
+/// What memory is for, in errors: parameters as the kernels read them.
+pub const PREPARED: &str = "the prepared parameters of a mixture";
+/// What memory is for, in errors: sums under way.
+pub const SUMS: &str = "the partial statistics of a mixture";
 
 /// Scratch memory of one thread for one leaf, and the flag that ends its work.
 pub struct Scratch<'s, V: Vector> {
-    /// Where one component of many features takes long, kernels return early once this is raised:
-    /// whoever called them then finds it raised as well, and throws their results away.
+    /// Looked at inside of a block where one component of many features takes long. Densities are
+    /// then left unfinished, and whoever asked for them finds the flag raised as well.
     pub stop: &'s Stop,
     /// Columns of one panel: z = x − μ or the whitened rows.
     pub z: Vec<PanelColumn<V>>,
@@ -31,17 +39,17 @@ pub struct Scratch<'s, V: Vector> {
 
 impl<'s, V: Vector> Scratch<'s, V> {
     /// For rows of `n_features`.
-    pub fn new(n_features: usize, stop: &'s Stop) -> Self {
-        let columns = vec![[V::ZERO; super::block::PANEL]; n_features];
-        Self {
+    pub fn new(n_features: usize, stop: &'s Stop) -> Result<Self, Error> {
+        let columns = || memory::filled(n_features, [V::ZERO; super::block::PANEL], SCRATCH);
+        Ok(Self {
             stop,
-            z: columns.clone(),
-            y: columns,
+            z: columns()?,
+            y: columns()?,
             residuals: Vec::new(),
             totals: Vec::new(),
             scatter: ScatterScratch::new(),
             wide: WideScratch::default(),
-        }
+        })
     }
 }
 
@@ -63,7 +71,7 @@ pub trait Family<E: Real>: Sync {
     );
 
     /// Empty accumulators.
-    fn sums(&self) -> Self::Sums;
+    fn sums(&self) -> Result<Self::Sums, Error>;
 
     /// Adds the rows of a block with their responsibilities (per panel one column per component).
     fn accumulate<V: Vector<Scalar = E>>(
@@ -73,13 +81,13 @@ pub trait Family<E: Real>: Sync {
         responsibilities: &[PanelColumn<V>],
         scratch: &mut Scratch<'_, V>,
         sums: &mut Self::Sums,
-    );
+    ) -> Result<(), Error>;
 
     /// The accumulators as statistics about the means of `parameters`.
     ///
     /// # Errors
     ///
-    /// [`Error::Interrupted`] if stopped.
+    /// [`Error::Interrupted`] if stopped, [`Error::Memory`] if there is no room for them.
     fn finish(
         &self,
         sums: &Self::Sums,
@@ -99,13 +107,14 @@ pub struct Constants<E> {
 
 impl<E: Real> Constants<E> {
     /// Of all components; `weighted` says whether log w is included.
-    pub fn new(parameters: &Parameters, weighted: bool) -> Self {
+    pub fn new(parameters: &Parameters, weighted: bool) -> Result<Self, Error> {
         let k = parameters.n_components();
         let log_weight = |w: &f64| E::from_f64(if weighted { ln(*w) } else { 0.0 });
-        Self {
-            normalizers: (0..k).map(|k| E::from_f64(parameters.log_normalizer(k))).collect(),
-            log_weights: parameters.weights().iter().map(log_weight).collect(),
-        }
+        let normalizer = |k| E::from_f64(parameters.log_normalizer(k));
+        Ok(Self {
+            normalizers: memory::collected((0..k).map(normalizer), PREPARED)?,
+            log_weights: memory::collected(parameters.weights().iter().map(log_weight), PREPARED)?,
+        })
     }
 
     /// max(−½|y|² + normalizer, lowest) + log w; a squared norm that overflowed counts as lowest.
@@ -124,11 +133,12 @@ impl<E: Real> Constants<E> {
 }
 
 /// Rounds a vector of parameters, less a centre repeated along it.
-pub fn centered<E: Real>(values: &[f64], center: Option<&[f64]>) -> Vec<E> {
+pub fn centered<E: Real>(values: &[f64], center: Option<&[f64]>) -> Result<Vec<E>, Error> {
     match center {
-        None => values.iter().map(|&v| E::from_f64(v)).collect(),
+        None => memory::collected(values.iter().map(|&v| E::from_f64(v)), PREPARED),
         Some(c) => {
-            values.iter().enumerate().map(|(i, v)| E::from_f64(v - c[i % c.len()])).collect()
+            let difference = |(i, v): (usize, &f64)| E::from_f64(v - c[i % c.len()]);
+            memory::collected(values.iter().enumerate().map(difference), PREPARED)
         }
     }
 }

@@ -4,13 +4,14 @@
 //! per row and component. M-step: Σ r(x−μ)(x−μ)ᵀ about the current mean μ, one triangle: as many.
 
 use super::block::{Block, PANEL, PanelColumn};
-use super::family::{Constants, Family, Scratch, centered};
+use super::family::{Constants, Family, PREPARED, SUMS, Scratch, centered};
 use super::parameters::{CovarianceType, Parameters, triangle};
 use super::statistics::MixtureStatistics;
-use super::triangular::{Panels, Scatter, SquaredNorm, TILE, pack_upper, whiten, with_width};
+use super::triangular::{Panels, Scatter, SquaredNorm, TILE, push_upper, whiten, with_width};
 use super::wide::{WIDE_FROM, WideScatter, sparse_threshold};
 use crate::error::Error;
 use crate::fold::Stop;
+use crate::memory;
 use crate::rows::Element;
 use crate::simd::{Real, Vector};
 
@@ -34,20 +35,20 @@ impl<E: Real> Full<E> {
         center: Option<&[f64]>,
         weighted: bool,
         n_rows: f64,
-    ) -> Self {
+    ) -> Result<Self, Error> {
         let d = parameters.n_features();
-        Self {
-            constants: Constants::new(parameters, weighted),
+        let matrices = parameters.precisions_cholesky().chunks_exact((d * d).max(1));
+        let mut factors = memory::with_capacity(matrices.len() * triangle(d), PREPARED)?;
+        matrices.for_each(|u| push_upper(&mut factors, u, d));
+        let threshold = |w: &f64| sparse_threshold(w * n_rows);
+        Ok(Self {
+            constants: Constants::new(parameters, weighted)?,
             n_features: d,
-            means: centered(parameters.means(), center),
-            raw_means: parameters.means().to_vec(),
-            factors: parameters
-                .precisions_cholesky()
-                .chunks_exact((d * d).max(1))
-                .flat_map(|u| pack_upper::<E>(u, d))
-                .collect(),
-            thresholds: parameters.weights().iter().map(|w| sparse_threshold(w * n_rows)).collect(),
-        }
+            means: centered(parameters.means(), center)?,
+            raw_means: memory::copied(parameters.means(), PREPARED)?,
+            factors,
+            thresholds: memory::collected(parameters.weights().iter().map(threshold), PREPARED)?,
+        })
     }
 }
 
@@ -104,12 +105,12 @@ impl<E: Real> Family<E> for Full<E> {
         }
     }
 
-    fn sums(&self) -> FullSums {
+    fn sums(&self) -> Result<FullSums, Error> {
         let (k, d) = (self.thresholds.len(), self.n_features);
         if d >= WIDE_FROM {
-            FullSums::Wide(vec![WideScatter::zeros(d); k])
+            Ok(FullSums::Wide(memory::gathered((0..k).map(|_| WideScatter::zeros(d)), SUMS)?))
         } else {
-            FullSums::Narrow(vec![Scatter::zeros(d); k])
+            Ok(FullSums::Narrow(memory::gathered((0..k).map(|_| Scatter::zeros(d)), SUMS)?))
         }
     }
 
@@ -121,7 +122,7 @@ impl<E: Real> Family<E> for Full<E> {
         responsibilities: &[PanelColumn<V>],
         scratch: &mut Scratch<'_, V>,
         sums: &mut FullSums,
-    ) {
+    ) -> Result<(), Error> {
         let (k, d) = (self.thresholds.len(), self.n_features);
         let x = Panels { columns: &block.columns, stride: d, offset: 0 };
         for component in 0..k {
@@ -131,13 +132,11 @@ impl<E: Real> Family<E> for Full<E> {
                 FullSums::Narrow(sums) => {
                     if any_counts(token, weights) {
                         let mean = &self.means[mean];
-                        sums[component].add_block(token, x, weights, mean, &mut scratch.scatter);
+                        sums[component].add_block(token, x, weights, mean, &mut scratch.scatter)?;
                     }
                 }
                 FullSums::Wide(sums) => {
-                    if scratch.stop.is_raised() {
-                        return;
-                    }
+                    scratch.stop.check()?;
                     sums[component].add_block(
                         token,
                         block,
@@ -145,10 +144,11 @@ impl<E: Real> Family<E> for Full<E> {
                         &self.raw_means[mean],
                         self.thresholds[component],
                         &mut scratch.wide,
-                    );
+                    )?;
                 }
             }
         }
+        Ok(())
     }
 
     fn finish(
@@ -158,8 +158,8 @@ impl<E: Real> Family<E> for Full<E> {
         stop: &Stop,
     ) -> Result<MixtureStatistics, Error> {
         let d = self.n_features;
-        let means = parameters.means().to_vec();
-        let mut statistics = MixtureStatistics::zeros(CovarianceType::Full, d, means);
+        let means = memory::copied(parameters.means(), SUMS)?;
+        let mut statistics = MixtureStatistics::zeros(CovarianceType::Full, d, means)?;
         let Some(moments) = &mut statistics.model else { return Ok(statistics) };
         for k in 0..moments.counts.len() {
             stop.check()?;

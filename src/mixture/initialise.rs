@@ -20,6 +20,7 @@ use super::present::{Present, positive};
 use super::statistics::MixtureStatistics;
 use crate::error::Error;
 use crate::fold::Context;
+use crate::memory;
 use crate::rows::Rows;
 
 /// How the first responsibilities are made (scikit-learn's `init_params`).
@@ -68,6 +69,9 @@ impl Method {
     }
 }
 
+/// What the memory is for, in errors.
+const WHAT: &str = "the starts of a fit";
+
 /// What every way to start reads.
 #[derive(Clone, Copy)]
 struct Input<'i, 'a> {
@@ -81,10 +85,10 @@ impl<'a> Input<'_, 'a> {
         self.weights.map_or(1.0, |weights| weights[row])
     }
 
-    fn row(&self, row: usize) -> Vec<f64> {
-        let mut values = vec![0.0; self.rows.n_columns()];
+    fn row(&self, row: usize) -> Result<Vec<f64>, Error> {
+        let mut values = memory::filled(self.rows.n_columns(), 0.0, WHAT)?;
         self.rows.copy_row(row, &mut values);
-        values
+        Ok(values)
     }
 
     fn statistics(
@@ -103,7 +107,7 @@ impl<'a> Input<'_, 'a> {
     ) -> Result<Vec<MixtureStatistics>, Error> {
         let d = self.rows.n_columns();
         let model = |centers| Parameters::of_centers(covariance_type, d, centers);
-        let models: Vec<Parameters> = centers.into_iter().map(model).collect();
+        let models: Vec<Parameters> = memory::gathered(centers.into_iter().map(model), WHAT)?;
         self.statistics(&models, Responsibilities::Nearest)
     }
 
@@ -111,11 +115,11 @@ impl<'a> Input<'_, 'a> {
     fn mean_and_variance(&self) -> Result<(Vec<f64>, f64), Error> {
         // Moments about one of the rows lose nothing if all of them lie far from the origin.
         let amid = (0..self.rows.n_rows()).find(|&row| self.weight(row) > 0.0).unwrap_or(0);
-        let folded = self.nearest(CovarianceType::Spherical, [self.row(amid)])?;
+        let folded = self.nearest(CovarianceType::Spherical, [self.row(amid)?])?;
         let moments = folded.first().and_then(|statistics| statistics.model.as_ref());
         let moments = moments.ok_or_else(|| Error::Bug("a pass lost its model".into()))?;
-        let mean = moments.means();
-        let scatter = moments.about(&mean).scatter[0];
+        let mean = moments.means()?;
+        let scatter = moments.about(&mean)?.scatter[0];
         let values = moments.counts[0] * self.rows.n_columns() as f64;
         Ok((mean, (scatter / values).max(0.0)))
     }
@@ -168,17 +172,18 @@ pub fn initial_statistics<'a>(
     match method {
         Method::Kmeans => {
             let chosen = seeding::choose(input, n_components, seeds)?;
-            let starts = chosen.iter().map(|rows| centers_at(input, rows)).collect();
+            let starts = chosen.iter().map(|rows| centers_at(input, rows));
+            let starts = memory::gathered(starts, WHAT)?;
             input.nearest(covariance_type, lloyd::lloyd(input, starts)?)
         }
         Method::KmeansPlusPlus => {
             let chosen = seeding::choose(input, n_components, seeds)?;
-            Ok(of_rows(input, covariance_type, &chosen))
+            of_rows(input, covariance_type, &chosen)
         }
         Method::Random => random(input, n_components, covariance_type, seeds),
         Method::RandomFromData => {
             let chosen = draw::rows(input, n_components, seeds)?;
-            Ok(of_rows(input, covariance_type, &chosen))
+            of_rows(input, covariance_type, &chosen)
         }
     }
 }
@@ -191,8 +196,9 @@ fn random(
     seeds: &[u64],
 ) -> Result<Vec<MixtureStatistics>, Error> {
     let (mean, _) = input.mean_and_variance()?;
-    let model = Parameters::of_centers(covariance_type, mean.len(), mean.repeat(n_components));
-    let models = vec![model; seeds.len()];
+    let centers = memory::repeated(&mean, n_components, WHAT)?;
+    let model = Parameters::of_centers(covariance_type, mean.len(), centers)?;
+    let models: Vec<Parameters> = memory::gathered(seeds.iter().map(|_| model.copied()), WHAT)?;
     let weights = input.weights.map(|weights| weights.reborrow());
     let present = &Present::of(input.rows.n_rows(), weights);
     let responsibilities = Responsibilities::Random { seeds, present };
@@ -200,8 +206,13 @@ fn random(
 }
 
 /// The given rows, one after the other.
-fn centers_at(input: Input<'_, '_>, rows: &[usize]) -> Vec<f64> {
-    rows.iter().flat_map(|&row| input.row(row)).collect()
+fn centers_at(input: Input<'_, '_>, rows: &[usize]) -> Result<Vec<f64>, Error> {
+    let d = input.rows.n_columns();
+    let mut centers = memory::filled(memory::product(&[rows.len(), d], WHAT)?, 0.0, WHAT)?;
+    for (center, &row) in centers.chunks_exact_mut(d).zip(rows) {
+        input.rows.copy_row(row, center);
+    }
+    Ok(centers)
 }
 
 /// Statistics in which each chosen row counts for a component of its own.
@@ -209,18 +220,20 @@ fn of_rows(
     input: Input<'_, '_>,
     covariance_type: CovarianceType,
     chosen: &[Vec<usize>],
-) -> Vec<MixtureStatistics> {
+) -> Result<Vec<MixtureStatistics>, Error> {
     let total = input.weights.map_or(input.rows.n_rows() as f64, |weights| weights.iter().sum());
     let of = |rows: &Vec<usize>| {
-        let centers = centers_at(input, rows);
+        let centers = centers_at(input, rows)?;
         let d = input.rows.n_columns();
-        let mut statistics = MixtureStatistics::zeros(covariance_type, d, centers);
+        let mut statistics = MixtureStatistics::zeros(covariance_type, d, centers)?;
         if let Some(moments) = &mut statistics.model {
-            moments.counts = rows.iter().map(|&row| input.weight(row)).collect();
+            for (count, &row) in moments.counts.iter_mut().zip(rows) {
+                *count = input.weight(row);
+            }
         }
         statistics.n_rows = input.weights.map_or(input.rows.n_rows(), positive) as u64;
         statistics.total_weight = total;
-        statistics
+        Ok(statistics)
     };
-    chosen.iter().map(of).collect()
+    memory::gathered(chosen.iter().map(of), WHAT)
 }

@@ -1,13 +1,17 @@
 //! The M-step's last act: from folded statistics to weights, means, covariances, precisions.
 
 use super::parameters::{CovarianceType, Parameters, triangle};
-use super::statistics::{MixtureStatistics, symmetric};
+use super::statistics::{MixtureStatistics, push_symmetric};
 use crate::error::Error;
 use crate::fold::{Context, Stop};
 use crate::linalg;
+use crate::memory;
+
+/// What the memory is for, in errors.
+const WHAT: &str = "the estimates of a mixture";
 
 /// Counts, means and covariances of the components.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct Estimates {
     /// The covariance family.
     pub covariance_type: CovarianceType,
@@ -39,40 +43,47 @@ pub fn estimate(statistics: &MixtureStatistics, reg_covar: f64) -> Result<Estima
     statistics.check_finite()?;
     let d = moments.n_features;
     let least = 10.0 * f64::EPSILON * statistics.mean_weight();
-    let counts: Vec<f64> = moments.counts.iter().map(|n| n + least).collect();
-    let mut means = Vec::with_capacity(moments.centers.len());
+    let counts = memory::collected(moments.counts.iter().map(|n| n + least), WHAT)?;
+    let mut means = memory::with_capacity(moments.centers.len(), WHAT)?;
     for (i, (center, sum)) in moments.centers.iter().zip(&moments.sums).enumerate() {
         let k = i / d;
         means.push(center * (moments.counts[k] / counts[k]) + sum / counts[k]);
     }
-    let scatter = moments.about(&means).scatter;
+    let scatter = moments.about(&means)?.scatter;
     let k = counts.len();
-    let covariances = match moments.covariance_type {
+    let length = moments.covariance_type.len(k, d);
+    let mut covariances = memory::with_capacity(length, WHAT)?;
+    match moments.covariance_type {
         CovarianceType::Full => {
             let matrices = scatter.chunks_exact(triangle(d).max(1)).zip(&counts);
-            matrices.flat_map(|(lower, &n)| covariance(lower, d, n, reg_covar)).collect()
+            matrices.for_each(|(lower, &n)| covariance(&mut covariances, lower, d, n, reg_covar));
         }
-        CovarianceType::Tied => covariance(&scatter, d, counts.iter().sum(), reg_covar),
+        CovarianceType::Tied => {
+            covariance(&mut covariances, &scatter, d, counts.iter().sum(), reg_covar);
+        }
         CovarianceType::Diagonal => {
-            (0..k * d).map(|i| scatter[i] / counts[i / d] + reg_covar).collect()
+            covariances.extend((0..k * d).map(|i| scatter[i] / counts[i / d] + reg_covar));
         }
         CovarianceType::Spherical => {
-            (0..k).map(|i| scatter[i] / (counts[i] * d as f64) + reg_covar).collect()
+            let variance = |i: usize| scatter[i] / (counts[i] * d as f64) + reg_covar;
+            covariances.extend((0..k).map(variance));
         }
-    };
+    }
     Ok(Estimates { covariance_type: moments.covariance_type, counts, means, covariances })
 }
 
-/// The covariance matrix of a scatter's lower triangle: divided by n, `reg_covar` on the diagonal.
-fn covariance(lower: &[f64], d: usize, n: f64, reg_covar: f64) -> Vec<f64> {
-    let mut matrix = symmetric(lower, d);
-    for value in &mut matrix {
+/// Adds the covariance matrix of a scatter's lower triangle: divided by n, `reg_covar` on the
+/// diagonal.
+fn covariance(matrices: &mut Vec<f64>, lower: &[f64], d: usize, n: f64, reg_covar: f64) {
+    let start = matrices.len();
+    push_symmetric(matrices, lower, d);
+    let matrix = &mut matrices[start..];
+    for value in &mut *matrix {
         *value /= n;
     }
     for variance in matrix.iter_mut().step_by(d + 1) {
         *variance += reg_covar;
     }
-    matrix
 }
 
 /// Cholesky factors U of the precisions, Σ⁻¹ = UUᵀ, of covariances of the family's shape.
@@ -96,7 +107,7 @@ pub fn precisions_cholesky(
                 Some(i) => {
                     Err(Error::IllConditioned { component: i / per_component(covariance_type, d) })
                 }
-                None => Ok(covariances.iter().map(|v| 1.0 / v.sqrt()).collect()),
+                None => memory::collected(covariances.iter().map(|v| 1.0 / v.sqrt()), WHAT),
             }
         }
     }
@@ -122,7 +133,7 @@ pub fn precisions_cholesky_from_precisions(
                 Some(i) => Err(Error::IllConditioned {
                     component: i / per_component(covariance_type, n_features),
                 }),
-                None => Ok(precisions.iter().map(|p| p.sqrt()).collect()),
+                None => memory::collected(precisions.iter().map(|p| p.sqrt()), WHAT),
             }
         }
     }
@@ -142,13 +153,13 @@ pub fn precisions(
     match covariance_type {
         CovarianceType::Full | CovarianceType::Tied => {
             factor_each(context, factors, n_features, |factor, d, stop| {
-                let mut upper = factor.to_vec();
-                linalg::make_upper(&mut upper, d);
+                let mut upper = memory::copied(factor, WHAT)?;
+                linalg::make_upper(&mut upper, d)?;
                 linalg::precision(&upper, d, stop)
             })
         }
         CovarianceType::Diagonal | CovarianceType::Spherical => {
-            Ok(factors.iter().map(|p| p * p).collect())
+            memory::collected(factors.iter().map(|p| p * p), WHAT)
         }
     }
 }
@@ -175,10 +186,11 @@ fn factor_each(
             || factor_each(context, right, d, factor),
         );
         let mut left = left?;
-        left.extend(right.map_err(|error| shift_component(error, middle))?);
+        let right = right.map_err(|error| shift_component(error, middle))?;
+        memory::append(&mut left, &right, WHAT)?;
         return Ok(left);
     }
-    let mut factors = Vec::with_capacity(matrices.len());
+    let mut factors = memory::with_capacity(matrices.len(), WHAT)?;
     for (component, matrix) in matrices.chunks_exact(size).enumerate() {
         let factor = factor(matrix, d, context.stop());
         factors.extend(factor.map_err(|error| shift_component(error, component))?);
@@ -208,8 +220,9 @@ impl Estimates {
     pub fn parameters(&self, context: &Context) -> Result<Parameters, Error> {
         let d = self.n_features();
         let total: f64 = self.counts.iter().sum();
-        let weights = self.counts.iter().map(|n| n / total).collect();
+        let weights = memory::collected(self.counts.iter().map(|n| n / total), WHAT)?;
         let factors = precisions_cholesky(context, self.covariance_type, &self.covariances, d)?;
-        Parameters::new(self.covariance_type, d, weights, self.means.clone(), factors)
+        let means = memory::copied(&self.means, WHAT)?;
+        Parameters::new(self.covariance_type, d, weights, means, factors)
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::linalg;
+use crate::memory;
 use crate::simd::ln;
 
 /// How the covariances of the components are constrained (scikit-learn's `covariance_type`).
@@ -76,8 +77,11 @@ pub const fn triangle(n: usize) -> usize {
     n * (n + 1) / 2
 }
 
+/// What the memory is for, in errors.
+const WHAT: &str = "the parameters of a mixture";
+
 /// Weights, means and Cholesky factors of the precisions: all that an E-step needs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct Parameters {
     covariance_type: CovarianceType,
     n_features: usize,
@@ -138,27 +142,44 @@ impl Parameters {
         if let Some(p) = precisions_cholesky.iter().find(|p| !p.is_finite()) {
             return invalid("precisions_cholesky", &format!("must be finite, found {p}"));
         }
-        make_upper(covariance_type, &mut precisions_cholesky, n_features);
+        make_upper(covariance_type, &mut precisions_cholesky, n_features)?;
         check_invertible(covariance_type, &precisions_cholesky, n_features)?;
         Ok(Self { covariance_type, n_features, weights, means, precisions_cholesky })
     }
 
     /// Parameters for a pass that only accumulates given responsibilities about `centers`.
-    #[must_use]
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for them.
     pub fn of_centers(
         covariance_type: CovarianceType,
         n_features: usize,
         centers: Vec<f64>,
-    ) -> Self {
+    ) -> Result<Self, Error> {
         let k = centers.len() / n_features.max(1);
-        let precisions_cholesky = vec![0.0; covariance_type.len(k, n_features)];
-        Self {
+        let size = memory::product(&covariance_type.shape(k, n_features), WHAT)?;
+        Ok(Self {
             covariance_type,
             n_features,
-            weights: vec![1.0 / k as f64; k],
+            weights: memory::filled(k, 1.0 / k as f64, WHAT)?,
             means: centers,
-            precisions_cholesky,
-        }
+            precisions_cholesky: memory::filled(size, 0.0, WHAT)?,
+        })
+    }
+
+    /// A copy.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::of_centers`].
+    pub fn copied(&self) -> Result<Self, Error> {
+        Ok(Self {
+            weights: memory::copied(&self.weights, WHAT)?,
+            means: memory::copied(&self.means, WHAT)?,
+            precisions_cholesky: memory::copied(&self.precisions_cholesky, WHAT)?,
+            ..*self
+        })
     }
 
     /// The covariance family.
@@ -220,27 +241,35 @@ impl Parameters {
     }
 
     /// The weighted mean of the means: a point amid the data, to centre on.
-    #[must_use]
-    pub fn center(&self) -> Vec<f64> {
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::of_centers`].
+    pub fn center(&self) -> Result<Vec<f64>, Error> {
         let total: f64 = self.weights.iter().sum();
         let total = if total > 0.0 { total } else { 1.0 };
-        let mut center = vec![0.0; self.n_features];
+        let mut center = memory::filled(self.n_features, 0.0, WHAT)?;
         for (k, w) in self.weights.iter().enumerate() {
             for (c, m) in center.iter_mut().zip(self.mean(k)) {
                 *c += w / total * m;
             }
         }
-        center
+        Ok(center)
     }
 }
 
 /// Turns factors F of precisions F Fᵀ into upper triangular ones.
-pub fn make_upper(covariance_type: CovarianceType, factors: &mut [f64], n_features: usize) {
+fn make_upper(
+    covariance_type: CovarianceType,
+    factors: &mut [f64],
+    n_features: usize,
+) -> Result<(), Error> {
     if matches!(covariance_type, CovarianceType::Full | CovarianceType::Tied) {
         for factor in factors.chunks_exact_mut(n_features * n_features) {
-            linalg::make_upper(factor, n_features);
+            linalg::make_upper(factor, n_features)?;
         }
     }
+    Ok(())
 }
 
 /// A factor with a zero on its diagonal would give every row the density 0, without a word.

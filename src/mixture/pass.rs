@@ -10,7 +10,7 @@ use ndarray::{ArrayView1, ArrayView2, s};
 
 use super::block::{Block, PANEL, PanelColumn};
 use super::diagonal::{Diagonal, squared_distance};
-use super::family::{Family, Scratch, centered};
+use super::family::{Family, PREPARED, SCRATCH, SUMS, Scratch, centered};
 use super::full::Full;
 use super::parameters::{CovarianceType, Parameters};
 use super::precision::Precision;
@@ -21,6 +21,7 @@ use super::tied::Tied;
 use super::wide::WIDE_FROM;
 use crate::error::Error;
 use crate::fold::{Context, Partition};
+use crate::memory;
 use crate::rng;
 use crate::rows::{Element, Rows};
 use crate::simd::{Kernel, Lanes64, Level, Real, Vector, dispatch, prefetch};
@@ -79,9 +80,10 @@ pub fn statistics_in<'a>(
 ) -> Result<Vec<MixtureStatistics>, Error> {
     if rows.n_rows() == 0 || models.is_empty() {
         let zeros = |m: &Parameters| {
-            MixtureStatistics::zeros(m.covariance_type(), m.n_features(), m.means().to_vec())
+            let means = memory::copied(m.means(), SUMS)?;
+            MixtureStatistics::zeros(m.covariance_type(), m.n_features(), means)
         };
-        return Ok(models.iter().map(zeros).collect());
+        return memory::gathered(models.iter().map(zeros), SUMS);
     }
     let input = Input { rows, weights, responsibilities };
     let centers: Vec<_> = models.iter().map(|model| precision.center_if_single(model)).collect();
@@ -92,7 +94,7 @@ pub fn statistics_in<'a>(
         return run::<f32>(context, &input, Models { parameters: models, center: centers[0] });
     }
     // Models of both kinds: each on its own, as if the others were not there.
-    let mut folded = Vec::with_capacity(models.len());
+    let mut folded = memory::with_capacity(models.len(), SUMS)?;
     for model in models.chunks(1) {
         folded.extend(statistics_in(context, rows, weights, model, responsibilities, precision)?);
     }
@@ -121,15 +123,15 @@ pub fn statistics_of_responsibilities<'a>(
     }
     let given = Responsibilities::Given(responsibilities);
     let pass = |family, centers, responsibilities| {
-        let model = Parameters::of_centers(family, d, centers);
+        let model = Parameters::of_centers(family, d, centers)?;
         let folded = statistics(context, rows, weights, &[model], responsibilities)?;
         folded.into_iter().next().ok_or_else(|| Error::Bug("a pass gave no statistics".into()))
     };
-    let origin: Vec<f64> =
-        (0..d).map(|j| if rows.n_rows() > 0 { rows.get(0, j) } else { 0.0 }).collect();
-    let mean = pass(CovarianceType::Spherical, origin, Responsibilities::Nearest)?.means();
-    let centers = mean.repeat(responsibilities.ncols());
-    let means = pass(CovarianceType::Spherical, centers, given)?.means();
+    let origin = (0..d).map(|j| if rows.n_rows() > 0 { rows.get(0, j) } else { 0.0 });
+    let origin = memory::collected(origin, PREPARED)?;
+    let mean = pass(CovarianceType::Spherical, origin, Responsibilities::Nearest)?.means()?;
+    let centers = memory::repeated(&mean, responsibilities.ncols(), PREPARED)?;
+    let means = pass(CovarianceType::Spherical, centers, given)?.means()?;
     pass(covariance_type, means, given)
 }
 
@@ -175,9 +177,9 @@ fn fold<E: Real, F: Family<E>>(
     context: &Context,
     input: &Input<'_>,
     models: Models<'_>,
-    prepare: impl Fn(&Parameters) -> F,
+    prepare: impl Fn(&Parameters) -> Result<F, Error>,
 ) -> Result<Vec<MixtureStatistics>, Error> {
-    let families: Vec<F> = models.parameters.iter().map(prepare).collect();
+    let families: Vec<F> = memory::gathered(models.parameters.iter().map(prepare), PREPARED)?;
     let families = &families[..];
     context.fold(&Partition::of_rows(input.rows.n_rows()), |range| {
         dispatch(Leaf { context, input, models, families, range, element: PhantomData::<E> })
@@ -209,12 +211,12 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
         let Models { parameters: models, center } = self.models;
         let (k, d) = (models[0].n_components(), models[0].n_features());
         let mut block = Block::<E::Vector<L>>::new(d);
-        let mut scratch = Scratch::<E::Vector<L>>::new(d, self.context.stop());
+        let mut scratch = Scratch::<E::Vector<L>>::new(d, self.context.stop())?;
         let mut terms = Vec::new();
-        let mut sums: Vec<F::Sums> = self.families.iter().map(F::sums).collect();
-        let centers: Vec<Vec<E>> =
-            models.iter().map(|model| centered(model.means(), center)).collect();
-        let mut log_likelihoods = vec![Lanes64::ZERO; models.len()];
+        let mut sums: Vec<F::Sums> = memory::gathered(self.families.iter().map(F::sums), SUMS)?;
+        let centers = models.iter().map(|model| centered(model.means(), center));
+        let centers: Vec<Vec<E>> = memory::gathered(centers, PREPARED)?;
+        let mut log_likelihoods = memory::filled(models.len(), Lanes64::ZERO, SUMS)?;
         let block_rows = panels_per_block(d, k) * Block::<E::Vector<L>>::PANEL_ROWS;
         let layout = Layout { rows: block_rows, draws: k };
         let mut numbers: Vec<Numbers> = match responsibilities {
@@ -229,10 +231,11 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
             let here = first..self.range.end.min(first + block_rows);
             let block_weights = weights.map(|w| w.slice_move(s![here.clone()]));
             let row_major = self.families[0].needs_row_major();
-            block.pack(rows.row_block(here.clone()), block_weights, center, row_major);
+            block.pack(rows.row_block(here.clone()), block_weights, center, row_major)?;
             let ahead = here.end..self.range.end.min(here.end + block_rows);
             let ahead = rows.row_block(ahead).as_bytes().unwrap_or_default();
-            terms.resize(block.n_panels() * k, [<E::Vector<L> as Vector>::ZERO; PANEL]);
+            let zero = [<E::Vector<L> as Vector>::ZERO; PANEL];
+            memory::resize(&mut terms, block.n_panels() * k, zero, SCRATCH)?;
             for (m, family) in self.families.iter().enumerate() {
                 // With many restarts one block alone can take long.
                 self.context.check()?;
@@ -251,16 +254,18 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
                         );
                     }
                     Responsibilities::Nearest => assign(token, &centers[m], &block, &mut terms),
-                    Responsibilities::Given(given) => fill(&block, &mut terms, |p, row, target| {
-                        let source =
-                            given.row(here.start + p * Block::<E::Vector<L>>::PANEL_ROWS + row);
-                        target.iter_mut().zip(source).for_each(|(target, &r)| *target = r);
-                    }),
+                    Responsibilities::Given(given) => {
+                        fill(&block, &mut terms, |p, row, target| {
+                            let source =
+                                given.row(here.start + p * Block::<E::Vector<L>>::PANEL_ROWS + row);
+                            target.iter_mut().zip(source).for_each(|(target, &r)| *target = r);
+                        })?;
+                    }
                     Responsibilities::Random { .. } => fill(&block, &mut terms, |_, _, target| {
                         random_simplex(numbers[m].of_next_row(), target);
-                    }),
+                    })?,
                 }
-                family.accumulate(token, &block, &terms, &mut scratch, &mut sums[m]);
+                family.accumulate(token, &block, &terms, &mut scratch, &mut sums[m])?;
             }
         }
         let (n_rows, total) = match weights {
@@ -278,8 +283,8 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
             statistics.log_likelihood = log_likelihoods[m].sum();
             Ok(statistics)
         };
-        self.context.check()?; // kernels that found the flag raised left their sums unfinished
-        sums.iter().enumerate().map(finish).collect()
+        self.context.check()?; // kernels that found the flag raised left their work unfinished
+        memory::gathered(sums.iter().enumerate().map(finish), SUMS)
     }
 }
 
@@ -354,9 +359,9 @@ fn fill<V: Vector>(
     block: &Block<V>,
     terms: &mut [PanelColumn<V>],
     mut row: impl FnMut(usize, usize, &mut [f64]),
-) {
+) -> Result<(), Error> {
     let k = terms.len() / block.n_panels();
-    let mut values = vec![0.0; k];
+    let mut values = memory::filled(k, 0.0, SCRATCH)?;
     for (p, terms) in terms.chunks_exact_mut(k).enumerate() {
         terms.fill([V::ZERO; PANEL]);
         for i in 0..block.rows_in_panel(p) {
@@ -370,6 +375,7 @@ fn fill<V: Vector>(
             }
         }
     }
+    Ok(())
 }
 
 /// Uniform random numbers divided by their sum.

@@ -5,6 +5,7 @@ use ndarray::{ArrayView1, s};
 use super::parameters::{CovarianceType, Parameters};
 use crate::error::Error;
 use crate::fold::{Context, Monoid, Partition};
+use crate::memory;
 use crate::rows::{Element, Rows};
 use crate::with_rows;
 
@@ -45,10 +46,10 @@ impl Precision {
         }
         let extent = context.fold(&Partition::of_rows(rows.n_rows()), |range| {
             let weights = weights.map(|weights| weights.slice_move(s![range.clone()]));
-            Ok(Extent::of(rows.row_block(range), weights))
+            Extent::of(rows.row_block(range), weights)
         })?;
         let n = (extent.n_rows as f64).max(1.0);
-        let center = extent.sums.iter().map(|sum| sum / n).collect();
+        let center = memory::collected(extent.sums.iter().map(|sum| sum / n), "column means")?;
         Ok(Self { single: true, center, largest: extent.largest })
     }
 
@@ -103,8 +104,9 @@ struct Extent {
 }
 
 impl Extent {
-    fn of(rows: Rows<'_>, weights: Option<ArrayView1<'_, f64>>) -> Self {
-        let mut extent = Self { n_rows: 0, sums: vec![0.0; rows.n_columns()], largest: 0.0 };
+    fn of(rows: Rows<'_>, weights: Option<ArrayView1<'_, f64>>) -> Result<Self, Error> {
+        let sums = memory::filled(rows.n_columns(), 0.0, "column means")?;
+        let mut extent = Self { n_rows: 0, sums, largest: 0.0 };
         let there = |row: usize| weights.is_none_or(|weights| weights[row] > 0.0);
         with_rows!(rows, view => {
             for (_, row) in view.outer_iter().enumerate().filter(|(row, _)| there(*row)) {
@@ -116,7 +118,7 @@ impl Extent {
                 }
             }
         });
-        extent
+        Ok(extent)
     }
 }
 
@@ -125,10 +127,12 @@ impl Monoid for Extent {
         Self { n_rows: 0, sums: Vec::new(), largest: 0.0 }
     }
 
-    fn merge(&mut self, other: &Self) {
+    fn merge(&mut self, other: &Self) -> Result<(), Error> {
         self.n_rows += other.n_rows;
-        self.sums.resize(other.sums.len().max(self.sums.len()), 0.0);
+        let columns = other.sums.len().max(self.sums.len());
+        memory::resize(&mut self.sums, columns, 0.0, "column means")?;
         self.sums.iter_mut().zip(&other.sums).for_each(|(a, b)| *a += b);
         self.largest = self.largest.max(other.largest);
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::block::{Block, PANEL, PanelColumn};
 use super::diagonal::Diagonal;
-use super::family::{Family, Scratch};
+use super::family::{Family, SCRATCH, Scratch};
 use super::full::Full;
 use super::parameters::{CovarianceType, Parameters};
 use super::precision::Precision;
@@ -13,6 +13,7 @@ use super::softmax::LogSum;
 use super::tied::Tied;
 use crate::error::Error;
 use crate::fold::{Context, Partition, RowsMut};
+use crate::memory;
 use crate::rows::{Element, Rows};
 use crate::simd::{Kernel, Level, Real, Vector, dispatch};
 
@@ -63,13 +64,13 @@ fn run<E: Real>(job: &Job<'_, '_>, model: &Parameters, outputs: Outputs<'_>) -> 
     let center = job.center;
     match model.covariance_type() {
         CovarianceType::Full => {
-            each_leaf::<E, _>(job, &Full::<E>::new(model, center, weighted, 0.0), outputs)
+            each_leaf::<E, _>(job, &Full::<E>::new(model, center, weighted, 0.0)?, outputs)
         }
         CovarianceType::Tied => {
-            each_leaf::<E, _>(job, &Tied::<E>::new(model, center, weighted), outputs)
+            each_leaf::<E, _>(job, &Tied::<E>::new(model, center, weighted)?, outputs)
         }
         CovarianceType::Diagonal | CovarianceType::Spherical => {
-            each_leaf::<E, _>(job, &Diagonal::<E>::new(model, center, weighted), outputs)
+            each_leaf::<E, _>(job, &Diagonal::<E>::new(model, center, weighted)?, outputs)
         }
     }
 }
@@ -109,13 +110,14 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, '_, '_, E, F> {
     fn run<L: Level>(mut self, token: L) -> Self::Output {
         let &Job { context, rows, columns, center, k, d } = self.job;
         let mut block = Block::<E::Vector<L>>::new(d);
-        let mut scratch = Scratch::<E::Vector<L>>::new(d, context.stop());
-        let mut densities = vec![[<E::Vector<L> as Vector>::ZERO; PANEL]; k];
+        let mut scratch = Scratch::<E::Vector<L>>::new(d, context.stop())?;
+        let zero = [<E::Vector<L> as Vector>::ZERO; PANEL];
+        let mut densities = memory::filled(k, zero, SCRATCH)?;
         let block_rows = 4 * Block::<E::Vector<L>>::PANEL_ROWS;
         for first in self.range.clone().step_by(block_rows) {
             context.check()?;
             let here = first..self.range.end.min(first + block_rows);
-            block.pack(rows.row_block(here), None, center, false);
+            block.pack(rows.row_block(here), None, center, false)?;
             for p in 0..block.n_panels() {
                 self.family.log_densities(token, block.panel(p), &mut scratch, &mut densities);
                 let start = first - self.range.start + p * Block::<E::Vector<L>>::PANEL_ROWS;

@@ -4,6 +4,10 @@ use super::parameters::{CovarianceType, triangle};
 use super::unit::times_power;
 use crate::error::Error;
 use crate::fold::Monoid;
+use crate::memory;
+
+/// What the memory is for, in errors.
+const WHAT: &str = "the statistics of a mixture";
 
 /// Σr, Σr(x−c), Σr(x−c)(x−c)ᵀ about centres c, with Σw and the log-likelihood.
 ///
@@ -11,7 +15,7 @@ use crate::fold::Monoid;
 /// are accumulated near where they are needed and data far from the origin lose nothing
 /// (Chan, Golub & LeVeque 1983). Merging two of the same centres adds; otherwise the right one is
 /// first moved to the centres of the left one by the parallel-axis theorem.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct MixtureStatistics {
     /// What was counted; `None` is the identity.
     pub(crate) model: Option<Moments>,
@@ -24,7 +28,7 @@ pub struct MixtureStatistics {
 }
 
 /// The moments of each component about its centre.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Moments {
     pub covariance_type: CovarianceType,
     pub n_features: usize,
@@ -39,16 +43,31 @@ pub(crate) struct Moments {
 }
 
 impl Moments {
-    pub fn zeros(covariance_type: CovarianceType, n_features: usize, centers: Vec<f64>) -> Self {
+    pub fn zeros(
+        covariance_type: CovarianceType,
+        n_features: usize,
+        centers: Vec<f64>,
+    ) -> Result<Self, Error> {
         let k = centers.len() / n_features.max(1);
-        Self {
+        Ok(Self {
             covariance_type,
             n_features,
-            counts: vec![0.0; k],
-            sums: vec![0.0; centers.len()],
-            scatter: vec![0.0; covariance_type.scatter_len(k, n_features)],
+            counts: memory::filled(k, 0.0, WHAT)?,
+            sums: memory::filled(centers.len(), 0.0, WHAT)?,
+            scatter: memory::filled(covariance_type.scatter_len(k, n_features), 0.0, WHAT)?,
             centers,
-        }
+        })
+    }
+
+    /// A copy.
+    fn copied(&self) -> Result<Self, Error> {
+        Ok(Self {
+            counts: memory::copied(&self.counts, WHAT)?,
+            centers: memory::copied(&self.centers, WHAT)?,
+            sums: memory::copied(&self.sums, WHAT)?,
+            scatter: memory::copied(&self.scatter, WHAT)?,
+            ..*self
+        })
     }
 
     pub fn n_components(&self) -> usize {
@@ -69,14 +88,17 @@ impl Moments {
 
     /// The same moments about other centres: with δ = c − c′,
     /// Σr(x−c′) = s + nδ and Σr(x−c′)(x−c′)ᵀ = S + sδᵀ + δsᵀ + nδδᵀ.
-    pub fn about(&self, centers: &[f64]) -> Self {
-        let mut moved = self.clone();
+    pub fn about(&self, centers: &[f64]) -> Result<Self, Error> {
+        let mut moved = self.copied()?;
         let d = self.n_features;
+        let mut shift = memory::filled(d, 0.0, WHAT)?;
         for k in 0..self.n_components() {
             let n = self.counts[k];
             let old = &self.centers[k * d..][..d];
             let new = &centers[k * d..][..d];
-            let shift: Vec<f64> = old.iter().zip(new).map(|(old, new)| old - new).collect();
+            for (shift, (old, new)) in shift.iter_mut().zip(old.iter().zip(new)) {
+                *shift = old - new;
+            }
             let sums = &self.sums[k * d..][..d];
             for (i, moved) in moved.sums[k * d..][..d].iter_mut().enumerate() {
                 *moved = sums[i] + n * shift[i];
@@ -87,7 +109,7 @@ impl Moments {
             moved.add_to_scatter(k, cross);
         }
         moved.centers.copy_from_slice(centers);
-        moved
+        Ok(moved)
     }
 
     /// Adds a symmetric matrix, given by its entries, to the scatter of component `k`.
@@ -117,16 +139,16 @@ impl Moments {
     }
 
     /// Σrx / Σr; the centre where Σr = 0.
-    pub fn means(&self) -> Vec<f64> {
+    pub fn means(&self) -> Result<Vec<f64>, Error> {
         let d = self.n_features;
-        let mut means = self.centers.clone();
+        let mut means = memory::copied(&self.centers, WHAT)?;
         for (i, mean) in means.iter_mut().enumerate() {
             let n = self.counts[i / d];
             if n > 0.0 {
                 *mean += self.sums[i] / n;
             }
         }
-        means
+        Ok(means)
     }
 
     fn describe(&self) -> String {
@@ -145,13 +167,23 @@ impl MixtureStatistics {
         covariance_type: CovarianceType,
         n_features: usize,
         centers: Vec<f64>,
-    ) -> Self {
-        Self {
-            model: Some(Moments::zeros(covariance_type, n_features, centers)),
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            model: Some(Moments::zeros(covariance_type, n_features, centers)?),
             n_rows: 0,
             total_weight: 0.0,
             log_likelihood: 0.0,
-        }
+        })
+    }
+
+    /// A copy.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for it.
+    pub fn copied(&self) -> Result<Self, Error> {
+        let model = self.model.as_ref().map(Moments::copied).transpose()?;
+        Ok(Self { model, ..*self })
     }
 
     /// Whether the two can be merged.
@@ -205,28 +237,38 @@ impl MixtureStatistics {
 
     /// Σr of each component.
     #[must_use]
-    pub fn counts(&self) -> Vec<f64> {
-        self.model.as_ref().map_or(Vec::new(), |moments| moments.counts.clone())
+    pub fn counts(&self) -> &[f64] {
+        self.model.as_ref().map_or(&[], |moments| &moments.counts)
     }
 
     /// Σrx / Σr of each component (its centre where Σr = 0), components × features.
-    #[must_use]
-    pub fn means(&self) -> Vec<f64> {
-        self.model.as_ref().map_or(Vec::new(), Moments::means)
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for them.
+    pub fn means(&self) -> Result<Vec<f64>, Error> {
+        self.model.as_ref().map_or(Ok(Vec::new()), Moments::means)
     }
 
     /// Σr(x−m)(x−m)ᵀ about [`Self::means`], in the shape of the family's covariances.
-    #[must_use]
-    pub fn scatter(&self) -> Vec<f64> {
-        let Some(moments) = &self.model else { return Vec::new() };
-        let about_means = moments.about(&moments.means());
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::means`].
+    pub fn scatter(&self) -> Result<Vec<f64>, Error> {
+        let Some(moments) = &self.model else { return Ok(Vec::new()) };
+        let about_means = moments.about(&moments.means()?)?;
         match moments.covariance_type {
             CovarianceType::Full | CovarianceType::Tied => {
                 let d = moments.n_features;
                 let matrices = about_means.scatter.chunks_exact(triangle(d).max(1));
-                matrices.flat_map(|lower| symmetric(lower, d)).collect()
+                let mut scatter = memory::with_capacity(matrices.len() * d * d, WHAT)?;
+                for lower in matrices {
+                    push_symmetric(&mut scatter, lower, d);
+                }
+                Ok(scatter)
             }
-            CovarianceType::Diagonal | CovarianceType::Spherical => about_means.scatter,
+            CovarianceType::Diagonal | CovarianceType::Spherical => Ok(about_means.scatter),
         }
     }
 
@@ -278,12 +320,15 @@ impl MixtureStatistics {
 
     /// Little-endian bytes: magic, version, family, k, d, Σw, log-likelihood, the moments, the
     /// number of rows, and a checksum of all before it.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::means`].
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
         let mut bytes = MAGIC.to_vec();
         let Some(moments) = &self.model else {
             bytes.push(IDENTITY);
-            return sealed(bytes);
+            return Ok(sealed(bytes));
         };
         bytes.push(moments.covariance_type as u8);
         for size in [moments.n_components(), moments.n_features] {
@@ -292,11 +337,13 @@ impl MixtureStatistics {
         let scalars = [self.total_weight, self.log_likelihood];
         let parts =
             [&scalars[..], &moments.counts, &moments.centers, &moments.sums, &moments.scatter];
+        let values: usize = parts.iter().map(|part| part.len()).sum();
+        memory::reserve(&mut bytes, 32 + 8 * values, WHAT)?;
         for value in parts.into_iter().flatten() {
             bytes.extend(value.to_le_bytes());
         }
         bytes.extend(self.n_rows.to_le_bytes());
-        sealed(bytes)
+        Ok(sealed(bytes))
     }
 
     /// Reads what [`Self::to_bytes`] wrote; anything else is an error, and allocates nothing large.
@@ -344,9 +391,9 @@ impl MixtureStatistics {
         if values.clone().any(|value| !value.is_finite()) {
             return Err(corrupt("NaN or infinity inside"));
         }
-        let mut take = |n: usize| values.by_ref().take(n).collect::<Vec<f64>>();
-        let scalars = take(2);
-        let counts = take(k);
+        let mut take = |n: usize| memory::collected(values.by_ref().take(n), WHAT);
+        let scalars = take(2)?;
+        let counts = take(k)?;
         if scalars[0] < 0.0 || counts.iter().any(|count| *count < 0.0) {
             return Err(corrupt("a negative count"));
         }
@@ -354,9 +401,9 @@ impl MixtureStatistics {
             covariance_type: family,
             n_features: d,
             counts,
-            centers: take(k * d),
-            sums: take(k * d),
-            scatter: take(family.scatter_len(k, d)),
+            centers: take(k * d)?,
+            sums: take(k * d)?,
+            scatter: take(family.scatter_len(k, d))?,
         };
         let n_rows = u64::from_le_bytes(n_rows);
         let [total_weight, log_likelihood] = [scalars[0], scalars[1]];
@@ -364,16 +411,11 @@ impl MixtureStatistics {
     }
 }
 
-/// The symmetric d × d matrix of a lower triangle by rows.
-pub(crate) fn symmetric(lower: &[f64], d: usize) -> Vec<f64> {
-    let mut matrix = vec![0.0; d * d];
+/// Adds the symmetric matrix of a lower triangle, row by row, where there is room for it.
+pub(crate) fn push_symmetric(matrices: &mut Vec<f64>, lower: &[f64], d: usize) {
     for i in 0..d {
-        for j in 0..=i {
-            matrix[i * d + j] = lower[triangle(i) + j];
-            matrix[j * d + i] = lower[triangle(i) + j];
-        }
+        matrices.extend((0..d).map(|j| lower[triangle(i.max(j)) + i.min(j)]));
     }
-    matrix
 }
 
 impl std::hash::Hash for MixtureStatistics {
@@ -413,15 +455,15 @@ impl Monoid for MixtureStatistics {
     }
 
     /// Adds; callers that merge statistics of unknown origin check compatibility first.
-    fn merge(&mut self, other: &Self) {
-        self.n_rows = self.n_rows.saturating_add(other.n_rows);
-        self.total_weight += other.total_weight;
-        self.log_likelihood += other.log_likelihood;
+    fn merge(&mut self, other: &Self) -> Result<(), Error> {
         match (&mut self.model, &other.model) {
             (Some(a), Some(b)) if a.centers == b.centers => a.add(b),
-            (Some(a), Some(b)) => a.add(&b.about(&a.centers)),
-            (None, Some(b)) => self.model = Some(b.clone()),
+            (Some(a), Some(b)) => a.add(&b.about(&a.centers)?),
+            (None, Some(b)) => self.model = Some(b.copied()?),
             (_, None) => {}
         }
+        self.total_weight += other.total_weight;
+        self.log_likelihood += other.log_likelihood;
+        Ok(())
     }
 }

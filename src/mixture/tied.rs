@@ -11,12 +11,14 @@
 //! k is so large that Q would cost more than d × d products per component, these are formed.
 
 use super::block::{Block, PANEL, PanelColumn};
-use super::family::{Constants, Family, Scratch, centered};
+use super::diagonal::write_sums;
+use super::family::{Constants, Family, PREPARED, SCRATCH, SUMS, Scratch, centered};
 use super::parameters::{CovarianceType, Parameters, triangle};
 use super::statistics::MixtureStatistics;
-use super::triangular::{Panels, Scatter, Store, TILE, pack_upper, whiten, with_width};
+use super::triangular::{Panels, Scatter, Store, TILE, push_upper, whiten, with_width};
 use crate::error::Error;
 use crate::fold::Stop;
+use crate::memory;
 use crate::rows::Element;
 use crate::simd::{Lanes64, Real, Vector};
 
@@ -40,11 +42,15 @@ pub struct Tied<E> {
 
 impl<E: Real> Tied<E> {
     /// From checked parameters.
-    pub fn new(parameters: &Parameters, center: Option<&[f64]>, weighted: bool) -> Self {
+    pub fn new(
+        parameters: &Parameters,
+        center: Option<&[f64]>,
+        weighted: bool,
+    ) -> Result<Self, Error> {
         let (k, d) = (parameters.n_components(), parameters.n_features());
-        let c = parameters.center();
+        let c = parameters.center()?;
         let factor = parameters.precisions_cholesky();
-        let mut whitened_means = Vec::with_capacity(k * d);
+        let mut whitened_means = memory::with_capacity(k * d, PREPARED)?;
         for component in 0..k {
             let mean = parameters.mean(component);
             for j in 0..d {
@@ -55,17 +61,19 @@ impl<E: Real> Tied<E> {
         let columns = (0..d).flat_map(|j| (0..k).map(move |component| (component, j)));
         let mean_columns =
             columns.map(|(component, j)| E::from_f64(parameters.mean(component)[j] - c[j]));
-        Self {
-            constants: Constants::new(parameters, weighted),
+        let mut packed = memory::with_capacity(triangle(d), PREPARED)?;
+        push_upper(&mut packed, factor, d);
+        Ok(Self {
+            constants: Constants::new(parameters, weighted)?,
             n_components: k,
             n_features: d,
-            mean_columns: mean_columns.collect(),
-            center: centered(&c, center),
-            factor: pack_upper(factor, d),
+            mean_columns: memory::collected(mean_columns, PREPARED)?,
+            center: centered(&c, center)?,
+            factor: packed,
             whitened_means,
-            means: centered(parameters.means(), center),
-            zeros: vec![E::ZERO; k.max(d)],
-        }
+            means: centered(parameters.means(), center)?,
+            zeros: memory::filled(k.max(d), E::ZERO, PREPARED)?,
+        })
     }
 
     /// Whether the k × k matrix Q is cheaper than a d × d product per component.
@@ -172,14 +180,15 @@ impl<E: Real> Family<E> for Tied<E> {
         }
     }
 
-    fn sums(&self) -> TiedSums {
+    fn sums(&self) -> Result<TiedSums, Error> {
         let (k, d) = (self.n_components, self.n_features);
         let second = if self.uses_overlaps() {
-            Second::Overlaps { residuals: Scatter::zeros(d), overlaps: Scatter::zeros(k) }
+            Second::Overlaps { residuals: Scatter::zeros(d)?, overlaps: Scatter::zeros(k)? }
         } else {
-            Second::Components(vec![Scatter::zeros(d); k])
+            Second::Components(memory::gathered((0..k).map(|_| Scatter::zeros(d)), SUMS)?)
         };
-        TiedSums { firsts: vec![Lanes64::ZERO; k * d], counts: vec![Lanes64::ZERO; k], second }
+        let zeros = |length| memory::filled(length, Lanes64::ZERO, SUMS);
+        Ok(TiedSums { firsts: zeros(k * d)?, counts: zeros(k)?, second })
     }
 
     #[inline(always)]
@@ -190,19 +199,17 @@ impl<E: Real> Family<E> for Tied<E> {
         responsibilities: &[PanelColumn<V>],
         scratch: &mut Scratch<'_, V>,
         sums: &mut TiedSums,
-    ) {
+    ) -> Result<(), Error> {
         let (k, d) = (self.n_components, self.n_features);
         let x = Panels::<V> { columns: &block.columns, stride: d, offset: 0 };
         let r = Panels::<V> { columns: responsibilities, stride: k, offset: 0 };
         match &mut sums.second {
             Second::Components(scatters) => {
                 for (component, scatter) in scatters.iter_mut().enumerate() {
-                    if scratch.stop.is_raised() {
-                        return;
-                    }
+                    scratch.stop.check()?;
                     let mean = &self.means[component * d..][..d];
                     let weights = Panels { offset: component, ..r };
-                    scatter.add_block(token, x, weights, mean, &mut scratch.scatter);
+                    scatter.add_block(token, x, weights, mean, &mut scratch.scatter)?;
                 }
             }
             Second::Overlaps { residuals, overlaps } => {
@@ -215,8 +222,9 @@ impl<E: Real> Family<E> for Tied<E> {
                     &mut sums.firsts,
                 );
                 let n_panels = block.n_panels();
-                scratch.residuals.resize(n_panels * d, [V::ZERO; PANEL]);
-                scratch.totals.resize(n_panels * 2, [V::ZERO; PANEL]);
+                let zero = [V::ZERO; PANEL];
+                memory::resize(&mut scratch.residuals, n_panels * d, zero, SCRATCH)?;
+                memory::resize(&mut scratch.totals, n_panels * 2, zero, SCRATCH)?;
                 for p in 0..n_panels {
                     let here = &responsibilities[p * k..][..k];
                     let target = &mut scratch.residuals[p * d..][..d];
@@ -226,10 +234,11 @@ impl<E: Real> Family<E> for Tied<E> {
                 let e = Panels::<V> { columns: &scratch.residuals, stride: d, offset: 0 };
                 let total = Panels::<V> { columns: &scratch.totals, stride: 2, offset: 0 };
                 let inverse = Panels { offset: 1, ..total };
-                residuals.add_block(token, e, total, &self.zeros[..d], &mut scratch.scatter);
-                overlaps.add_block(token, r, inverse, &self.zeros[..k], &mut scratch.scatter);
+                residuals.add_block(token, e, total, &self.zeros[..d], &mut scratch.scatter)?;
+                overlaps.add_block(token, r, inverse, &self.zeros[..k], &mut scratch.scatter)?;
             }
         }
+        Ok(())
     }
 
     fn finish(
@@ -239,8 +248,8 @@ impl<E: Real> Family<E> for Tied<E> {
         stop: &Stop,
     ) -> Result<MixtureStatistics, Error> {
         let (k, d) = (self.n_components, self.n_features);
-        let means = parameters.means().to_vec();
-        let mut statistics = MixtureStatistics::zeros(CovarianceType::Tied, d, means);
+        let means = memory::copied(parameters.means(), SUMS)?;
+        let mut statistics = MixtureStatistics::zeros(CovarianceType::Tied, d, means)?;
         let Some(moments) = &mut statistics.model else { return Ok(statistics) };
         match &sums.second {
             Second::Components(scatters) => {
@@ -253,10 +262,10 @@ impl<E: Real> Family<E> for Tied<E> {
                 }
             }
             Second::Overlaps { residuals, overlaps } => {
-                moments.counts = sums.counts.iter().map(Lanes64::sum).collect();
-                moments.sums = sums.firsts.iter().map(Lanes64::sum).collect();
+                write_sums(&mut moments.counts, &sums.counts);
+                write_sums(&mut moments.sums, &sums.firsts);
                 residuals.add_products_to(&mut moments.scatter);
-                let mut q = vec![0.0; triangle(k)];
+                let mut q = memory::filled(triangle(k), 0.0, SUMS)?;
                 overlaps.add_products_to(&mut q);
                 for j in 0..k {
                     for l in 0..j {

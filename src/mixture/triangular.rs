@@ -9,7 +9,10 @@
 //! The number of multiply-adds is exactly d(d+1)/2 per row and product.
 
 use super::block::{PANEL, PanelColumn};
+use super::family::{SCRATCH, SUMS};
 use super::parameters::triangle;
+use crate::error::Error;
+use crate::memory;
 use crate::rows::Element;
 use crate::simd::{Lanes64, Level, Real, Vector};
 
@@ -32,10 +35,10 @@ macro_rules! with_width {
 }
 pub(crate) use with_width;
 
-/// The upper triangle of `matrix` (d × d, row-major) in the order [`whiten`] reads it:
-/// per tile of columns, first the rectangle above the diagonal by rows, then the triangle by rows.
-pub fn pack_upper<E: Real>(matrix: &[f64], d: usize) -> Vec<E> {
-    let mut packed = Vec::with_capacity(triangle(d));
+/// Adds the upper triangle of `matrix` (d × d, row-major), where there is room for it, in the order
+/// [`whiten`] reads it: per tile of columns, first the rectangle above the diagonal by rows, then
+/// the triangle by rows.
+pub fn push_upper<E: Real>(packed: &mut Vec<E>, matrix: &[f64], d: usize) {
     for start in (0..d).step_by(TILE) {
         let end = (start + TILE).min(d);
         for i in 0..end {
@@ -44,12 +47,11 @@ pub fn pack_upper<E: Real>(matrix: &[f64], d: usize) -> Vec<E> {
             }
         }
     }
-    packed
 }
 
 /// y = zU for one panel; `sink` is handed the columns of y in order.
 ///
-/// `z` holds d columns, `factor` is [`pack_upper`] of U.
+/// `z` holds d columns, `factor` is [`push_upper`] of U.
 #[inline(always)]
 pub fn whiten<V: Vector, S: Sink<V>>(
     token: V::Token,
@@ -175,7 +177,6 @@ impl<V: Vector> Sink<V> for Store<'_, V> {
 ///
 /// They live in memory between blocks; inside a block a tile of them lives in registers. For `f32`
 /// a block's partial sums are `f32` and are added to these `f64` lanes at its end.
-#[derive(Clone)]
 pub struct Scatter {
     count: Lanes64,
     sums: Vec<Lanes64>,
@@ -184,12 +185,12 @@ pub struct Scatter {
 
 impl Scatter {
     /// All zeros, for d columns.
-    pub fn zeros(d: usize) -> Self {
-        Self {
+    pub fn zeros(d: usize) -> Result<Self, Error> {
+        Ok(Self {
             count: Lanes64::ZERO,
-            sums: vec![Lanes64::ZERO; d],
-            products: vec![Lanes64::ZERO; triangle(d)],
-        }
+            sums: memory::filled(d, Lanes64::ZERO, SUMS)?,
+            products: memory::filled(triangle(d), Lanes64::ZERO, SUMS)?,
+        })
     }
 
     /// Σr.
@@ -231,11 +232,11 @@ impl Scatter {
         weights: Panels<'a, V>,
         center: &[V::Scalar],
         scratch: &mut ScatterScratch<V>,
-    ) {
+    ) -> Result<(), Error> {
         let d = center.len();
         let n_panels = x.columns.len() / x.stride;
-        scratch.z.resize(n_panels * d, [V::ZERO; PANEL]);
-        scratch.rz.resize(n_panels * TILE, [V::ZERO; PANEL]);
+        memory::resize(&mut scratch.z, n_panels * d, [V::ZERO; PANEL], SCRATCH)?;
+        memory::resize(&mut scratch.rz, n_panels * TILE, [V::ZERO; PANEL], SCRATCH)?;
         let mut products = &mut self.products[..];
         for start in (0..d).step_by(TILE) {
             let width = TILE.min(d - start);
@@ -254,6 +255,7 @@ impl Scatter {
                 with_width!(width, rectangle_tile, [V], (token, scratch, left * TILE, d, tile));
             }
         }
+        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ use std::f64::consts::SQRT_2;
 use ndarray::{Array1, ArrayView1, CowArray, Ix1};
 
 use crate::error::Error;
+use crate::memory;
 
 /// Checked weights of rows, or none, in units of `2^exponent`.
 #[derive(Debug)]
@@ -30,17 +31,8 @@ impl<'a> UnitWeights<'a> {
         if exponent == 0 {
             return Ok(Self { values: Some(weights.into()), exponent });
         }
-        let mut scaled = Vec::new();
-        scaled.try_reserve_exact(weights.len()).map_err(|_| Error::InvalidArgument {
-            name: "sample_weight",
-            message: format!(
-                "no memory for {} weights of mean one ({} bytes); pass weights of mean one, which \
-                 need no copy",
-                weights.len(),
-                8 * weights.len()
-            ),
-        })?;
-        scaled.extend(weights.iter().map(|&weight| times_power(weight, -exponent)));
+        let scaled = weights.iter().map(|&weight| times_power(weight, -exponent));
+        let scaled = memory::collected(scaled, "sample weights of mean one")?;
         Ok(Self { values: Some(Array1::from_vec(scaled).into()), exponent })
     }
 

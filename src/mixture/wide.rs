@@ -9,8 +9,11 @@
 //! features responsibilities are nearly always close to 0 or 1, and most of the work falls away.
 
 use super::block::{Block, PANEL};
+use super::family::{SCRATCH, SUMS};
 use super::parameters::triangle;
 use super::triangular::Panels;
+use crate::error::Error;
+use crate::memory;
 use crate::rows::Element;
 use crate::simd::{Lanes64, Level, Vector};
 
@@ -39,7 +42,6 @@ pub struct WideScratch {
 }
 
 /// Accumulators of Σr, Σrz and Σ r z zᵀ.
-#[derive(Clone)]
 pub struct WideScatter {
     count: Lanes64,
     n_features: usize,
@@ -50,14 +52,14 @@ pub struct WideScatter {
 
 impl WideScatter {
     /// All zeros, for d features.
-    pub fn zeros(d: usize) -> Self {
+    pub fn zeros(d: usize) -> Result<Self, Error> {
         let side = d.div_ceil(SIDE);
-        Self {
+        Ok(Self {
             count: Lanes64::ZERO,
             n_features: d,
-            sums: vec![Lanes64::ZERO; side],
-            products: vec![[Lanes64::ZERO; SIDE]; triangle(side)],
-        }
+            sums: memory::filled(side, Lanes64::ZERO, SUMS)?,
+            products: memory::filled(triangle(side), [Lanes64::ZERO; SIDE], SUMS)?,
+        })
     }
 
     /// Σr.
@@ -90,12 +92,12 @@ impl WideScatter {
         mean: &[f64],
         threshold: f64,
         scratch: &mut WideScratch,
-    ) {
+    ) -> Result<(), Error> {
         self.choose(token, weights, threshold, scratch);
         if scratch.chosen.is_empty() {
-            return;
+            return Ok(());
         }
-        self.gather(token, &block.row_major, mean, scratch);
+        self.gather(token, &block.row_major, mean, scratch)?;
         let m = scratch.chosen.len();
         let side = self.sums.len();
         let mut products = &mut self.products[..];
@@ -115,6 +117,7 @@ impl WideScatter {
                 _ => {}
             }
         }
+        Ok(())
     }
 
     /// Counts all rows and lists those above the threshold.
@@ -151,11 +154,12 @@ impl WideScatter {
         rows: &[Lanes64],
         mean: &[f64],
         scratch: &mut WideScratch,
-    ) {
+    ) -> Result<(), Error> {
         let m = scratch.chosen.len();
         let side = self.sums.len();
-        scratch.z.resize((m * side).max(scratch.z.len()), Lanes64::ZERO);
-        scratch.rz.resize((m * side).max(scratch.rz.len()), Lanes64::ZERO);
+        let length = (m * side).max(scratch.z.len());
+        memory::resize(&mut scratch.z, length, Lanes64::ZERO, SCRATCH)?;
+        memory::resize(&mut scratch.rz, length, Lanes64::ZERO, SCRATCH)?;
         for column in 0..side {
             let mut center = Lanes64::ZERO;
             for (c, &value) in center.0.iter_mut().zip(&mean[column * SIDE..]) {
@@ -174,6 +178,7 @@ impl WideScatter {
             }
             sum.store(&mut self.sums[column]);
         }
+        Ok(())
     }
 }
 

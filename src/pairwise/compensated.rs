@@ -6,6 +6,7 @@
 
 use ndarray::{ArrayView1, ArrayView2};
 
+use crate::error::Error;
 use crate::fold::Monoid;
 use crate::rows::Element;
 use crate::simd::{Kernel, Lanes64, Level, Vector, dispatch};
@@ -39,9 +40,10 @@ impl Monoid for Compensated {
         Self::default()
     }
 
-    fn merge(&mut self, other: &Self) {
+    fn merge(&mut self, other: &Self) -> Result<(), Error> {
         self.add(other.sum);
         self.lost += other.lost;
+        Ok(())
     }
 }
 

@@ -8,10 +8,13 @@
 //! So a stretch is a monoid: stretches are merged in order, and each pair is counted in the merge
 //! that first brings it together. All terms are positive: nothing cancels.
 
+use std::cmp::Ordering;
+
 use ndarray::ArrayView2;
 
 use crate::error::Error;
-use crate::fold::{Context, Monoid, Partition};
+use crate::fold::{Context, Monoid, Partition, Stop};
+use crate::memory;
 use crate::rows::{Element, Rows};
 use crate::simd::{Kernel, Lanes64, Level, Vector, dispatch};
 use crate::with_rows;
@@ -53,12 +56,12 @@ pub fn laplacian(
 /// Both samples, sorted together.
 fn sorted_points(context: &Context, x: Rows<'_>, y: Option<Rows<'_>>) -> Result<Vec<Point>, Error> {
     let n = x.n_rows() + y.map_or(0, |y| y.n_rows());
-    let mut points = Vec::with_capacity(n);
+    let mut points = memory::with_capacity(n, "the sorted rows")?;
     with_rows!(x, view => extend(&mut points, view, 0));
     if let Some(y) = y {
         with_rows!(y, view => extend(&mut points, view, 1));
     }
-    let mut spare = points[..n / 2].to_vec();
+    let mut spare = memory::filled(n / 2, (0.0, 0), "the sorted rows")?;
     sort(context, &mut points, &mut spare)?;
     Ok(points)
 }
@@ -67,11 +70,12 @@ fn extend<T: Element>(points: &mut Vec<Point>, column: ArrayView2<'_, T>, sample
     points.extend(column.iter().map(|value| (value.to_f64(), sample)));
 }
 
-/// Merge sort, stable, with room for half of the points.
+/// Merge sort; `spare` has room for half of the points. (The standard one takes its room itself,
+/// and aborts where there is none.)
 fn sort(context: &Context, points: &mut [Point], spare: &mut [Point]) -> Result<(), Error> {
     context.check()?;
     if points.len() <= SORTED_AT_ONCE {
-        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        points.sort_unstable_by(order);
         return Ok(());
     }
     let middle = points.len() / 2;
@@ -80,27 +84,33 @@ fn sort(context: &Context, points: &mut [Point], spare: &mut [Point]) -> Result<
     let (left, right) =
         context.join(|| sort(context, left, left_spare), || sort(context, right, right_spare));
     left.and(right)?;
-    merge(context, points, &mut spare[..middle])
+    merge(context.stop(), points, &mut spare[..middle])
 }
 
-/// Merges two sorted halves, the first of which is moved to `left` to make room.
-fn merge(context: &Context, points: &mut [Point], left: &mut [Point]) -> Result<(), Error> {
-    left.copy_from_slice(&points[..left.len()]);
-    let (mut from_left, mut from_right) = (0, left.len());
-    for piece in context.stop().pieces(points.len()) {
+/// By number, then by sample: no two different points are equal.
+fn order(a: &Point, b: &Point) -> Ordering {
+    a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))
+}
+
+/// Merges two sorted parts, the left one, as long as `spare`, by way of that.
+fn merge(stop: &Stop, points: &mut [Point], spare: &mut [Point]) -> Result<(), Error> {
+    let middle = spare.len();
+    spare.copy_from_slice(&points[..middle]);
+    let (mut left, mut right) = (0, middle);
+    for piece in stop.pieces(points.len()) {
         for place in piece? {
-            // What is left of the second half already lies where it belongs.
-            let Some(&candidate) = left.get(from_left) else { return Ok(()) };
-            match points.get(from_right) {
-                Some(&point) if point.0.total_cmp(&candidate.0).is_lt() => {
-                    points[place] = point;
-                    from_right += 1;
-                }
-                _ => {
-                    points[place] = candidate;
-                    from_left += 1;
-                }
+            if left == middle {
+                return Ok(());
             }
+            if right == points.len() {
+                points[place..].copy_from_slice(&spare[left..]);
+                return Ok(());
+            }
+            // Without a branch: which one is less cannot be foreseen.
+            let from_right = order(&points[right], &spare[left]).is_lt();
+            points[place] = if from_right { points[right] } else { spare[left] };
+            right += usize::from(from_right);
+            left += usize::from(!from_right);
         }
     }
     Ok(())
@@ -150,7 +160,7 @@ impl Monoid for Distances {
         Self::new(true, 0.0)
     }
 
-    fn merge(&mut self, other: &Self) {
+    fn merge(&mut self, other: &Self) -> Result<(), Error> {
         if self.counts == [0.0; 2] {
             *self = *other;
         } else if other.counts != [0.0; 2] {
@@ -173,6 +183,7 @@ impl Monoid for Distances {
             }
             self.last = other.last;
         }
+        Ok(())
     }
 }
 
@@ -205,7 +216,7 @@ impl Monoid for Decays {
         }
     }
 
-    fn merge(&mut self, other: &Self) {
+    fn merge(&mut self, other: &Self) -> Result<(), Error> {
         if self.empty {
             *self = *other;
         } else if !other.empty {
@@ -223,6 +234,7 @@ impl Monoid for Decays {
             }
             self.last = other.last;
         }
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ use ndarray::ArrayView2;
 
 use crate::error::Error;
 use crate::fold::{Context, Monoid, Partition};
+use crate::memory;
 use crate::rows::{Element, Rows};
 use crate::simd::{Kernel, Lanes64, Level, Vector, dispatch};
 use crate::with_rows;
@@ -112,7 +113,7 @@ pub fn sum<'a>(
         let left = x.row_block(rows_of(i, x));
         let right = right.row_block(rows_of(j, right));
         let diagonal = y.is_none() && i == j;
-        let sum = dispatch(Tile { left, right, diagonal, kernel });
+        let sum = dispatch(Tile { left, right, diagonal, kernel })?;
         Ok(Sum(if y.is_none() && i != j { 2.0 * sum } else { sum }))
     })?;
     Ok(sum.0)
@@ -137,8 +138,9 @@ impl Monoid for Sum {
         Self(0.0)
     }
 
-    fn merge(&mut self, other: &Self) {
+    fn merge(&mut self, other: &Self) -> Result<(), Error> {
         self.0 += other.0;
+        Ok(())
     }
 }
 
@@ -151,17 +153,17 @@ struct Tile<'a, K> {
 }
 
 impl<K: PairKernel> Kernel for Tile<'_, K> {
-    type Output = f64;
+    type Output = Result<f64, Error>;
 
     #[inline(always)]
-    fn run<L: Level>(self, token: L) -> f64 {
+    fn run<L: Level>(self, token: L) -> Self::Output {
         let Self { left, right, diagonal, kernel } = self;
         let d = left.n_columns();
         if d == 0 {
-            return 0.0;
+            return Ok(0.0);
         }
-        let mut columns = vec![[Lanes64::ZERO; PANEL]; d];
-        let mut values = vec![0.0; right.n_rows() * d];
+        let mut columns = memory::filled(d, [Lanes64::ZERO; PANEL], "a tile of rows")?;
+        let mut values = memory::filled(right.n_rows() * d, 0.0, "a tile of rows")?;
         with_rows!(right, view => copy_rows(view, &mut values));
         let mut total = 0.0;
         for start in (0..left.n_rows()).step_by(PANEL_ROWS) {
@@ -178,7 +180,7 @@ impl<K: PairKernel> Kernel for Tile<'_, K> {
                 total += panel_sum::<L::F64, K>(token, kernel, &columns, &values, rows);
             }
         }
-        total
+        Ok(total)
     }
 }
 

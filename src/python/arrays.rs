@@ -1,12 +1,17 @@
 //! NumPy arrays in and out: inputs are read where they lie, results are written where they stay.
 
+use std::ffi::c_int;
+
 use ndarray::{Array, ArrayView1, Dimension, Ix1, Ix2, Ix3};
+use numpy::npyffi::PY_ARRAY_API;
 use numpy::prelude::*;
 use numpy::{Element, PyArray, PyArrayDyn, PyUntypedArray, dtype};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use crate::error::Error;
+use crate::memory;
 use crate::rows::Rows;
 
 mod borrow;
@@ -109,7 +114,9 @@ pub fn weights<'py>(
     let weights = match floats(object, name, 1)? {
         BorrowedFloats::F64(array) => BorrowedVector::InPlace(array),
         BorrowedFloats::F32(array) => {
-            BorrowedVector::Converted(array.view::<Ix1>().mapv(f64::from))
+            let values = array.view::<Ix1>();
+            let values = memory::collected(values.iter().map(|&value| value.into()), name)?;
+            BorrowedVector::Converted(values.into())
         }
     };
     let found = weights.values().len();
@@ -211,7 +218,8 @@ fn copied<T: Element + Copy + Into<U>, U, D: Dimension>(
         return Err(wrong_dtype::<T>(view, name)?);
     };
     let view = array.view::<D>();
-    let values = view.iter().map(|&value| value.into()).collect();
+    let values =
+        memory::collected(view.iter().map(|&value| value.into()), "a copy of a parameter")?;
     Ok(Array::from_shape_vec(view.raw_dim(), values).expect("as many values as elements"))
 }
 
@@ -242,15 +250,57 @@ pub fn cube(object: &Bound<'_, PyAny>, name: &str) -> PyResult<Array<f64, Ix3>> 
     parameter(object, name)
 }
 
+fn too_large<D: Dimension>(shape: &D) -> Error {
+    let bytes = shape.slice().iter().fold(8_usize, |bytes, &size| bytes.saturating_mul(size));
+    Error::Memory { what: "a result", bytes }
+}
+
 /// A result array of NumPy's, in C order and full of zeros, that nobody else has seen yet.
 #[derive(Debug)]
 pub struct NewArray<'py, T, D>(Bound<'py, PyArray<T, D>>);
 
 impl<'py, T: Element + Copy, D: Dimension> NewArray<'py, T, D> {
     /// Allocates it.
-    #[must_use]
-    pub fn zeros<S: ndarray::IntoDimension<Dim = D>>(py: Python<'py>, shape: S) -> Self {
-        Self(PyArray::zeros(py, shape, false))
+    ///
+    /// # Errors
+    ///
+    /// `MemoryError` in NumPy's words, with the size and the shape; `ValueError` if the shape is
+    /// larger than any array can be.
+    pub fn zeros<S: ndarray::IntoDimension<Dim = D>>(py: Python<'py>, shape: S) -> PyResult<Self> {
+        let shape = shape.into_dimension();
+        let mut sizes = memory::gathered(
+            shape.slice().iter().map(|&size| isize::try_from(size).map_err(|_| too_large(&shape))),
+            "a shape",
+        )?;
+        let dimensions = c_int::try_from(sizes.len()).map_err(|_| too_large(&shape))?;
+        // SAFETY: as many sizes as dimensions; the call takes over the reference to the dtype, and
+        // gives an array of that dtype and number of dimensions, or null with an exception set.
+        let array = unsafe {
+            let dtype = T::get_dtype(py).into_dtype_ptr();
+            let sizes = sizes.as_mut_ptr();
+            let array = PY_ARRAY_API.PyArray_Zeros(py, dimensions, sizes, dtype, 0);
+            Bound::from_owned_ptr_or_err(py, array)?.cast_into_unchecked()
+        };
+        Ok(Self(array))
+    }
+
+    /// An array of that shape with these values, in C order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::zeros`]; `RuntimeError`, a bug, if there are not as many values.
+    pub fn of<S: ndarray::IntoDimension<Dim = D>>(
+        py: Python<'py>,
+        shape: S,
+        values: &[T],
+    ) -> PyResult<Bound<'py, PyArray<T, D>>> {
+        let mut array = Self::zeros(py, shape)?;
+        let places = array.values();
+        if places.len() != values.len() {
+            return Err(Error::Bug("a result does not fit its shape".to_owned()).into());
+        }
+        places.copy_from_slice(values);
+        Ok(array.finish())
     }
 
     /// Its elements, in C order, to be written.
@@ -270,4 +320,16 @@ impl<'py, T: Element + Copy, D: Dimension> NewArray<'py, T, D> {
     pub fn finish(self) -> Bound<'py, PyArray<T, D>> {
         self.0
     }
+}
+
+/// A `bytes` object.
+///
+/// # Errors
+///
+/// `MemoryError` if there is no room for it.
+pub fn bytes<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    PyBytes::new_with(py, bytes.len(), |places| {
+        places.copy_from_slice(bytes);
+        Ok(())
+    })
 }

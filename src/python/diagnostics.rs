@@ -31,18 +31,22 @@ fn run<'py, R: Send>(
 /// A result with one number for each dimension.
 type PerDimension<'py> = PyResult<Bound<'py, PyArray1<f64>>>;
 
+fn per_dimension<'py>(py: Python<'py>, result: &[f64]) -> PerDimension<'py> {
+    NewArray::of(py, result.len(), result)
+}
+
 /// Rank-normalised split R-hat.
 #[pyfunction]
 #[pyo3(signature = (x, n_jobs=None))]
 fn diagnostics_r_hat<'py>(x: &Bound<'py, PyAny>, n_jobs: Option<isize>) -> PerDimension<'py> {
-    Ok(PyArray1::from_vec(x.py(), run(x, n_jobs, diagnostics::r_hat)?))
+    per_dimension(x.py(), &run(x, n_jobs, diagnostics::r_hat)?)
 }
 
 /// Bulk effective sample size.
 #[pyfunction]
 #[pyo3(signature = (x, n_jobs=None))]
 fn diagnostics_ess_bulk<'py>(x: &Bound<'py, PyAny>, n_jobs: Option<isize>) -> PerDimension<'py> {
-    Ok(PyArray1::from_vec(x.py(), run(x, n_jobs, diagnostics::ess_bulk)?))
+    per_dimension(x.py(), &run(x, n_jobs, diagnostics::ess_bulk)?)
 }
 
 /// Tail effective sample size: the smaller one of two quantiles.
@@ -55,7 +59,7 @@ fn diagnostics_ess_tail<'py>(
 ) -> PerDimension<'py> {
     let prob = [probability(prob.0)?, probability(prob.1)?];
     let result = run(x, n_jobs, |context, draws| diagnostics::ess_tail(context, draws, prob))?;
-    Ok(PyArray1::from_vec(x.py(), result))
+    per_dimension(x.py(), &result)
 }
 
 /// Effective sample size of a quantile.
@@ -68,7 +72,7 @@ fn diagnostics_ess_quantile<'py>(
 ) -> PerDimension<'py> {
     let prob = probability(prob)?;
     let result = run(x, n_jobs, |context, draws| diagnostics::ess_quantile(context, draws, prob))?;
-    Ok(PyArray1::from_vec(x.py(), result))
+    per_dimension(x.py(), &result)
 }
 
 fn probability(prob: f64) -> Result<f64, Error> {
@@ -83,14 +87,14 @@ fn probability(prob: f64) -> Result<f64, Error> {
 #[pyfunction]
 #[pyo3(signature = (x, n_jobs=None))]
 fn diagnostics_mcse_mean<'py>(x: &Bound<'py, PyAny>, n_jobs: Option<isize>) -> PerDimension<'py> {
-    Ok(PyArray1::from_vec(x.py(), run(x, n_jobs, diagnostics::mcse_mean)?))
+    per_dimension(x.py(), &run(x, n_jobs, diagnostics::mcse_mean)?)
 }
 
 /// Monte Carlo standard error of the standard deviation.
 #[pyfunction]
 #[pyo3(signature = (x, n_jobs=None))]
 fn diagnostics_mcse_sd<'py>(x: &Bound<'py, PyAny>, n_jobs: Option<isize>) -> PerDimension<'py> {
-    Ok(PyArray1::from_vec(x.py(), run(x, n_jobs, diagnostics::mcse_sd)?))
+    per_dimension(x.py(), &run(x, n_jobs, diagnostics::mcse_sd)?)
 }
 
 /// The numbers of two ranks (from 0) of each dimension.
@@ -103,9 +107,7 @@ fn diagnostics_order_statistics<'py>(
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
     let pairs =
         run(x, n_jobs, |context, draws| diagnostics::order_statistics(context, draws, &ranks))?;
-    let mut result = NewArray::<f64, Ix2>::zeros(x.py(), [pairs.len(), 2]);
-    result.values().copy_from_slice(pairs.as_flattened());
-    Ok(result.finish())
+    NewArray::of(x.py(), [pairs.len(), 2], pairs.as_flattened())
 }
 
 /// Nested R-hat; chain i belongs to superchain `superchains[i]`.
@@ -121,7 +123,7 @@ fn diagnostics_nested_r_hat<'py>(
     let result = run(x, n_jobs, |context, draws| {
         diagnostics::nested_r_hat(context, draws, &superchains, rank)
     })?;
-    Ok(PyArray1::from_vec(x.py(), result))
+    per_dimension(x.py(), &result)
 }
 
 /// Integrated autocorrelation time with Sokal's window.
@@ -134,7 +136,7 @@ fn diagnostics_autocorrelation_time<'py>(
 ) -> PerDimension<'py> {
     let result =
         run(x, n_jobs, |context, draws| diagnostics::autocorrelation_time(context, draws, c))?;
-    Ok(PyArray1::from_vec(x.py(), result))
+    per_dimension(x.py(), &result)
 }
 
 /// All columns of a summary table, by name; those of quantiles as (dimension, quantile).
@@ -148,22 +150,22 @@ fn diagnostics_summary<'py>(
     let py = x.py();
     let lines = run(x, n_jobs, |context, draws| diagnostics::summary(context, draws, &quantiles))?;
     let column = |read: fn(&DimensionSummary) -> f64| {
-        let mut column = NewArray::<f64, Ix1>::zeros(py, lines.len());
+        let mut column = NewArray::<f64, Ix1>::zeros(py, lines.len())?;
         column.values().iter_mut().zip(&lines).for_each(|(slot, line)| *slot = read(line));
-        column.finish()
+        PyResult::Ok(column.finish())
     };
     let table = PyDict::new(py);
-    table.set_item("mean", column(|line| line.mean))?;
-    table.set_item("sd", column(|line| line.sd))?;
-    table.set_item("mcse_mean", column(|line| line.mcse_mean))?;
-    table.set_item("mcse_sd", column(|line| line.mcse_sd))?;
-    let mut columns = NewArray::<f64, Ix2>::zeros(py, [lines.len(), quantiles.len()]);
+    table.set_item("mean", column(|line| line.mean)?)?;
+    table.set_item("sd", column(|line| line.sd)?)?;
+    table.set_item("mcse_mean", column(|line| line.mcse_mean)?)?;
+    table.set_item("mcse_sd", column(|line| line.mcse_sd)?)?;
+    let mut columns = NewArray::<f64, Ix2>::zeros(py, [lines.len(), quantiles.len()])?;
     let values = lines.iter().flat_map(|line| &line.quantiles);
     columns.values().iter_mut().zip(values).for_each(|(slot, &value)| *slot = value);
     table.set_item("quantiles", columns.finish())?;
-    table.set_item("ess_bulk", column(|line| line.ess_bulk))?;
-    table.set_item("ess_tail", column(|line| line.ess_tail))?;
-    table.set_item("r_hat", column(|line| line.r_hat))?;
+    table.set_item("ess_bulk", column(|line| line.ess_bulk)?)?;
+    table.set_item("ess_tail", column(|line| line.ess_tail)?)?;
+    table.set_item("r_hat", column(|line| line.r_hat)?)?;
     Ok(table)
 }
 

@@ -1,8 +1,8 @@
 //! Gaussian mixtures for Python: arrays in, arrays out.
 
-use ndarray::{Array2, ArrayD, Ix1, Ix2, IxDyn, s};
+use ndarray::{Array2, ArrayView2, Ix1, Ix2, IxDyn, s};
 use numpy::{PyArray1, PyArrayDyn};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
@@ -11,6 +11,7 @@ use super::enter::enter;
 use crate::error::Error;
 use crate::fold::{Context, Monoid, Partition, RowsMut};
 use crate::linalg;
+use crate::memory;
 use crate::mixture::{
     self, Columns, CovarianceType, Method, MixtureStatistics, Options, Outputs, Parameters,
     Responsibilities, UnitWeights,
@@ -62,13 +63,13 @@ impl PyMixtureStatistics {
     }
     /// Σ w r of each component, shape (n_components,).
     #[getter]
-    fn responsibility_sums<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
-        PyArray1::from_vec(py, self.0.counts())
+    fn responsibility_sums<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        NewArray::of(py, self.0.n_components(), self.0.counts())
     }
     /// Σ w r x / Σ w r of each component, shape (n_components, n_features).
     #[getter]
     fn means<'py>(&self, py: Python<'py>) -> PyResult<ArrayOut<'py>> {
-        array(py, &[self.0.n_components(), self.0.n_features()], self.0.means())
+        array(py, &[self.0.n_components(), self.0.n_features()], &self.0.means()?)
     }
     /// Σ w r (x−m)(x−m)ᵀ about ``means``, in the shape of the family's covariances.
     #[getter]
@@ -77,20 +78,20 @@ impl PyMixtureStatistics {
             Some(family) => family.shape(self.0.n_components(), self.0.n_features()),
             None => vec![0],
         };
-        array(py, &shape, self.0.scatter())
+        array(py, &shape, &self.0.scatter()?)
     }
 
     fn __add__(&self, other: &Self) -> PyResult<Self> {
         self.0.check_compatible(&other.0)?;
-        let mut merged = self.0.clone();
-        merged.merge(&other.0);
+        let mut merged = self.0.copied()?;
+        merged.merge(&other.0)?;
         Self::checked(merged)
     }
 
     /// ``0 + statistics``, so that the built-in ``sum`` works without a start.
     fn __radd__(&self, zero: &Bound<'_, PyAny>) -> PyResult<Self> {
         match zero.extract::<i64>() {
-            Ok(0) => Ok(Self(self.0.clone())),
+            Ok(0) => self.__copy__(),
             _ => Err(PyTypeError::new_err(format!(
                 "can only add MixtureStatistics to MixtureStatistics, found {}",
                 zero.get_type().name()?
@@ -110,8 +111,8 @@ impl PyMixtureStatistics {
     }
 
     /// Versioned bytes that ``from_bytes`` reads on any machine.
-    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.to_bytes())
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        arrays::bytes(py, &self.0.to_bytes()?)
     }
 
     /// Reads what ``to_bytes`` wrote; ValueError for anything else.
@@ -125,15 +126,15 @@ impl PyMixtureStatistics {
         py: Python<'py>,
     ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
         let reader = py.get_type::<Self>().getattr("from_bytes")?;
-        Ok((reader, (self.to_bytes(py),)))
+        Ok((reader, (self.to_bytes(py)?,)))
     }
 
-    fn __copy__(&self) -> Self {
-        Self(self.0.clone())
+    fn __copy__(&self) -> PyResult<Self> {
+        Ok(Self(self.0.copied()?))
     }
 
-    fn __deepcopy__(&self, _memo: &Bound<'_, PyAny>) -> Self {
-        Self(self.0.clone())
+    fn __deepcopy__(&self, _memo: &Bound<'_, PyAny>) -> PyResult<Self> {
+        self.__copy__()
     }
 
     fn __repr__(&self) -> String {
@@ -158,10 +159,8 @@ impl PyMixtureStatistics {
     }
 }
 
-fn array<'py>(py: Python<'py>, shape: &[usize], values: Vec<f64>) -> PyResult<ArrayOut<'py>> {
-    let array = ArrayD::from_shape_vec(IxDyn(shape), values)
-        .map_err(|error| PyValueError::new_err(error.to_string()))?;
-    Ok(PyArrayDyn::from_owned_array(py, array))
+fn array<'py>(py: Python<'py>, shape: &[usize], values: &[f64]) -> PyResult<ArrayOut<'py>> {
+    NewArray::of(py, IxDyn(shape), values)
 }
 
 /// Model parameters as they come from Python.
@@ -179,7 +178,7 @@ impl Model {
         let (k, d) = means.dim();
         let weights = match weights {
             Some(weights) => arrays::vector(weights, "weights")?.into_raw_vec_and_offset().0,
-            None => vec![1.0 / k as f64; k],
+            None => memory::filled(k, 1.0 / k as f64, "the weights")?,
         };
         if weights.len() != k {
             let (name, found) = ("weights", vec![weights.len()]);
@@ -287,9 +286,12 @@ fn scores<'py>(
     let rows = borrowed.rows();
     model.check_features(&rows)?;
     let (n, k) = (rows.n_rows(), model.0.n_components());
-    let mut log_likelihoods = wanted.log_likelihoods.then(|| NewArray::<f64, Ix1>::zeros(py, [n]));
-    let mut components = wanted.components.then(|| NewArray::<f64, Ix2>::zeros(py, [n, k]));
-    let mut labels = wanted.labels.then(|| NewArray::<i64, Ix1>::zeros(py, [n]));
+    let log_likelihoods = wanted.log_likelihoods.then(|| NewArray::<f64, Ix1>::zeros(py, [n]));
+    let mut log_likelihoods = log_likelihoods.transpose()?;
+    let components = wanted.components.then(|| NewArray::<f64, Ix2>::zeros(py, [n, k]));
+    let mut components = components.transpose()?;
+    let labels = wanted.labels.then(|| NewArray::<i64, Ix1>::zeros(py, [n]));
+    let mut labels = labels.transpose()?;
     let outputs = Outputs {
         log_likelihoods: log_likelihoods.as_mut().map(|out| RowsMut::column(out.values())),
         components: components.as_mut().map(|out| RowsMut::new(out.values(), n, k)),
@@ -408,8 +410,10 @@ fn statistics_from_responsibilities<'py>(
     let resp = match resp.rows() {
         Rows::F64(view) => view,
         Rows::F32(view) => {
-            converted = view.mapv(f64::from);
-            converted.view()
+            let values = view.iter().map(|&value| f64::from(value));
+            converted = memory::collected(values, "the responsibilities")?;
+            ArrayView2::from_shape(view.dim(), &converted)
+                .map_err(|error| Error::Bug(error.to_string()))?
         }
     };
     let (name, found) = ("responsibilities", resp.shape().to_vec());
@@ -465,8 +469,8 @@ fn moments<'py>(
     let estimates = mixture::estimate(&statistics.0, reg_covar)?;
     let (k, d) = (estimates.counts.len(), estimates.n_features());
     let shape = estimates.covariance_type.shape(k, d);
-    let counts = PyArray1::from_vec(py, estimates.counts);
-    Ok((counts, array(py, &[k, d], estimates.means)?, array(py, &shape, estimates.covariances)?))
+    let counts = NewArray::of(py, k, &estimates.counts)?;
+    Ok((counts, array(py, &[k, d], &estimates.means)?, array(py, &shape, &estimates.covariances)?))
 }
 
 /// A factorisation of a stack of matrices: context, family, values, number of features.
@@ -493,7 +497,7 @@ fn factorise<'py>(
     let values = values.into_raw_vec_and_offset().0;
     let work = (values.len() * d) as f64;
     let factors = enter(py, work, None, None, |context| factor(context, family, &values, d))?;
-    array(py, &shape, factors)
+    array(py, &shape, &factors)
 }
 
 /// Upper-triangular U with U Uᵀ = Σ⁻¹ (for diagonal families 1/σ) of covariances.
@@ -541,8 +545,10 @@ fn cholesky<'py>(matrix: &Bound<'py, PyAny>) -> PyResult<ArrayOut<'py>> {
     let matrix = square(matrix)?;
     let d = matrix.nrows();
     let values = matrix.into_raw_vec_and_offset().0;
-    let factor = enter(py, (d * d * d) as f64, None, None, |_| linalg::cholesky(&values, d))?;
-    array(py, &[d, d], factor)
+    let factor = enter(py, (d * d * d) as f64, None, None, |context| {
+        linalg::cholesky(&values, d, context.stop())
+    })?;
+    array(py, &[d, d], &factor)
 }
 
 fn square(matrix: &Bound<'_, PyAny>) -> PyResult<Array2<f64>> {
@@ -651,16 +657,14 @@ fn fit_to_dict<'py>(py: Python<'py>, fit: mixture::Fit) -> PyResult<Bound<'py, P
     let (k, d) = (parameters.n_components(), parameters.n_features());
     let shape = parameters.covariance_type().shape(k, d);
     let result = PyDict::new(py);
-    result.set_item("weights", array(py, &[k], parameters.weights().to_vec())?)?;
-    result.set_item("means", array(py, &[k, d], parameters.means().to_vec())?)?;
-    result.set_item("covariances", array(py, &shape, fit.estimates.covariances)?)?;
-    result.set_item(
-        "precisions_cholesky",
-        array(py, &shape, parameters.precisions_cholesky().to_vec())?,
-    )?;
+    result.set_item("weights", array(py, &[k], parameters.weights())?)?;
+    result.set_item("means", array(py, &[k, d], parameters.means())?)?;
+    result.set_item("covariances", array(py, &shape, &fit.estimates.covariances)?)?;
+    result.set_item("precisions_cholesky", array(py, &shape, parameters.precisions_cholesky())?)?;
     result.set_item("converged", fit.converged)?;
     result.set_item("n_iter", fit.lower_bounds.len())?;
-    result.set_item("lower_bounds", PyArray1::from_vec(py, fit.lower_bounds))?;
+    let bounds = NewArray::<_, Ix1>::of(py, fit.lower_bounds.len(), &fit.lower_bounds)?;
+    result.set_item("lower_bounds", bounds)?;
     Ok(result)
 }
 

@@ -15,7 +15,9 @@ pub mod summary;
 pub mod system;
 pub mod walkers;
 
-use pyo3::exceptions::{PyKeyboardInterrupt, PyOverflowError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{
+    PyKeyboardInterrupt, PyMemoryError, PyOverflowError, PyRuntimeError, PyValueError,
+};
 use pyo3::prelude::*;
 
 use crate::error::Error;
@@ -33,6 +35,7 @@ impl From<Error> for PyErr {
             | Error::Incompatible { .. }
             | Error::Corrupt(_) => PyValueError::new_err(message),
             Error::TooMany => PyOverflowError::new_err(message),
+            Error::Memory { .. } => PyMemoryError::new_err(message),
             Error::Interrupted => PyKeyboardInterrupt::new_err(message),
             Error::Lapack(_)
             | Error::Threads { .. }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::block::{gather, scatter};
 use crate::error::Error;
+use crate::memory;
 use crate::simd::{Kernel, Lanes64, Level, Vector, dispatch};
 
 /// Which bin of a histogram of one or several coordinates a point belongs to.
@@ -78,15 +79,17 @@ impl Histogram {
         for (_, edges) in &axes {
             bins = bins.saturating_mul(edges.len().saturating_sub(1));
         }
-        let mut counts = Vec::new();
-        if bins > MOST_BINS || counts.try_reserve_exact(bins).is_err() {
+        if bins > MOST_BINS {
             let message = format!("have {bins} bins together, more than there is memory for");
             return Err(Error::InvalidArgument { name: "histograms", message });
         }
-        counts.resize(bins, 0);
+        let counts = memory::filled(bins, 0, "the bins of a histogram")?;
         Ok(Self { binning: Arc::new(Binning::new(axes)), counts })
     }
 }
+
+/// What the memory is for, in errors.
+const WHAT: &str = "the moments of the walkers";
 
 /// Moments of each walker and histograms of all of them.
 ///
@@ -112,23 +115,15 @@ impl Moments {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] if there is no memory for them.
+    /// [`Error::Memory`] if there is no room for them.
     pub fn new(n_walkers: usize, n_dims: usize, histograms: Vec<Histogram>) -> Result<Self, Error> {
-        let zeros = |per_walker: Option<usize>| -> Option<Vec<f64>> {
-            let len = per_walker?.checked_mul(n_walkers)?;
-            let mut values = Vec::new();
-            values.try_reserve_exact(len).ok()?;
-            values.resize(len, 0.0);
-            Some(values)
+        let zeros = |per_walker: &[usize]| {
+            let length = memory::product(per_walker, WHAT)?;
+            memory::filled(memory::product(&[length, n_walkers], WHAT)?, 0.0, WHAT)
         };
-        let pairs = n_dims.checked_mul(n_dims).map(|_| triangle(n_dims));
-        let parts = (zeros(Some(n_dims)), zeros(Some(n_dims)), zeros(pairs));
-        let (Some(origins), Some(sums), Some(products)) = parts else {
-            let message = format!(
-                "of {n_walkers} walkers in {n_dims} dimensions are more than there is memory for"
-            );
-            return Err(Error::InvalidArgument { name: "moments", message });
-        };
+        let (origins, sums) = (zeros(&[n_dims])?, zeros(&[n_dims])?);
+        memory::product(&[n_dims, n_dims], WHAT)?;
+        let products = zeros(&[triangle(n_dims)])?;
         Ok(Self { n_dims, count: 0, origins, sums, products, histograms })
     }
 
@@ -139,18 +134,26 @@ impl Moments {
     }
 
     /// Mean of each walker, row by row; NaN without draws.
-    #[must_use]
-    pub fn means(&self) -> Vec<f64> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for them.
+    pub fn means(&self) -> Result<Vec<f64>, Error> {
         let n = self.count as f64;
-        self.origins.iter().zip(&self.sums).map(|(origin, sum)| origin + sum / n).collect()
+        let means = self.origins.iter().zip(&self.sums).map(|(origin, sum)| origin + sum / n);
+        memory::collected(means, WHAT)
     }
 
     /// Covariance matrix of each walker, divided by n − 1; NaN for fewer than two draws.
-    #[must_use]
-    pub fn covariances(&self) -> Vec<f64> {
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::means`].
+    pub fn covariances(&self) -> Result<Vec<f64>, Error> {
         let (d, n) = (self.n_dims, self.count as f64);
         let divisor = if self.count < 2 { f64::NAN } else { n - 1.0 };
-        let mut covariances = vec![0.0; self.n_walkers() * d * d];
+        let length = memory::product(&[self.n_walkers(), d, d], WHAT)?;
+        let mut covariances = memory::filled(length, 0.0, WHAT)?;
         for (walker, matrix) in covariances.chunks_exact_mut((d * d).max(1)).enumerate() {
             let sums = &self.sums[walker * d..][..d];
             let products = &self.products[walker * triangle(d)..][..triangle(d)];
@@ -162,7 +165,7 @@ impl Moments {
                 }
             }
         }
-        covariances
+        Ok(covariances)
     }
 
     /// The largest potential scale reduction over the coordinates, from the walkers' means and

@@ -88,7 +88,7 @@ impl Sampler {
             return Err(Error::InvalidArgument { name: "start", message });
         }
         let (memory, memories) = memory_of(&schedule, n_dims);
-        let state = State::new(schedule.key(), start, n_dims, &memory);
+        let state = State::new(schedule.key(), start, n_dims, &memory)?;
         Ok(Self { state, schedule, memories, rules, burn_in, clock: Clock::default() })
     }
 

@@ -2,6 +2,7 @@
 
 use super::generators::{Purpose, octet};
 use crate::error::Error;
+use crate::memory;
 
 /// Everything the next step depends on, walker by walker, besides the density and the moves.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,19 +27,27 @@ pub struct State {
 
 impl State {
     /// Walkers at their starts, with the memory that each of them begins with.
-    #[must_use]
-    pub fn new(key: &[u8; 32], positions: Vec<f64>, n_dims: usize, memory: &[f64]) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for them.
+    pub fn new(
+        key: &[u8; 32],
+        positions: Vec<f64>,
+        n_dims: usize,
+        memory: &[f64],
+    ) -> Result<Self, Error> {
         let n_walkers = positions.len() / n_dims.max(1);
-        Self {
+        Ok(Self {
             n_dims,
             positions,
-            log_densities: vec![f64::NAN; n_walkers],
-            proposal: states(key, n_walkers, Purpose::Proposal),
-            acceptance: states(key, n_walkers, Purpose::Acceptance),
-            memory: memory.repeat(n_walkers),
-            accepted: vec![0.0; n_walkers],
+            log_densities: memory::filled(n_walkers, f64::NAN, WHAT)?,
+            proposal: states(key, n_walkers, Purpose::Proposal)?,
+            acceptance: states(key, n_walkers, Purpose::Acceptance)?,
+            memory: memory::repeated(memory, n_walkers, WHAT)?,
+            accepted: memory::filled(n_walkers, 0.0, WHAT)?,
             step: 0,
-        }
+        })
     }
 
     /// Checks that all parts are of the same walkers, for states that come from elsewhere.
@@ -86,12 +95,15 @@ impl State {
     }
 }
 
-fn states(key: &[u8; 32], n_walkers: usize, purpose: Purpose) -> Vec<[u64; 4]> {
-    let mut states = Vec::with_capacity(n_walkers.next_multiple_of(8));
+/// What the memory is for, in errors.
+pub(super) const WHAT: &str = "the state of the walkers";
+
+fn states(key: &[u8; 32], n_walkers: usize, purpose: Purpose) -> Result<Vec<[u64; 4]>, Error> {
+    let mut states = memory::with_capacity(n_walkers.next_multiple_of(8), WHAT)?;
     for first in (0..n_walkers).step_by(8) {
         let words = octet(key, first, purpose);
         states.extend((0..8).map(|lane| std::array::from_fn(|word| words[word].0[lane])));
     }
     states.truncate(n_walkers);
-    states
+    Ok(states)
 }

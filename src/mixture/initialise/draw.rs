@@ -7,9 +7,10 @@
 
 use std::ops::Range;
 
-use super::Input;
+use super::{Input, WHAT};
 use crate::error::Error;
 use crate::fold::{Monoid, Partition};
+use crate::memory;
 use crate::mixture::present::{Layout, Numbers, Present};
 use crate::rng;
 use crate::simd::{Kernel, Lanes, Level, Vector, dispatch};
@@ -19,14 +20,15 @@ pub fn rows(input: Input<'_, '_>, count: usize, seeds: &[u64]) -> Result<Vec<Vec
     let partition = Partition::of_rows(input.rows.n_rows());
     let present = &Present::of(input.rows.n_rows(), input.weights);
     let layout = Layout { rows: Partition::of_rows(present.count()).leaf_rows(), draws: 1 };
-    let drawn = input.context.fold(&partition, |range| {
+    let drawn: Vec<Smallest> = input.context.fold(&partition, |range| {
         let draw = |&seed| {
             let numbers = present.numbers_from(range.start, seed, layout);
             dispatch(Draw { input, count, numbers, range: range.clone() })
         };
-        Ok(seeds.iter().map(draw).collect::<Vec<Smallest>>())
+        memory::gathered(seeds.iter().map(draw), WHAT)
     })?;
-    Ok(drawn.into_iter().map(|smallest| smallest.sorted().map(|(_, row)| row).collect()).collect())
+    let rows = |drawn: Smallest| memory::collected(drawn.sorted().map(|(_, row)| row), WHAT);
+    memory::gathered(drawn.into_iter().map(rows), WHAT)
 }
 
 /// The smallest keys of one block of rows.
@@ -38,10 +40,10 @@ struct Draw<'i, 'a> {
 }
 
 impl Kernel for Draw<'_, '_> {
-    type Output = Smallest;
+    type Output = Result<Smallest, Error>;
 
     #[inline(always)]
-    fn run<L: Level>(self, token: L) -> Smallest {
+    fn run<L: Level>(self, token: L) -> Self::Output {
         let Self { input, count, mut numbers, range } = self;
         let mut smallest = Smallest::new(count);
         for first in range.clone().step_by(8) {
@@ -57,15 +59,15 @@ impl Kernel for Draw<'_, '_> {
             let exponential = L::F64::splat(token, 0.0) - L::F64::load(token, &keys).ln();
             exponential.div(L::F64::load(token, &weights)).store(&mut keys);
             for i in (0..rows).filter(|&i| weights.0[i] > 0.0) {
-                smallest.push(keys.0[i], first + i);
+                smallest.push(keys.0[i], first + i)?;
             }
         }
-        smallest
+        Ok(smallest)
     }
 }
 
 /// The `limit` smallest of pairs of key and row; where keys are equal, the lower rows.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Smallest {
     limit: usize,
     items: Vec<(f64, usize)>,
@@ -79,15 +81,16 @@ impl Smallest {
     }
 
     /// Adds a row after those already seen.
-    pub fn push(&mut self, key: f64, row: usize) {
+    pub fn push(&mut self, key: f64, row: usize) -> Result<(), Error> {
         if self.limit == 0 || self.bound.is_some_and(|bound| key >= bound) {
-            return;
+            return Ok(());
         }
-        self.items.push((key, row));
+        memory::push(&mut self.items, (key, row), WHAT)?;
         // Selecting now and then costs less than keeping order.
         if self.items.len() >= 2 * self.limit.max(8) {
             self.select();
         }
+        Ok(())
     }
 
     fn select(&mut self) {
@@ -115,10 +118,11 @@ impl Monoid for Smallest {
         Self::new(0)
     }
 
-    fn merge(&mut self, other: &Self) {
+    fn merge(&mut self, other: &Self) -> Result<(), Error> {
         self.limit = self.limit.max(other.limit);
-        self.items.extend(&other.items);
+        memory::append(&mut self.items, &other.items, WHAT)?;
         self.select();
+        Ok(())
     }
 }
 
@@ -136,8 +140,10 @@ mod tests {
             let mut merged = Smallest::identity();
             for (block, part) in keys.chunks(64).enumerate() {
                 let mut smallest = Smallest::new(limit);
-                part.iter().zip(block * 64..).for_each(|(&key, row)| smallest.push(key, row));
-                merged.merge(&smallest);
+                part.iter()
+                    .zip(block * 64..)
+                    .for_each(|(&key, row)| smallest.push(key, row).unwrap());
+                merged.merge(&smallest).unwrap();
             }
             assert_eq!(merged.sorted().collect::<Vec<_>>(), expected, "limit {limit}");
         }

@@ -5,10 +5,11 @@
 
 use std::ops::Range;
 
-use super::Input;
 use super::draw::Smallest;
+use super::{Input, WHAT};
 use crate::error::Error;
 use crate::fold::Partition;
+use crate::memory;
 use crate::mixture::block::{Block, PANEL};
 use crate::mixture::diagonal::squared_distance;
 use crate::mixture::parameters::CovarianceType;
@@ -31,13 +32,14 @@ pub fn lloyd(input: Input<'_, '_>, starts: Vec<Vec<f64>>) -> Result<Vec<Vec<f64>
         if active.is_empty() {
             break;
         }
-        let current = active.iter().map(|&i| centers[i].clone());
+        let current = active.iter().map(|&i| memory::copied(&centers[i], WHAT));
+        let current: Vec<Vec<f64>> = memory::gathered(current, WHAT)?;
         let folded = input.nearest(CovarianceType::Spherical, current)?;
         let mut moving = Vec::new();
         for (&i, statistics) in active.iter().zip(folded) {
             let moments =
                 statistics.model.ok_or_else(|| Error::Bug("a pass lost its model".into()))?;
-            let moved = relocated(input, moments)?.means();
+            let moved = relocated(input, moments)?.means()?;
             let shift: f64 = moved.iter().zip(&centers[i]).map(|(a, b)| (a - b) * (a - b)).sum();
             if shift > TOLERANCE * variance {
                 moving.push(i);
@@ -54,20 +56,21 @@ pub fn lloyd(input: Input<'_, '_>, starts: Vec<Vec<f64>>) -> Result<Vec<Vec<f64>
 /// Where all rows lie on their centres, there are fewer distinct rows than clusters, and the empty
 /// ones stay where they are.
 fn relocated(input: Input<'_, '_>, mut moments: Moments) -> Result<Moments, Error> {
-    let empty: Vec<usize> =
-        (0..moments.n_components()).filter(|&k| moments.counts[k] <= 0.0).collect();
+    let empty = (0..moments.n_components()).filter(|&k| moments.counts[k] <= 0.0);
+    let empty = memory::collected(empty, WHAT)?;
     if empty.is_empty() {
         return Ok(moments);
     }
     let d = moments.n_features;
     // Rows belong to clusters by where the centres were, not by where they are moved below.
-    let (counts, centers) = (moments.counts.clone(), moments.centers.clone());
+    let counts = memory::copied(&moments.counts, WHAT)?;
+    let centers = memory::copied(&moments.centers, WHAT)?;
     let partition = Partition::of_rows(input.rows.n_rows());
     let farthest = input.context.fold(&partition, |range| {
         dispatch(Farthest { input, centers: &centers, count: empty.len(), range })
     })?;
     for (&cluster, (_, row)) in empty.iter().zip(farthest.sorted()) {
-        let (x, weight) = (input.row(row), input.weight(row));
+        let (x, weight) = (input.row(row)?, input.weight(row));
         let old = nearest(&x, &centers);
         moments.counts[old] -= weight;
         for (j, x) in x.iter().enumerate() {
@@ -111,7 +114,7 @@ impl Kernel for Farthest<'_, '_, '_> {
         let mut smallest = Smallest::new(count);
         for start in range.clone().step_by(Block::<L::F64>::PANEL_ROWS) {
             let rows = start..range.end.min(start + Block::<L::F64>::PANEL_ROWS);
-            block.pack(input.rows.row_block(rows.clone()), None, None, false);
+            block.pack(input.rows.row_block(rows.clone()), None, None, false)?;
             let mut best = [L::F64::splat(token, f64::INFINITY); PANEL];
             for center in centers.chunks_exact(d) {
                 let mut distance = [L::F64::splat(token, 0.0); PANEL];
@@ -126,7 +129,7 @@ impl Kernel for Farthest<'_, '_, '_> {
             }
             for (row, &distance) in rows.zip(L::F64::scalars(&distances)) {
                 if distance > 0.0 && input.weight(row) > 0.0 {
-                    smallest.push(-distance, row);
+                    smallest.push(-distance, row)?;
                 }
             }
         }

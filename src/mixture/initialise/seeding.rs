@@ -11,9 +11,10 @@ use std::ops::Range;
 
 use ndarray::s;
 
-use super::{Input, centers_at, draw};
+use super::{Input, WHAT, centers_at, draw};
 use crate::error::Error;
 use crate::fold::{Monoid, Partition, RowsMut};
+use crate::memory;
 use crate::mixture::block::{Block, PANEL, PanelColumn};
 use crate::mixture::diagonal::squared_distance;
 use crate::rng;
@@ -30,9 +31,9 @@ type Distances = [Lanes64; PANEL];
 pub fn choose(input: Input<'_, '_>, k: usize, seeds: &[u64]) -> Result<Vec<Vec<usize>>, Error> {
     let random = draw::rows(input, k, seeds)?;
     let together = (MEMORY / (8 * input.rows.n_rows())).max(1);
-    let mut chosen = Vec::with_capacity(seeds.len());
+    let mut chosen = memory::with_capacity(seeds.len(), WHAT)?;
     for (seeds, random) in seeds.chunks(together).zip(random.chunks(together)) {
-        let mut group = Group::new(input, seeds, random);
+        let mut group = Group::new(input, seeds, random)?;
         for step in 0..k {
             let candidates = group.draw_candidates(if step == 0 { 1 } else { trials(k) })?;
             group.keep_best(&candidates)?;
@@ -77,24 +78,27 @@ struct Place {
 }
 
 impl<'i, 'a> Group<'i, 'a> {
-    fn new(input: Input<'i, 'a>, seeds: &[u64], random: &[Vec<usize>]) -> Self {
-        let restart = |(&seed, random): (&u64, &Vec<usize>)| Restart {
-            // The streams of the blocks' keys begin at the first row of the block: never here.
-            generator: rng::stream(seed, u64::MAX),
-            random: random.clone(),
-            chosen: Vec::new(),
-            pending: None,
-            totals: Vec::new(),
+    fn new(input: Input<'i, 'a>, seeds: &[u64], random: &[Vec<usize>]) -> Result<Self, Error> {
+        let restart = |(&seed, random): (&u64, &Vec<usize>)| {
+            Ok(Restart {
+                // The streams of the blocks' keys begin at the first row of the block: never here.
+                generator: rng::stream(seed, u64::MAX),
+                random: memory::copied(random, WHAT)?,
+                chosen: memory::with_capacity(random.len(), WHAT)?,
+                pending: None,
+                totals: Vec::new(),
+            })
         };
         let n = input.rows.n_rows();
         let panels = n.div_ceil(PANEL_ROWS);
-        Self {
+        let length = memory::product(&[panels, seeds.len()], WHAT)?;
+        Ok(Self {
             input,
-            restarts: seeds.iter().zip(random).map(restart).collect(),
+            restarts: memory::gathered(seeds.iter().zip(random).map(restart), WHAT)?,
             partition: Partition::new(panels, Partition::of_rows(n).leaf_rows() / PANEL_ROWS),
             // Not infinite: 0 · ∞ would turn the sums of weightless rows into NaN.
-            distances: vec![[Lanes([f64::MAX; 8]); PANEL]; panels * seeds.len()],
-        }
+            distances: memory::filled(length, [Lanes([f64::MAX; 8]); PANEL], WHAT)?,
+        })
     }
 
     /// The rows among which each restart chooses next.
@@ -128,14 +132,12 @@ impl<'i, 'a> Group<'i, 'a> {
     /// Each restart chooses the candidate which leaves the least.
     fn keep_best(&mut self, candidates: &[Vec<usize>]) -> Result<(), Error> {
         let input = self.input;
-        let trials: Vec<Trial> = candidates
-            .iter()
-            .zip(&mut self.restarts)
-            .map(|(rows, restart)| Trial {
-                pending: restart.pending.take(),
-                candidates: centers_at(input, rows),
-            })
-            .collect();
+        let trial = |(rows, restart): (&Vec<usize>, &mut Restart)| {
+            let candidates = centers_at(input, rows)?;
+            Ok(Trial { pending: restart.pending.take(), candidates })
+        };
+        let trials = candidates.iter().zip(&mut self.restarts).map(trial);
+        let trials: Vec<Trial> = memory::gathered(trials, WHAT)?;
         let panels = self.partition.rows();
         let output = RowsMut::new(&mut self.distances, panels, trials.len());
         let left = input.context.fold_into(&self.partition, output, |panels, mut output| {
@@ -151,7 +153,7 @@ impl<'i, 'a> Group<'i, 'a> {
             let best = (0..rows.len()).reduce(better);
             let best = best.ok_or_else(|| Error::Bug("no row left to choose".into()))?;
             restart.chosen.push(rows[best]);
-            restart.pending = Some(input.row(rows[best]));
+            restart.pending = Some(input.row(rows[best])?);
             restart.totals = left.0.iter().map(|block| block[offset + best]).collect();
             offset += rows.len();
         }
@@ -200,14 +202,14 @@ impl Kernel for Evaluate<'_, '_, '_> {
         let Self { input, trials, panels, distances } = self;
         let d = input.rows.n_columns();
         let values: usize = trials.iter().map(|trial| trial.candidates.len()).sum();
-        let mut sums = vec![Lanes64::ZERO; values / d];
+        let mut sums = memory::filled(values / d, Lanes64::ZERO, WHAT)?;
         let mut block = Block::<L::F64>::new(d);
         let at_once = panels_at_once(d);
         for (start, distances) in
             panels.clone().step_by(at_once).zip(distances.chunks_mut(at_once * trials.len()))
         {
             input.context.check()?;
-            pack(&mut block, input, start..panels.end.min(start + at_once));
+            pack(&mut block, input, start..panels.end.min(start + at_once))?;
             for (p, distances) in distances.chunks_exact_mut(trials.len()).enumerate() {
                 let (panel, weights) = (block.panel(p), &block.weights[p]);
                 let mut sums = sums.iter_mut();
@@ -230,7 +232,7 @@ impl Kernel for Evaluate<'_, '_, '_> {
                 }
             }
         }
-        Ok(sums.iter().map(Lanes64::sum).collect())
+        memory::collected(sums.iter().map(Lanes64::sum), WHAT)
     }
 }
 
@@ -252,7 +254,7 @@ impl Kernel for Find<'_, '_, '_> {
         let mut cumulated = 0.0;
         let mut last = None;
         for p in partition.leaf(leaf) {
-            pack(&mut block, *input, p..p + 1);
+            pack(&mut block, *input, p..p + 1)?;
             let known = &distances[p * restarts.len() + restart];
             let nearer = nearer::<L::F64>(token, block.panel(0), center, known);
             for (v, nearer) in nearer.into_iter().enumerate() {
@@ -291,10 +293,14 @@ fn nearer<V: Vector<Scalar = f64>>(
 }
 
 #[inline(always)]
-fn pack<V: Vector<Scalar = f64>>(block: &mut Block<V>, input: Input<'_, '_>, panels: Range<usize>) {
+fn pack<V: Vector<Scalar = f64>>(
+    block: &mut Block<V>,
+    input: Input<'_, '_>,
+    panels: Range<usize>,
+) -> Result<(), Error> {
     let rows = Group::rows_of(input, &panels);
     let weights = input.weights.map(|weights| weights.slice_move(s![rows.clone()]));
-    block.pack(input.rows.row_block(rows), weights, None, false);
+    block.pack(input.rows.row_block(rows), weights, None, false)
 }
 
 /// Panels that fit the first cache.
@@ -311,8 +317,10 @@ impl<T: Clone> Monoid for Joined<T> {
         Self(Vec::new())
     }
 
-    fn merge(&mut self, other: &Self) {
+    fn merge(&mut self, other: &Self) -> Result<(), Error> {
+        memory::reserve(&mut self.0, other.0.len(), WHAT)?;
         self.0.extend_from_slice(&other.0);
+        Ok(())
     }
 }
 

@@ -77,7 +77,7 @@ impl JointState {
     ) -> PyResult<Bound<'py, PyArray2<f64>>> {
         let joint = self.snapshot();
         let d = joint.n_columns();
-        let mut matrix = NewArray::<f64, Ix2>::zeros(py, [d, d]);
+        let mut matrix = NewArray::<f64, Ix2>::zeros(py, [d, d])?;
         let values = matrix.values();
         let work = READ_NANOSECONDS * (d * d) as f64;
         enter(py, work, None, None, |context| {
@@ -176,8 +176,8 @@ impl JointState {
     }
 
     /// Versioned bytes that ``from_bytes`` reads on any machine.
-    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.with(|joint| joint.to_bytes()))
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        arrays::bytes(py, &self.with(|joint| joint.to_bytes()))
     }
 
     /// Reads what ``to_bytes`` wrote; ValueError for anything else.
@@ -202,7 +202,7 @@ impl JointState {
         py: Python<'py>,
     ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
         let reader = py.get_type::<Self>().getattr("from_bytes")?;
-        Ok((reader, (self.to_bytes(py),)))
+        Ok((reader, (self.to_bytes(py)?,)))
     }
 
     /// Number of columns.
@@ -222,9 +222,10 @@ impl JointState {
     }
     /// The mean of each column over the complete rows, correctly rounded.
     #[getter]
-    fn means<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
-        let means = self.with(|joint| (0..joint.n_columns()).map(|i| joint.mean(i)).collect());
-        PyArray1::from_vec(py, means)
+    fn means<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let mean = |joint: &mut Joint| (0..joint.n_columns()).map(|i| joint.mean(i)).collect();
+        let means: Vec<f64> = self.with(mean);
+        NewArray::of(py, means.len(), &means)
     }
 
     /// The covariances with divisor n - ddof, correctly rounded, shape (n_columns, n_columns).

@@ -13,9 +13,9 @@ use super::input::{self, RowIds, RowWeights};
 use super::passes::Rows;
 use super::{VALUE_NANOSECONDS, convert, items};
 use crate::error::Error;
-use crate::python::arrays;
+use crate::python::arrays::{self, NewArray};
 use crate::python::enter::enter;
-use crate::summary::{Id, Number, Settings, Summary};
+use crate::summary::{Histogram, Id, Number, Settings, Summary};
 
 /// A summary that threads may share.
 ///
@@ -205,8 +205,8 @@ impl SummaryState {
     }
 
     /// Versioned bytes that ``from_bytes`` reads on any machine.
-    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.read(Summary::to_bytes))
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        arrays::bytes(py, &self.read(Summary::to_bytes))
     }
 
     /// Reads what ``to_bytes`` wrote; ValueError for anything else.
@@ -231,7 +231,7 @@ impl SummaryState {
         py: Python<'py>,
     ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
         let reader = py.get_type::<Self>().getattr("from_bytes")?;
-        Ok((reader, (self.to_bytes(py),)))
+        Ok((reader, (self.to_bytes(py)?,)))
     }
 
     /// Whether it is the neutral element of merging.
@@ -261,9 +261,9 @@ impl SummaryState {
     }
     /// The edges of the histogram, if there is one.
     #[getter]
-    fn histogram_edges<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<f64>>> {
-        let edges = self.read(|summary| summary.histogram().map(|h| h.edges().to_vec()));
-        edges.map(|edges| PyArray1::from_vec(py, edges))
+    fn histogram_edges<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyArray1<f64>>>> {
+        let edges = |h: &Histogram| NewArray::of(py, h.edges().len(), h.edges());
+        self.read(|summary| summary.histogram().map(edges)).transpose()
     }
     /// Whether distinct values are counted.
     #[getter]
@@ -370,9 +370,12 @@ impl SummaryState {
 
     /// Counts below the first edge, of each bin, and above the last edge; None without histogram.
     #[getter]
-    fn histogram_counts<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<u64>>> {
-        let counts = self.read(|summary| summary.histogram().map(|h| h.counts().to_vec()));
-        counts.map(|counts| PyArray1::from_vec(py, counts))
+    fn histogram_counts<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<Option<Bound<'py, PyArray1<u64>>>> {
+        let counts = |h: &Histogram| NewArray::of(py, h.counts().len(), h.counts());
+        self.read(|summary| summary.histogram().map(counts)).transpose()
     }
     /// How many different values there are, about; None if they are not counted.
     #[getter]

@@ -1,7 +1,5 @@
 //! Arrays and keys that ensembles are given, and matrices that they give.
 
-use ndarray::{Array2, Ix2};
-use numpy::PyArray;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -54,16 +52,4 @@ pub(super) fn check_shape(
     let last = n_dims.map_or_else(String::new, |n_dims| format!(", {n_dims}"));
     let expected = format!("({n_walkers}, at least {needed}{last})");
     Err(Error::Shape { name, expected, found: found.to_vec() })
-}
-
-/// A NumPy matrix of these values.
-pub(super) fn matrix_of<T: numpy::Element>(
-    py: Python<'_>,
-    rows: usize,
-    columns: usize,
-    values: Vec<T>,
-) -> PyResult<Bound<'_, PyArray<T, Ix2>>> {
-    let array = Array2::from_shape_vec((rows, columns), values);
-    let array = array.map_err(|error| Error::Bug(error.to_string()))?;
-    Ok(PyArray::from_owned_array(py, array))
 }

@@ -8,13 +8,14 @@ use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use super::buffers::{check_shape, matrix_of, read_bounds, read_key};
+use super::buffers::{check_shape, read_bounds, read_key};
 use super::density::WalkerDensity;
 use super::moments::WalkerMoments;
 use super::moves::WalkerMove;
 use crate::error::Error;
 use crate::fold::Context;
-use crate::python::arrays::{self, BorrowedMut};
+use crate::memory;
+use crate::python::arrays::{self, BorrowedMut, NewArray};
 use crate::python::enter::{enter, take_turns};
 use crate::walkers::moves::Schedule;
 use crate::walkers::{
@@ -138,7 +139,7 @@ impl WalkerEnsemble {
         let (n_walkers, n_dims) = start.dim();
         let rules = Rules { log, bounds: read_bounds(bounds, n_dims)?, reject_nan };
         let schedule = schedule(&moves, read_key(key)?, n_dims, n_walkers)?;
-        let positions = start.iter().copied().collect();
+        let positions = memory::collected(start, "the state of the walkers")?;
         let sampler = Sampler::new(positions, n_dims, schedule, rules, burn_in)?;
         let mut ensemble = Self { sampler };
         let density = density.get();
@@ -227,21 +228,23 @@ impl WalkerEnsemble {
 
     /// Accepted proposals per step, summed over the steps since the burn-in (or in it).
     #[getter]
-    fn accepted<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
-        PyArray1::from_slice(py, &self.sampler.state().accepted)
+    fn accepted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let state = self.sampler.state();
+        NewArray::of(py, state.n_walkers(), &state.accepted)
     }
 
     /// Where the walkers are.
     #[getter]
     fn positions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<f64>>> {
         let state = self.sampler.state();
-        matrix_of(py, state.n_walkers(), state.n_dims, state.positions.clone())
+        NewArray::of(py, [state.n_walkers(), state.n_dims], &state.positions)
     }
 
     /// Log-densities there.
     #[getter]
-    fn log_densities<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
-        PyArray1::from_slice(py, &self.sampler.state().log_densities)
+    fn log_densities<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let state = self.sampler.state();
+        NewArray::of(py, state.n_walkers(), &state.log_densities)
     }
 
     /// Another ensemble in the same state.
@@ -260,16 +263,16 @@ impl WalkerEnsemble {
         dict.set_item("log", self.sampler.rules().log)?;
         dict.set_item("reject_nan", self.sampler.rules().reject_nan)?;
         if let Some(bounds) = &self.sampler.rules().bounds {
-            let values = bounds.iter().flatten().copied().collect();
-            dict.set_item("bounds", matrix_of(py, bounds.len(), 2, values)?)?;
+            let values = bounds.as_flattened();
+            dict.set_item("bounds", NewArray::<_, Ix2>::of(py, [bounds.len(), 2], values)?)?;
         }
         dict.set_item("positions", self.positions(py)?)?;
-        dict.set_item("log_densities", self.log_densities(py))?;
-        dict.set_item("accepted", self.accepted(py))?;
-        dict.set_item("memory", matrix_of(py, n, m, state.memory.clone())?)?;
+        dict.set_item("log_densities", self.log_densities(py)?)?;
+        dict.set_item("accepted", self.accepted(py)?)?;
+        dict.set_item("memory", NewArray::<_, Ix2>::of(py, [n, m], &state.memory)?)?;
         for (name, states) in [("proposal", &state.proposal), ("acceptance", &state.acceptance)] {
-            let words = states.iter().flatten().copied().collect();
-            dict.set_item(name, matrix_of(py, n, 4, words)?)?;
+            let words = states.as_flattened();
+            dict.set_item(name, NewArray::<_, Ix2>::of(py, [n, 4], words)?)?;
         }
         Ok(dict)
     }
@@ -286,14 +289,17 @@ impl WalkerEnsemble {
                 .ok_or_else(|| PyKeyError::new_err(format!("state has no {name:?}")))
         };
         let floats = |name| arrays::matrix(&get(name)?, name);
-        let vector = |name| arrays::vector(&get(name)?, name).map(|v: Array1<f64>| v.to_vec());
+        let vector = |name| {
+            arrays::vector(&get(name)?, name).map(|v: Array1<f64>| v.into_raw_vec_and_offset().0)
+        };
         let words = |name: &'static str| -> PyResult<Vec<[u64; 4]>> {
             let rows = arrays::words::<Ix2>(&get(name)?, name)?;
             if rows.ncols() != 4 {
                 let found = rows.shape().to_vec();
                 return Err(Error::Shape { name, expected: "(n, 4)".to_owned(), found }.into());
             }
-            Ok(rows.outer_iter().map(|row| std::array::from_fn(|word| row[word])).collect())
+            let states = rows.outer_iter().map(|row| std::array::from_fn(|word| row[word]));
+            Ok(memory::collected(states, "the state of the walkers")?)
         };
         let (positions, memory) = (floats("positions")?, floats("memory")?);
         let (n_walkers, n_dims) = positions.dim();
@@ -306,11 +312,11 @@ impl WalkerEnsemble {
         };
         let state = State {
             n_dims,
-            positions: positions.iter().copied().collect(),
+            positions: memory::collected(positions, "the state of the walkers")?,
             log_densities: vector("log_densities")?,
             proposal: words("proposal")?,
             acceptance: words("acceptance")?,
-            memory: memory.iter().copied().collect(),
+            memory: memory::collected(memory, "the state of the walkers")?,
             accepted: vector("accepted")?,
             step: get("step")?.extract()?,
         };

@@ -1,13 +1,13 @@
 //! [`WalkerMoments`]: running moments and histograms that Python reads.
 
-use ndarray::{Array2, Array3, ArrayD, Ix3, IxDyn};
+use ndarray::{Ix3, IxDyn};
 use numpy::{PyArray, PyArray2, PyArrayDyn};
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::error::Error;
-use crate::python::arrays;
+use crate::python::arrays::{self, NewArray};
 use crate::walkers::{Histogram, Moments};
 
 /// The dimensions of a histogram, and increasing edges for each of them.
@@ -34,11 +34,9 @@ impl WalkerMoments {
         Err(Error::Shape { name: "moments", expected: format!("({n_walkers}, {n_dims})"), found })
     }
 
-    fn rows<'py>(&self, py: Python<'py>, values: Vec<f64>) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    fn rows<'py>(&self, py: Python<'py>, values: &[f64]) -> PyResult<Bound<'py, PyArray2<f64>>> {
         let n = self.moments.n_walkers().max(1);
-        let array = Array2::from_shape_vec((n, values.len() / n), values);
-        let array = array.map_err(|error| Error::Bug(error.to_string()))?;
-        Ok(PyArray::from_owned_array(py, array))
+        NewArray::of(py, [n, values.len() / n], values)
     }
 }
 
@@ -64,16 +62,14 @@ impl WalkerMoments {
     /// Mean of each walker.
     #[getter]
     fn means<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<f64>>> {
-        self.rows(py, self.moments.means())
+        self.rows(py, &self.moments.means()?)
     }
 
     /// Covariance matrix of each walker.
     #[getter]
     fn covariances<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray<f64, Ix3>>> {
         let (n, d) = (self.moments.n_walkers(), self.moments.n_dims);
-        let array = Array3::from_shape_vec((n, d, d), self.moments.covariances());
-        let array = array.map_err(|error| Error::Bug(error.to_string()))?;
-        Ok(PyArray::from_owned_array(py, array))
+        NewArray::of(py, [n, d, d], &self.moments.covariances()?)
     }
 
     /// The worst potential scale reduction of the dimensions.
@@ -88,9 +84,7 @@ impl WalkerMoments {
         let counts = |histogram: &Histogram| {
             let shape: Vec<usize> =
                 histogram.binning.axes.iter().map(|(_, e)| e.len() - 1).collect();
-            let array = ArrayD::from_shape_vec(shape, histogram.counts.clone());
-            let array = array.map_err(|error| Error::Bug(error.to_string()))?;
-            Ok(PyArray::from_owned_array(py, array))
+            NewArray::of(py, IxDyn(&shape), &histogram.counts)
         };
         self.moments.histograms.iter().map(counts).collect()
     }
@@ -104,9 +98,9 @@ impl WalkerMoments {
     fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         dict.set_item("count", self.moments.count)?;
-        dict.set_item("origins", self.rows(py, self.moments.origins.clone())?)?;
-        dict.set_item("sums", self.rows(py, self.moments.sums.clone())?)?;
-        dict.set_item("products", self.rows(py, self.moments.products.clone())?)?;
+        dict.set_item("origins", self.rows(py, &self.moments.origins)?)?;
+        dict.set_item("sums", self.rows(py, &self.moments.sums)?)?;
+        dict.set_item("products", self.rows(py, &self.moments.products)?)?;
         let axes = |h: &Histogram| -> Axes { h.binning.axes.iter().cloned().unzip() };
         let axes: Vec<Axes> = self.moments.histograms.iter().map(axes).collect();
         dict.set_item("axes", axes)?;
@@ -131,7 +125,7 @@ impl WalkerMoments {
                 let expected = format!("{} numbers", target.len());
                 return Err(Error::Shape { name, expected, found: values.shape().to_vec() }.into());
             }
-            *target = values.iter().copied().collect();
+            target.iter_mut().zip(&values).for_each(|(target, &value)| *target = value);
             Ok(())
         };
         fill(&mut moments.moments.origins, "origins")?;
@@ -143,11 +137,11 @@ impl WalkerMoments {
             return Err(PyValueError::new_err("counts must have one array for each of axes"));
         }
         for (histogram, counts) in moments.moments.histograms.iter_mut().zip(&counts) {
-            let counts = arrays::words::<IxDyn>(counts, "counts")?.into_raw_vec_and_offset().0;
+            let counts = arrays::words::<IxDyn>(counts, "counts")?;
             if counts.len() != histogram.counts.len() {
                 return Err(PyValueError::new_err("counts must have one number for each bin"));
             }
-            histogram.counts = counts;
+            histogram.counts.iter_mut().zip(&counts).for_each(|(target, &count)| *target = count);
         }
         Ok(moments)
     }

@@ -1,9 +1,11 @@
 //! Autocovariances, as many lags as are asked for.
 
+use super::draws::WHAT;
 use super::fourier;
 use super::lags::{Series, Sums};
 use crate::error::Error;
 use crate::fold::{Context, Partition};
+use crate::memory;
 use crate::simd::ln;
 
 /// Lags computed at first; independent draws need no more.
@@ -40,6 +42,7 @@ impl<'a, S: Series> Autocovariance<'a, S> {
         while self.known.len() <= lag {
             let sums = self.next_lags()?;
             let numbers = (self.series.length() * self.series.pieces()) as f64;
+            memory::reserve(&mut self.known, sums.len(), WHAT)?;
             self.known.extend(sums.iter().map(|sum| sum / numbers));
         }
         Ok(self.known[lag])
@@ -59,7 +62,7 @@ impl<'a, S: Series> Autocovariance<'a, S> {
         let pieces = self.series.pieces();
         let partition = Partition::new(pieces, pieces.div_ceil(PARTS));
         let sums = self.context.fold(&partition, |pieces| {
-            let mut sums = vec![0.0; lags.len()];
+            let mut sums = memory::filled(lags.len(), 0.0, WHAT)?;
             self.series.add_lags(pieces, lags.clone(), &mut sums);
             Ok(Sums(sums))
         })?;

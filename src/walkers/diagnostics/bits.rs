@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
+use super::draws::WHAT;
 use super::lags::Series;
+use crate::error::Error;
+use crate::memory;
 use crate::simd::{Kernel, Level, dispatch};
 
 /// Pieces of chains of 0 and 1, one bit each.
@@ -17,9 +20,9 @@ pub(super) struct Indicators {
 
 impl Indicators {
     /// Which of `values` are at most `threshold`, in pieces of `length`.
-    pub fn at_most(values: &[f64], length: usize, threshold: f64) -> Self {
+    pub fn at_most(values: &[f64], length: usize, threshold: f64) -> Result<Self, Error> {
         let words_per_piece = length.div_ceil(64) + 1;
-        let mut words = vec![0; values.len() / length * words_per_piece];
+        let mut words = memory::filled(values.len() / length * words_per_piece, 0, WHAT)?;
         let pieces = values.chunks_exact(length);
         for (piece, words) in pieces.zip(words.chunks_exact_mut(words_per_piece)) {
             for (bits, word) in piece.chunks(64).zip(words) {
@@ -28,8 +31,8 @@ impl Indicators {
             }
         }
         let count = |piece: &[u64]| piece.iter().map(|word| word.count_ones() as usize).sum();
-        let ones = words.chunks_exact(words_per_piece).map(count).collect();
-        Self { words, words_per_piece, length, ones }
+        let ones = memory::collected(words.chunks_exact(words_per_piece).map(count), WHAT)?;
+        Ok(Self { words, words_per_piece, length, ones })
     }
 
     /// Whether all bits are the same.

@@ -4,7 +4,12 @@ use std::ops::Range;
 
 use ndarray::{ArrayView3, Axis, Slice};
 
+use crate::error::Error;
+use crate::memory;
 use crate::rows::Element;
+
+/// What the memory of diagnostics is for, in errors.
+pub(super) const WHAT: &str = "a dimension of the draws";
 
 /// Draws of several chains in several dimensions: (chain, draw, dimension), in any strides.
 #[derive(Clone, Copy, Debug)]
@@ -81,13 +86,19 @@ impl Draws<'_> {
     }
 
     /// Copies some dimensions, one into each of `packed`.
-    pub(super) fn pack(&self, dimensions: Range<usize>, layout: Layout, packed: &mut Vec<Packed>) {
+    pub(super) fn pack(
+        &self,
+        dimensions: Range<usize>,
+        layout: Layout,
+        packed: &mut Vec<Packed>,
+    ) -> Result<(), Error> {
         packed.resize_with(dimensions.len(), Packed::default);
         for (target, dimension) in packed.iter_mut().zip(dimensions.clone()) {
             target.dimension = dimension;
-            target.resize(layout, self.chains(), self.draws());
+            target.resize(layout, self.chains(), self.draws())?;
         }
         with_draws!(self, view => pack(view, dimensions, packed));
+        Ok(())
     }
 }
 
@@ -120,12 +131,13 @@ pub(super) struct Packed {
 
 impl Packed {
     /// Makes room for chains with at least one draw in each piece.
-    fn resize(&mut self, layout: Layout, chains: usize, draws: usize) {
+    fn resize(&mut self, layout: Layout, chains: usize, draws: usize) -> Result<(), Error> {
         let pieces = layout.pieces_per_chain();
         self.draws = draws;
         self.length = draws / pieces;
-        self.values.resize(chains * pieces * self.length, 0.0);
-        self.left_over.resize(chains * (draws - pieces * self.length), 0.0);
+        let left_over = chains * (draws - pieces * self.length);
+        memory::resize(&mut self.values, chains * pieces * self.length, 0.0, WHAT)?;
+        memory::resize(&mut self.left_over, left_over, 0.0, WHAT)
     }
 
     /// Takes over consecutive draws of a chain.

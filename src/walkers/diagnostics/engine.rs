@@ -2,10 +2,11 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::draws::{Draws, Layout, Packed};
+use super::draws::{Draws, Layout, Packed, WHAT};
 use super::order::Sorter;
 use crate::error::Error;
 use crate::fold::{Context, Partition, RowsMut};
+use crate::memory;
 
 /// Memory for the work on one dimension; whoever uses a part of it makes it as long as needed.
 #[derive(Debug, Default)]
@@ -14,6 +15,14 @@ pub(super) struct Work {
     pub sorter: Sorter,
     /// Normal scores, or whatever else has one number per draw, piece by piece.
     pub series: Vec<f64>,
+}
+
+impl Work {
+    /// Copies numbers into `series`.
+    pub fn take(&mut self, values: &[f64]) -> Result<(), Error> {
+        self.series.clear();
+        memory::append(&mut self.series, values, WHAT)
+    }
 }
 
 /// The memory of one worker.
@@ -27,21 +36,21 @@ struct Desk {
 ///
 /// Each result depends on its dimension alone, so how dimensions are dealt to the threads does
 /// not matter.
-pub(super) fn each_dimension<R: Clone + Send>(
+pub(super) fn each_dimension<R: Send>(
     context: &Context,
     draws: &Draws<'_>,
     layout: Layout,
-    empty: R,
+    empty: impl Fn() -> Result<R, Error>,
     measure: impl Fn(&Packed, &mut Work) -> Result<R, Error> + Sync,
 ) -> Result<Vec<R>, Error> {
-    let mut results = vec![empty; draws.dimensions()];
+    let mut results = memory::gathered((0..draws.dimensions()).map(|_| empty()), WHAT)?;
     let desks = Mutex::new(Vec::<Desk>::new());
     let lock = || desks.lock().unwrap_or_else(PoisonError::into_inner);
     let partition = Partition::new(draws.dimensions(), draws.together(context.threads()));
     context.for_each_chunk(&partition, RowsMut::column(&mut results), |range, mut output| {
         let taken = lock().pop();
         let mut desk = taken.unwrap_or_default();
-        draws.pack(range, layout, &mut desk.packed);
+        draws.pack(range, layout, &mut desk.packed)?;
         for (packed, result) in desk.packed.iter().zip(output.values()) {
             context.check()?;
             if !packed.has_nan() {

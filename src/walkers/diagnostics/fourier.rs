@@ -4,9 +4,11 @@
 //! choose their algorithm by the CPU. It can be short, since no transform is ever looked at:
 //! forwards it leaves its output in bit-reversed order, and the way back starts from there.
 
+use super::draws::WHAT;
 use super::lags::{Series, Sums};
 use crate::error::Error;
 use crate::fold::{Context, Partition};
+use crate::memory;
 use crate::simd::{Kernel, Level, dispatch};
 
 /// At most this many partial sums of power spectra, each as long as a transform.
@@ -20,12 +22,12 @@ pub(super) fn lag_sums(
 ) -> Result<Vec<f64>, Error> {
     // Products wrap around the end of a transform: those of lag t with those of lag size − t.
     let size = (series.length() + lags - 1).next_power_of_two().max(2);
-    let roots = Roots::new(size);
+    let roots = Roots::new(size)?;
     let pairs = series.pieces().div_ceil(2);
     let partition = Partition::new(pairs, pairs.div_ceil(PARTS));
     let power = context.fold(&partition, |pairs| {
-        let mut power = vec![0.0; size];
-        let (mut real, mut imaginary) = (vec![0.0; size], vec![0.0; size]);
+        let zeros = || memory::filled(size, 0.0, WHAT);
+        let (mut power, mut real, mut imaginary) = (zeros()?, zeros()?, zeros()?);
         for pair in pairs {
             context.check()?;
             // A pair of pieces as one complex series: the products of one with the other are
@@ -41,7 +43,7 @@ pub(super) fn lag_sums(
         }
         Ok(Sums(power))
     })?;
-    let (mut real, mut imaginary) = (power.0, vec![0.0; size]);
+    let (mut real, mut imaginary) = (power.0, memory::filled(size, 0.0, WHAT)?);
     dispatch(Back { roots: &roots, real: &mut real, imaginary: &mut imaginary });
     real.truncate(lags);
     real.iter_mut().for_each(|sum| *sum /= size as f64);
@@ -68,8 +70,11 @@ struct Roots {
 
 impl Roots {
     /// By halving angles and by products, without the sines of the platform, whose bits differ.
-    fn new(size: usize) -> Self {
-        let (mut real, mut imaginary) = (vec![1.0], vec![0.0]);
+    fn new(size: usize) -> Result<Self, Error> {
+        let room = || memory::with_capacity(size, WHAT);
+        let (mut real, mut imaginary) = (room()?, room()?);
+        real.push(1.0);
+        imaginary.push(0.0);
         // exp(−iπ / h), from that of h / 2.
         let (mut cosine, mut sine) = (-1.0_f64, 0.0_f64);
         let mut h = 2;
@@ -89,7 +94,7 @@ impl Roots {
             }
             h *= 2;
         }
-        Self { real, imaginary }
+        Ok(Self { real, imaginary })
     }
 
     #[inline(always)]

@@ -2,10 +2,12 @@
 
 use super::autocovariance::Autocovariance;
 use super::bits::Indicators;
+use super::draws::WHAT;
 use super::lags::{Centred, Series};
 use super::r_hat::variance;
 use crate::error::Error;
 use crate::fold::Context;
+use crate::memory;
 use crate::simd::ln;
 
 /// Series whose numbers differ by less are taken as constant, as ArviZ does.
@@ -20,7 +22,7 @@ pub(super) fn of_numbers(
     if range < RESOLUTION {
         return Ok((series.pieces() * series.length()) as f64);
     }
-    let means: Vec<_> = series.moments.iter().map(|piece| piece.mean).collect();
+    let means = memory::collected(series.moments.iter().map(|piece| piece.mean), WHAT)?;
     effective_sample_size(context, series, &means)
 }
 
@@ -29,7 +31,7 @@ pub(super) fn of_indicators(context: &Context, series: &Indicators) -> Result<f6
     if series.are_constant() {
         return Ok((series.pieces() * series.length()) as f64);
     }
-    let means: Vec<_> = series.means().collect();
+    let means = memory::collected(series.means(), WHAT)?;
     effective_sample_size(context, series, &means)
 }
 
@@ -68,7 +70,7 @@ fn autocorrelation_time(
         (even, odd) = (correlation(next)?, correlation(next + 1)?);
         next += 2;
         if even + odd >= 0.0 {
-            pairs.push([even, odd]);
+            memory::push(&mut pairs, [even, odd], WHAT)?;
         }
     }
     if even.is_nan() || odd.is_nan() {

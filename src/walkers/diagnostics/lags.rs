@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
+use super::draws::WHAT;
+use crate::error::Error;
 use crate::fold::Monoid;
+use crate::memory;
 use crate::simd::{Kernel, Lanes, Lanes64, Level, Vector, dispatch};
 
 /// Lags that one reading of a piece serves.
@@ -34,12 +37,13 @@ impl Monoid for Sums {
         Self::default()
     }
 
-    fn merge(&mut self, other: &Self) {
+    fn merge(&mut self, other: &Self) -> Result<(), Error> {
         if self.0.is_empty() {
-            self.0.clone_from(&other.0);
+            memory::append(&mut self.0, &other.0, WHAT)?;
         } else {
             self.0.iter_mut().zip(&other.0).for_each(|(sum, added)| *sum += added);
         }
+        Ok(())
     }
 }
 
@@ -65,19 +69,19 @@ impl<'a> Centred<'a> {
     ///
     /// Numbers are compared with the first one of their piece before any sum is taken, so that a
     /// large common offset costs no digits, and a constant piece is exactly zero.
-    pub fn new(values: &'a mut [f64], length: usize) -> Self {
+    pub fn new(values: &'a mut [f64], length: usize) -> Result<Self, Error> {
         let pivot = values.first().copied().unwrap_or(0.0);
-        let moments = values
-            .chunks_exact_mut(length)
-            .map(|piece| {
+        let moments = memory::collected(
+            values.chunks_exact_mut(length).map(|piece| {
                 let first = piece[0];
                 let mean = lane_sum(piece, |value| value - first) / length as f64;
                 piece.iter_mut().for_each(|value| *value = (*value - first) - mean);
                 let squares = lane_sum(piece, |value| value * value);
                 PieceMoments { mean: (first - pivot) + mean, squares }
-            })
-            .collect();
-        Self { values, length, moments }
+            }),
+            WHAT,
+        )?;
+        Ok(Self { values, length, moments })
     }
 
     /// Scales each piece to a sum of squares of 1; whether that was possible.

@@ -1,7 +1,7 @@
 //! The diagnostics of one dimension, and each of them for all dimensions.
 
 use super::bits::Indicators;
-use super::draws::{Draws, Layout, Packed};
+use super::draws::{Draws, Layout, Packed, WHAT};
 use super::engine::{Work, each_dimension};
 use super::geyer;
 use super::lags::{Centred, lane_sum};
@@ -12,6 +12,7 @@ use super::r_hat::{FEWEST_DRAWS, bulk_r_hat, folded_r_hat, larger};
 use super::ranks;
 use crate::error::Error;
 use crate::fold::Context;
+use crate::memory;
 
 /// Mean and moments around it, of all draws of a dimension.
 #[derive(Clone, Copy, Debug)]
@@ -73,13 +74,13 @@ pub(super) fn bulk(
     scores: &NormalScores,
 ) -> Result<f64, Error> {
     let series = &mut work.series;
-    series.resize(packed.values.len(), 0.0);
+    memory::resize(series, packed.values.len(), 0.0, WHAT)?;
     let (sorted, order) = (work.sorter.sorted(), work.sorter.order());
     let stop = context.stop();
     ranks::for_each_score(sorted, order, scores, stop, |place, score| series[place] = score)?;
     let constant = sorted[0] == sorted[sorted.len() - 1];
     let range = if constant { 0.0 } else { range(series) };
-    geyer::of_numbers(context, &Centred::new(series, packed.length), range)
+    geyer::of_numbers(context, &Centred::new(series, packed.length)?, range)
 }
 
 /// The effective sample size of a quantile: of the indicator of what lies at or below it.
@@ -90,7 +91,7 @@ pub(super) fn of_quantile(
     p: f64,
 ) -> Result<f64, Error> {
     let threshold = statistics.quantile(p);
-    let indicators = Indicators::at_most(&packed.values, packed.length, threshold);
+    let indicators = Indicators::at_most(&packed.values, packed.length, threshold)?;
     geyer::of_indicators(context, &indicators)
 }
 
@@ -113,8 +114,8 @@ pub(super) fn error_of_mean(
     moments: &Moments,
 ) -> Result<f64, Error> {
     let range = range(&packed.values);
-    work.series.clone_from(&packed.values);
-    let size = geyer::of_numbers(context, &Centred::new(&mut work.series, packed.length), range)?;
+    work.take(&packed.values)?;
+    let size = geyer::of_numbers(context, &Centred::new(&mut work.series, packed.length)?, range)?;
     Ok(moments.sd() / size.sqrt())
 }
 
@@ -125,14 +126,14 @@ pub(super) fn error_of_sd(
     work: &mut Work,
     moments: &Moments,
 ) -> Result<f64, Error> {
-    work.series.clear();
-    work.series.extend(packed.values.iter().map(|&value| moments.square(value)));
+    work.take(&packed.values)?;
+    work.series.iter_mut().for_each(|value| *value = moments.square(*value));
     let variance = moments.squares / moments.count;
     let spread = |square: f64| (square - variance).powi(2);
     let fourth = lane_sum(&work.series, spread)
         + lane_sum(&packed.left_over, |value| spread(moments.square(value)));
     let range = range(&work.series);
-    let size = geyer::of_numbers(context, &Centred::new(&mut work.series, packed.length), range)?;
+    let size = geyer::of_numbers(context, &Centred::new(&mut work.series, packed.length)?, range)?;
     Ok((fourth / moments.count / size / variance / 4.0).sqrt())
 }
 
@@ -161,9 +162,9 @@ fn of_halves(
     measure: impl Fn(&Packed, &mut Work) -> Result<f64, Error> + Sync,
 ) -> Result<Vec<f64>, Error> {
     if too_short(draws, 1) {
-        return Ok(vec![f64::NAN; draws.dimensions()]);
+        return memory::filled(draws.dimensions(), f64::NAN, WHAT);
     }
-    each_dimension(context, draws, Layout::Halves, f64::NAN, measure)
+    each_dimension(context, draws, Layout::Halves, || Ok(f64::NAN), measure)
 }
 
 /// Rank-normalised split R-hat of every dimension: the larger one of bulk and folded ranks.
@@ -176,7 +177,7 @@ fn of_halves(
 /// the stop flag was raised. The same for all functions of this file.
 pub fn r_hat(context: &Context, draws: &Draws<'_>) -> Result<Vec<f64>, Error> {
     if too_short(draws, 2) {
-        return Ok(vec![f64::NAN; draws.dimensions()]);
+        return memory::filled(draws.dimensions(), f64::NAN, WHAT);
     }
     let scores = scores_of_halves(context, draws)?;
     of_halves(context, draws, |packed, work| {
@@ -193,7 +194,7 @@ pub fn r_hat(context: &Context, draws: &Draws<'_>) -> Result<Vec<f64>, Error> {
 /// As [`r_hat()`].
 pub fn ess_bulk(context: &Context, draws: &Draws<'_>) -> Result<Vec<f64>, Error> {
     if too_short(draws, 1) {
-        return Ok(vec![f64::NAN; draws.dimensions()]);
+        return memory::filled(draws.dimensions(), f64::NAN, WHAT);
     }
     let scores = scores_of_halves(context, draws)?;
     of_halves(context, draws, |packed, work| {
@@ -210,7 +211,7 @@ pub fn ess_bulk(context: &Context, draws: &Draws<'_>) -> Result<Vec<f64>, Error>
 pub fn ess_tail(context: &Context, draws: &Draws<'_>, p: [f64; 2]) -> Result<Vec<f64>, Error> {
     of_halves(context, draws, |packed, work| {
         work.sorter.sort(&packed.values, context.stop())?;
-        tail(context, packed, &OrderStatistics::new(packed, &work.sorter), p)
+        tail(context, packed, &OrderStatistics::new(packed, &work.sorter)?, p)
     })
 }
 
@@ -222,7 +223,7 @@ pub fn ess_tail(context: &Context, draws: &Draws<'_>, p: [f64; 2]) -> Result<Vec
 pub fn ess_quantile(context: &Context, draws: &Draws<'_>, p: f64) -> Result<Vec<f64>, Error> {
     of_halves(context, draws, |packed, work| {
         work.sorter.sort(&packed.values, context.stop())?;
-        of_quantile(context, packed, &OrderStatistics::new(packed, &work.sorter), p)
+        of_quantile(context, packed, &OrderStatistics::new(packed, &work.sorter)?, p)
     })
 }
 
@@ -265,12 +266,18 @@ pub fn order_statistics(
     }
     let nan = [f64::NAN; 2];
     if draws.chains() * draws.draws() == 0 {
-        return Ok(vec![nan; dimensions]);
+        return memory::filled(dimensions, nan, WHAT);
     }
-    each_dimension(context, draws, Layout::Whole, nan, |packed, work| {
-        work.series.clone_from(&packed.values);
-        let last = work.series.len() - 1;
-        Ok(ranks[packed.dimension]
-            .map(|rank| *work.series.select_nth_unstable_by(rank.min(last), f64::total_cmp).1))
-    })
+    each_dimension(
+        context,
+        draws,
+        Layout::Whole,
+        || Ok(nan),
+        |packed, work| {
+            work.take(&packed.values)?;
+            let last = work.series.len() - 1;
+            Ok(ranks[packed.dimension]
+                .map(|rank| *work.series.select_nth_unstable_by(rank.min(last), f64::total_cmp).1))
+        },
+    )
 }

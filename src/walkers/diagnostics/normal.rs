@@ -4,6 +4,7 @@
 
 use crate::error::Error;
 use crate::fold::{Context, Partition, RowsMut};
+use crate::memory;
 use crate::simd::{Kernel, Level, dispatch, ln};
 
 /// Half the width of the central region, in probability.
@@ -134,7 +135,7 @@ pub struct NormalScores {
 impl NormalScores {
     /// The scores of `n` ranks: one table serves all dimensions, their ranks differ by ties only.
     pub fn new(context: &Context, n: usize) -> Result<Self, Error> {
-        let mut of_rank = vec![0.0; n];
+        let mut of_rank = memory::filled(n, 0.0, "the normal scores of ranks")?;
         let output = RowsMut::column(&mut of_rank);
         context.for_each_chunk(&Partition::of_rows(n), output, |ranks, mut output| {
             dispatch(Fill { first: ranks.start, n, scores: output.values() });

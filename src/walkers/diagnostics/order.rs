@@ -1,8 +1,9 @@
 //! Sorting one dimension, its order statistics and quantiles.
 
-use super::draws::Packed;
+use super::draws::{Packed, WHAT};
 use crate::error::Error;
 use crate::fold::Stop;
+use crate::memory;
 
 /// Bits of a key's first digit, by which numbers are dealt out to buckets.
 const FIRST_BITS: u32 = 8;
@@ -54,6 +55,10 @@ impl Sorter {
     /// Sorts `values`, of which none is NaN.
     pub fn sort(&mut self, values: &[f64], stop: &Stop) -> Result<(), Error> {
         check_count(values.len())?;
+        for entries in [&mut self.order, &mut self.spare] {
+            memory::resize(entries, values.len(), 0, WHAT)?;
+        }
+        memory::resize(&mut self.sorted, values.len(), 0.0, WHAT)?;
         let counts = self.fill_keys(values, stop)?;
         self.radix_sort(&counts, stop)?;
         self.sorted.clear();
@@ -258,14 +263,15 @@ pub(super) struct OrderStatistics<'a> {
 
 impl<'a> OrderStatistics<'a> {
     /// Of the numbers in `packed`, whose pieces were sorted by `sorter`.
-    pub fn new(packed: &Packed, sorter: &'a Sorter) -> Self {
+    pub fn new(packed: &Packed, sorter: &'a Sorter) -> Result<Self, Error> {
         let sorted = sorter.sorted();
-        let mut left_over = packed.left_over.clone();
+        let mut left_over = memory::copied(&packed.left_over, WHAT)?;
         left_over.sort_unstable_by(f64::total_cmp);
         let place = |(before, value): (usize, f64)| {
             (before + sorted.partition_point(|&other| other < value), value)
         };
-        Self { sorted, left_over: left_over.into_iter().enumerate().map(place).collect() }
+        let left_over = memory::collected(left_over.into_iter().enumerate().map(place), WHAT)?;
+        Ok(Self { sorted, left_over })
     }
 
     /// How many numbers there are.

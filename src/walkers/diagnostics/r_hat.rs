@@ -1,12 +1,13 @@
 //! R-hat: the variance between chains against that within.
 
-use super::draws::{Draws, Layout, Packed};
+use super::draws::{Draws, Layout, Packed, WHAT};
 use super::engine::{Work, each_dimension};
 use super::lags::Centred;
 use super::normal::NormalScores;
 use super::ranks;
 use crate::error::Error;
 use crate::fold::{Context, Stop};
+use crate::memory;
 
 /// Fewer draws per chain have no R-hat and no effective sample size.
 pub(super) const FEWEST_DRAWS: usize = 4;
@@ -29,11 +30,12 @@ pub(super) struct Pieces {
 
 impl Pieces {
     /// Of a centred series.
-    pub fn of(series: &Centred<'_>, length: usize) -> Self {
+    pub fn of(series: &Centred<'_>, length: usize) -> Result<Self, Error> {
         let n = length as f64;
-        let means = series.moments.iter().map(|piece| piece.mean).collect();
-        let variances = series.moments.iter().map(|piece| piece.squares / (n - 1.0)).collect();
-        Self { length, means, variances }
+        let means = series.moments.iter().map(|piece| piece.mean);
+        let variances = series.moments.iter().map(|piece| piece.squares / (n - 1.0));
+        let means = memory::collected(means, WHAT)?;
+        Ok(Self { length, means, variances: memory::collected(variances, WHAT)? })
     }
 
     /// Of the normal scores of `n` numbers in pieces of `length`, without writing them down.
@@ -43,16 +45,17 @@ impl Pieces {
         scores: &NormalScores,
         stop: &Stop,
     ) -> Result<Self, Error> {
-        let mut sums = vec![Sums::NONE; sorted.len() / length];
+        let mut sums = memory::filled(sorted.len() / length, Sums::NONE, WHAT)?;
         let divisor = Divisor::new(length);
         ranks::for_each_score(sorted, order, scores, stop, |position, score| {
             sums[divisor.quotient(position)].add(score);
         })?;
         let n = length as f64;
-        let means = sums.iter().map(|piece| piece.pivot + piece.sum / n).collect();
+        let means = sums.iter().map(|piece| piece.pivot + piece.sum / n);
         let variance =
             |piece: &Sums| (piece.squares - piece.sum * (piece.sum / n)).max(0.0) / (n - 1.0);
-        Ok(Self { length, means, variances: sums.iter().map(variance).collect() })
+        let variances = memory::collected(sums.iter().map(variance), WHAT)?;
+        Ok(Self { length, means: memory::collected(means, WHAT)?, variances })
     }
 
     /// R-hat: Vehtari et al. (2021), equations 1 to 4.
@@ -64,14 +67,16 @@ impl Pieces {
     }
 
     /// Nested R-hat: Margossian et al. (2024), equations 4 to 8.
-    fn nested_r_hat(&self, superchains: &Superchains) -> f64 {
+    fn nested_r_hat(&self, superchains: &Superchains) -> Result<f64, Error> {
         let pieces_per_chain = self.means.len() / superchains.of_chain.len();
-        let mut members = vec![Vec::new(); superchains.count];
+        let room = self.means.len() / superchains.count;
+        let members = (0..superchains.count).map(|_| memory::with_capacity(room, WHAT));
+        let mut members: Vec<Vec<f64>> = memory::gathered(members, WHAT)?;
         for (piece, &mean) in self.means.iter().enumerate() {
             members[superchains.of_chain[piece / pieces_per_chain]].push(mean);
         }
-        let means: Vec<_> =
-            members.iter().map(|chain| chain.iter().sum::<f64>() / chain.len() as f64).collect();
+        let mean = |chain: &Vec<f64>| chain.iter().sum::<f64>() / chain.len() as f64;
+        let means = memory::collected(members.iter().map(mean), WHAT)?;
         // A single piece, or a single draw, has no variance of its own to add.
         let single = members[0].len() == 1;
         let between_pieces =
@@ -79,7 +84,7 @@ impl Pieces {
         let within_pieces = if self.length == 1 { 0.0 } else { self.variances.iter().sum::<f64>() };
         let within =
             between_pieces / superchains.count as f64 + within_pieces / self.variances.len() as f64;
-        (1.0 + variance(&means) / within).sqrt()
+        Ok((1.0 + variance(&means) / within).sqrt())
     }
 }
 
@@ -132,8 +137,7 @@ pub(super) fn bulk_r_hat(
     scores: &NormalScores,
     stop: &Stop,
 ) -> Result<f64, Error> {
-    let sorter = &work.sorter;
-    let order = (sorter.sorted(), sorter.order());
+    let order = (work.sorter.sorted(), work.sorter.order());
     Ok(Pieces::of_scores(order, packed.length, scores, stop)?.r_hat())
 }
 
@@ -186,7 +190,7 @@ impl Superchains {
                 of_chain.len()
             )));
         }
-        let mut sizes = vec![0_usize; count];
+        let mut sizes = memory::filled(count, 0_usize, "the superchains")?;
         of_chain.iter().for_each(|&superchain| sizes[superchain] += 1);
         if let Some(odd) = sizes.iter().position(|&size| size != sizes[0]) {
             return Err(invalid(format!(
@@ -224,25 +228,31 @@ pub fn nested_r_hat(
         return Err(Error::Shape { name: "superchains", expected, found: vec![found] });
     }
     if draws.draws() == 0 {
-        return Ok(vec![f64::NAN; draws.dimensions()]);
+        return memory::filled(draws.dimensions(), f64::NAN, WHAT);
     }
     let halved = rank && draws.draws() >= FEWEST_DRAWS;
     let layout = if halved { Layout::Halves } else { Layout::Whole };
     let numbers = draws.draws() / layout.pieces_per_chain() * layout.pieces_per_chain() * chains;
     let scores = NormalScores::new(context, if rank { numbers } else { 0 })?;
-    each_dimension(context, draws, layout, f64::NAN, |packed, work| {
-        if !rank {
-            work.series.clone_from(&packed.values);
-            let series = Centred::new(&mut work.series, packed.length);
-            return Ok(Pieces::of(&series, packed.length).nested_r_hat(superchains));
-        }
-        work.sorter.sort(&packed.values, context.stop())?;
-        let sorter = &work.sorter;
-        let order = (sorter.sorted(), sorter.order());
-        let stop = context.stop();
-        let bulk = Pieces::of_scores(order, packed.length, &scores, stop)?;
-        let bulk = bulk.nested_r_hat(superchains);
-        let tails = folded(packed, work, &scores, stop)?;
-        Ok(larger(bulk, tails.map_or(f64::NAN, |pieces| pieces.nested_r_hat(superchains))))
-    })
+    each_dimension(
+        context,
+        draws,
+        layout,
+        || Ok(f64::NAN),
+        |packed, work| {
+            if !rank {
+                work.take(&packed.values)?;
+                let series = Centred::new(&mut work.series, packed.length)?;
+                return Pieces::of(&series, packed.length)?.nested_r_hat(superchains);
+            }
+            let stop = context.stop();
+            work.sorter.sort(&packed.values, stop)?;
+            let order = (work.sorter.sorted(), work.sorter.order());
+            let bulk = Pieces::of_scores(order, packed.length, &scores, stop)?;
+            let bulk = bulk.nested_r_hat(superchains)?;
+            let tails = folded(packed, work, &scores, stop)?;
+            let tails = tails.map_or(Ok(f64::NAN), |pieces| pieces.nested_r_hat(superchains))?;
+            Ok(larger(bulk, tails))
+        },
+    )
 }

@@ -1,9 +1,11 @@
 //! Average ranks as normal scores, and folding around the median.
 
+use super::draws::WHAT;
 use super::normal::NormalScores;
 use super::order::{Sorter, position};
 use crate::error::Error;
 use crate::fold::Stop;
+use crate::memory;
 
 /// Hands each number's position and normal score to `put`, in ascending order of the numbers.
 ///
@@ -62,7 +64,7 @@ pub(super) fn fold<'a>(
     if !middle.is_finite() {
         return Ok(None);
     }
-    distances.resize(n, 0.0);
+    memory::resize(distances, n, 0.0, WHAT)?;
     // An odd one out is the median itself.
     let half = n / 2;
     if n > 2 * half {

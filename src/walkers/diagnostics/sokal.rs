@@ -1,11 +1,12 @@
 //! The integrated autocorrelation time, with Sokal's window.
 
 use super::autocovariance::Autocovariance;
-use super::draws::{Draws, Layout, Packed};
+use super::draws::{Draws, Layout, Packed, WHAT};
 use super::engine::{Work, each_dimension};
 use super::lags::Centred;
 use crate::error::Error;
 use crate::fold::Context;
+use crate::memory;
 
 /// The integrated autocorrelation time τ = 1 + 2 Σ ρₜ of every dimension.
 ///
@@ -28,16 +29,20 @@ pub fn autocorrelation_time(
         return Err(Error::InvalidArgument { name: "c", message });
     }
     if draws.chains() == 0 || draws.draws() < 2 {
-        return Ok(vec![f64::NAN; draws.dimensions()]);
+        return memory::filled(draws.dimensions(), f64::NAN, WHAT);
     }
-    each_dimension(context, draws, Layout::Whole, f64::NAN, |packed, work| {
-        of_dimension(context, packed, work, c)
-    })
+    each_dimension(
+        context,
+        draws,
+        Layout::Whole,
+        || Ok(f64::NAN),
+        |packed, work| of_dimension(context, packed, work, c),
+    )
 }
 
 fn of_dimension(context: &Context, packed: &Packed, work: &mut Work, c: f64) -> Result<f64, Error> {
-    work.series.clone_from(&packed.values);
-    let mut series = Centred::new(&mut work.series, packed.length);
+    work.take(&packed.values)?;
+    let mut series = Centred::new(&mut work.series, packed.length)?;
     if !series.normalise() {
         return Ok(f64::NAN);
     }

@@ -1,6 +1,6 @@
 //! Everything of a summary table in one pass.
 
-use super::draws::{Draws, Layout, Packed};
+use super::draws::{Draws, Layout, Packed, WHAT};
 use super::engine::{Work, each_dimension};
 use super::measures::{self, Moments};
 use super::normal::NormalScores;
@@ -8,6 +8,7 @@ use super::order::OrderStatistics;
 use super::r_hat::{FEWEST_DRAWS, bulk_r_hat, folded_r_hat, larger};
 use crate::error::Error;
 use crate::fold::Context;
+use crate::memory;
 
 /// The quantiles whose effective sample sizes make up that of the tails.
 const TAILS: [f64; 2] = [0.05, 0.95];
@@ -35,18 +36,18 @@ pub struct DimensionSummary {
 
 impl DimensionSummary {
     /// That of a dimension of which nothing is known.
-    fn unknown(quantiles: usize) -> Self {
+    fn unknown(quantiles: usize) -> Result<Self, Error> {
         let nan = f64::NAN;
-        Self {
+        Ok(Self {
             mean: nan,
             sd: nan,
             mcse_mean: nan,
             mcse_sd: nan,
-            quantiles: vec![nan; quantiles],
+            quantiles: memory::filled(quantiles, nan, "the quantiles of draws")?,
             ess_bulk: nan,
             ess_tail: nan,
             r_hat: nan,
-        }
+        })
     }
 }
 
@@ -69,21 +70,21 @@ pub fn summary(
         let message = format!("probabilities must lie in [0, 1], found {p}");
         return Err(Error::InvalidArgument { name: "quantiles", message });
     }
-    let unknown = DimensionSummary::unknown(quantiles.len());
+    let unknown = || DimensionSummary::unknown(quantiles.len());
     if draws.chains() * draws.draws() == 0 {
-        return Ok(vec![unknown; draws.dimensions()]);
+        return memory::gathered((0..draws.dimensions()).map(|_| unknown()), WHAT);
     }
     if draws.draws() < FEWEST_DRAWS {
         return each_dimension(context, draws, Layout::Whole, unknown, |packed, work| {
             work.sorter.sort(&packed.values, context.stop())?;
-            Ok(location_and_scale(packed, work, quantiles))
+            location_and_scale(packed, work, quantiles)
         });
     }
     let scores = measures::scores_of_halves(context, draws)?;
     let single = draws.chains() == 1;
     each_dimension(context, draws, Layout::Halves, unknown, |packed, work| {
         work.sorter.sort(&packed.values, context.stop())?;
-        let line = location_and_scale(packed, work, quantiles);
+        let line = location_and_scale(packed, work, quantiles)?;
         let line = with_errors(context, packed, work, line)?;
         let line =
             DimensionSummary { ess_bulk: measures::bulk(context, packed, work, &scores)?, ..line };
@@ -92,15 +93,20 @@ pub fn summary(
 }
 
 /// What needs no chains.
-fn location_and_scale(packed: &Packed, work: &Work, quantiles: &[f64]) -> DimensionSummary {
+fn location_and_scale(
+    packed: &Packed,
+    work: &Work,
+    quantiles: &[f64],
+) -> Result<DimensionSummary, Error> {
     let moments = Moments::of(packed);
-    let statistics = OrderStatistics::new(packed, &work.sorter);
-    DimensionSummary {
+    let statistics = OrderStatistics::new(packed, &work.sorter)?;
+    let quantiles = quantiles.iter().map(|&p| statistics.quantile(p));
+    Ok(DimensionSummary {
         mean: moments.mean(),
         sd: moments.sd(),
-        quantiles: quantiles.iter().map(|&p| statistics.quantile(p)).collect(),
-        ..DimensionSummary::unknown(0)
-    }
+        quantiles: memory::collected(quantiles, "the quantiles of draws")?,
+        ..DimensionSummary::unknown(0)?
+    })
 }
 
 fn with_errors(
@@ -110,7 +116,7 @@ fn with_errors(
     line: DimensionSummary,
 ) -> Result<DimensionSummary, Error> {
     let moments = Moments::of(packed);
-    let statistics = OrderStatistics::new(packed, &work.sorter);
+    let statistics = OrderStatistics::new(packed, &work.sorter)?;
     let ess_tail = measures::tail(context, packed, &statistics, TAILS)?;
     Ok(DimensionSummary {
         ess_tail,
