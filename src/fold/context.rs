@@ -246,14 +246,14 @@ impl Context {
     pub fn accumulate<A: Send>(
         &self,
         partition: &Partition,
-        new: impl Fn() -> A + Sync,
+        new: impl Fn() -> Result<A, Error> + Sync,
         add: impl Fn(&mut A, Range<usize>) -> Result<(), Error> + Sync,
     ) -> Result<Vec<A>, Error> {
         let idle = Mutex::new(Vec::new());
         let lock = || idle.lock().unwrap_or_else(PoisonError::into_inner);
         self.for_each_chunk(partition, (), |rows, ()| {
             let taken = lock().pop();
-            let mut accumulator = taken.unwrap_or_else(&new);
+            let mut accumulator = taken.map_or_else(&new, Ok)?;
             add(&mut accumulator, rows)?;
             lock().push(accumulator);
             Ok(())

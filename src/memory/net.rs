@@ -31,7 +31,7 @@ unsafe impl<const SIZE: usize, const COUNT: usize, const WORDS: usize> Sync
 
 impl<const SIZE: usize, const COUNT: usize, const WORDS: usize> Slots<SIZE, COUNT, WORDS> {
     const fn new() -> Self {
-        assert!(COUNT == 64 * WORDS && SIZE.is_power_of_two());
+        assert!(COUNT <= 64 * WORDS && SIZE.is_power_of_two());
         Self {
             bytes: UnsafeCell::new([[0; SIZE]; COUNT]),
             taken: [const { AtomicU64::new(0) }; WORDS],
@@ -48,6 +48,9 @@ impl<const SIZE: usize, const COUNT: usize, const WORDS: usize> Slots<SIZE, COUN
             let mut known = word.load(Ordering::Relaxed);
             while known != u64::MAX {
                 let bit = (!known).trailing_zeros() as usize;
+                if 64 * index + bit >= COUNT {
+                    return std::ptr::null_mut();
+                }
                 // Acquire: what the one before wrote into the slot comes before what is written now.
                 match word.compare_exchange_weak(
                     known,
@@ -93,7 +96,7 @@ struct Reserve {
     texts: Slots<256, 8192, 128>,
     lists: Slots<4096, 768, 12>,
     tables: Slots<{ 1 << 16 }, 64, 1>,
-    large: Slots<{ 1 << 17 }, 64, 1>,
+    large: Slots<{ 1 << 19 }, 12, 1>,
 }
 
 static RESERVE: Reserve =

@@ -30,8 +30,7 @@ fn window(class: usize) -> Option<Window> {
 impl Classes {
     /// Of nothing.
     pub(super) fn new() -> Self {
-        let mut buffers = Buffers::new(CAPACITY);
-        buffers.extend_to(CLASSES);
+        let buffers = Buffers::full(CAPACITY, CLASSES);
         Self { buffers, sums: Box::new([[0; WINDOWS]; CLASSES]) }
     }
 

@@ -11,6 +11,10 @@ use super::summary::{Parts, Summary};
 use super::sums::{Lanes, SumsBuilder};
 use crate::error::Error;
 use crate::fold::{Context, Partition};
+use crate::memory;
+
+/// What the memory is for, in errors.
+const WHAT: &str = "the summaries of the columns";
 
 /// Values that a task works on before it lets go: few enough to share work evenly, enough to
 /// make up for being scheduled.
@@ -40,7 +44,7 @@ pub fn summarize_columns<'d>(
     check_rows(rows, columns, &ids, weights.as_ref())?;
     let template = template.empty_parts();
     let table = Table { template: &template, columns, ids, weights };
-    let mut summaries = Vec::with_capacity(columns.len());
+    let mut summaries = memory::with_capacity(columns.len(), WHAT)?;
     for start in (0..columns.len()).step_by(AT_ONCE) {
         let batch = start..(start + AT_ONCE).min(columns.len());
         summaries.extend(table.summarize(context, rows, batch)?);
@@ -129,15 +133,19 @@ impl<'d> Table<'_, 'd> {
         columns: Range<usize>,
     ) -> Result<Vec<Summary>, Error> {
         let tiles = Tiles::new(rows, columns.len());
-        let new = || vec![None; columns.len()];
+        let new = || memory::collected(columns.clone().map(|_| None), WHAT);
         let workers = context.accumulate(&tiles.partition(), new, |accumulators, tasks| {
             for (rows, tile) in tasks.map(|task| tiles.tile(task)) {
                 let tile_columns = columns.start + tile.start..columns.start + tile.end;
-                self.add(rows, tile_columns, &mut accumulators[tile]);
+                self.add(rows, tile_columns, &mut accumulators[tile])?;
             }
             Ok(())
         })?;
-        let mut summaries = vec![Summary::from(self.template.clone()); columns.len()];
+        let empty = columns.clone().map(|_| {
+            memory::check(WHAT)?;
+            Ok(Summary::from(self.template.clone()))
+        });
+        let mut summaries = memory::gathered(empty, WHAT)?;
         for accumulators in workers {
             for (summary, accumulator) in summaries.iter_mut().zip(accumulators) {
                 if let Some(accumulator) = accumulator {
@@ -154,9 +162,10 @@ impl<'d> Table<'_, 'd> {
         rows: Range<usize>,
         columns: Range<usize>,
         accumulators: &mut [Option<Box<Accumulator>>],
-    ) {
+    ) -> Result<(), Error> {
         let (octets, alone) = self.grouped(columns.clone());
         for target in accumulators.iter_mut() {
+            memory::check(WHAT)?;
             target.get_or_insert_with(|| Box::new(Accumulator::new(self.template)));
         }
         let mut lanes: Vec<Lanes> = octets.iter().map(|_| Lanes::default()).collect();
@@ -177,6 +186,7 @@ impl<'d> Table<'_, 'd> {
             let target = accumulators[index].as_mut().expect("every column has an accumulator");
             reader.read(&self.columns[columns.start + index], rows.clone(), target);
         }
+        Ok(())
     }
 
     /// Columns that can be read eight at a time, and those that cannot, counted from the first.

@@ -4,6 +4,12 @@
 
 use std::ops::Range;
 
+use crate::error::Error;
+use crate::memory;
+
+/// What the memory is for, in errors.
+pub(super) const WHAT: &str = "the values of the groups";
+
 /// Some buffers of one capacity, side by side in memory.
 #[derive(Clone, Debug)]
 pub(super) struct Buffers {
@@ -25,11 +31,20 @@ impl Buffers {
         Self { capacity, next: Vec::new(), values: Vec::new() }
     }
 
+    /// A fixed number of them.
+    pub(super) fn full(capacity: usize, count: usize) -> Self {
+        let next = (0..count).map(|buffer| (buffer * capacity) as u32).collect();
+        Self { capacity, next, values: vec![0.0; count * capacity] }
+    }
+
     /// Adds empty buffers until there are `count`.
-    pub(super) fn extend_to(&mut self, count: usize) {
+    pub(super) fn extend_to(&mut self, count: usize) -> Result<(), Error> {
         let capacity = self.capacity;
-        self.next.extend((self.next.len()..count).map(|buffer| (buffer * capacity) as u32));
-        self.values.resize(self.next.len() * capacity, 0.0);
+        let known = self.next.len();
+        memory::reserve(&mut self.next, count.saturating_sub(known), WHAT)?;
+        memory::resize(&mut self.values, count.max(self.next.len()) * capacity, 0.0, WHAT)?;
+        self.next.extend((known..count).map(|buffer| (buffer * capacity) as u32));
+        Ok(())
     }
 
     /// Number of buffers.

@@ -13,13 +13,14 @@ use ndarray::ArrayView1;
 use super::accumulate::{Accumulator, Block, Owners};
 use super::column::{Bits, Column, Ids, Values, with_view};
 use super::columns::check_rows;
-use super::deal::Buffers;
+use super::deal::{Buffers, WHAT};
 use super::keys::Numbers;
 use super::running::{self, ByKey, ByNumber, Running};
 use super::summary::{Parts, Summary};
 use super::sums::SumsBuilder;
 use crate::error::Error;
 use crate::fold::{Context, Partition, Stop};
+use crate::memory;
 use crate::simd::Lines;
 
 /// Rows of a task.
@@ -51,7 +52,7 @@ pub fn summarize_groups<'d>(
     check_rows(rows, columns, &ids, weights.as_ref())?;
     let template = template.empty_parts();
     let table = Table { columns, keys, ids, weights };
-    let new = || Worker::new(context.stop(), &template, columns.len());
+    let new = || Ok(Worker::new(context.stop(), &template, columns.len()));
     let partition = Partition::new(rows, TASK);
     let workers = context.accumulate(&partition, new, |worker, rows| worker.add(&table, rows))?;
     merge(context, workers, &keys)
@@ -82,7 +83,7 @@ fn merge(
     let unsigned = matches!(keys, Values::U64(_));
     let key_of =
         |key: i64| if unsigned { i128::from(key) - i128::from(i64::MIN) } else { key.into() };
-    Ok(groups.into_iter().map(|(key, group)| (key_of(key), group)).collect())
+    memory::collected(groups.into_iter().map(|(key, group)| (key_of(key), group)), WHAT)
 }
 
 /// What all tasks read.
@@ -192,9 +193,10 @@ impl<'a> Worker<'a> {
         let stop = self.stop;
         let group = |key| {
             stop.check()?;
-            Ok((key, summaries.by_ref().take(n_columns).collect()))
+            memory::check(WHAT)?;
+            Ok((key, memory::collected(summaries.by_ref().take(n_columns), WHAT)?))
         };
-        self.numbers.keys.into_iter().map(group).collect()
+        memory::gathered(self.numbers.keys.into_iter().map(group), WHAT)
     }
 
     /// Deals some rows to their groups.
@@ -204,16 +206,16 @@ impl<'a> Worker<'a> {
             self.times.get_or_insert_default();
         }
         let (mut keys, mut numbers) = (Vec::new(), Vec::new());
-        let mut buffer = vec![0.0; SumsBuilder::BLOCK];
+        let mut buffer = memory::filled(SumsBuilder::BLOCK, 0.0, WHAT)?;
         let mut start = rows.start;
         while start < rows.end {
             let block = start..(start + SumsBuilder::BLOCK).min(rows.end);
             let known = self.add_known(table, block.clone());
             let block = block.start + known..block.end;
-            self.numbers.look_up(table.keys(block.clone(), &mut keys), &mut numbers);
+            self.numbers.look_up(table.keys(block.clone(), &mut keys), &mut numbers)?;
             self.make_room(table.ids)?;
             for (index, column) in table.columns.iter().enumerate() {
-                self.add_column(table, column, index, block.clone(), &numbers, &mut buffer);
+                self.add_column(table, column, index, block.clone(), &numbers, &mut buffer)?;
             }
             start = block.end;
         }
@@ -259,22 +261,33 @@ impl<'a> Worker<'a> {
             self.flush_all(ids)?;
             self.buffers = Buffers::new(capacity);
         }
-        self.accumulators.resize_with(targets, || Accumulator::new(self.template));
+        let known = self.accumulators.len();
+        memory::reserve(&mut self.accumulators, targets - known, WHAT)?;
+        for _ in known..targets {
+            memory::check(WHAT)?;
+            self.accumulators.push(Accumulator::new(self.template));
+        }
         if let Some(running) = &mut self.running {
+            memory::reserve(running, targets.saturating_sub(running.len()), WHAT)?;
             running.resize_with(targets, Running::new);
         }
         Ok(())
     }
 
     /// Makes buffers for groups that have none: not all tables need any.
-    fn make_buffers(&mut self) {
+    fn make_buffers(&mut self) -> Result<(), Error> {
         let targets = self.accumulators.len();
         if self.buffers.len() < targets {
             let places = targets * self.buffers.capacity();
-            self.buffers.extend_to(targets);
-            self.rows.iter_mut().for_each(|rows| rows.resize(places, 0));
-            self.times.iter_mut().for_each(|times| times.resize(places, 0));
+            self.buffers.extend_to(targets)?;
+            if let Some(rows) = &mut self.rows {
+                memory::resize(rows, places, 0, WHAT)?;
+            }
+            if let Some(times) = &mut self.times {
+                memory::resize(times, places, 0, WHAT)?;
+            }
         }
+        Ok(())
     }
 
     /// Deals the values of a block of one column.
@@ -286,13 +299,14 @@ impl<'a> Worker<'a> {
         block: Range<usize>,
         numbers: &[u32],
         buffer: &mut [f64],
-    ) {
+    ) -> Result<(), Error> {
         let values = match column.values.as_f64_slice() {
             Some(values) => &values[block.clone()],
             None => {
                 let buffer = &mut buffer[..block.len()];
                 if !column.values.widen(block.clone(), buffer) {
-                    return self.add_numbers(table, column, index, block, numbers);
+                    self.add_numbers(table, column, index, block, numbers);
+                    return Ok(());
                 }
                 buffer
             }
@@ -303,6 +317,7 @@ impl<'a> Worker<'a> {
                 let targets = ByNumber { numbers, n_columns: self.n_columns, column: index };
                 let ahead = [table.ahead(column, block), Lines::NONE];
                 running::add(running, &mut self.accumulators, targets, values, ahead);
+                Ok(())
             }
             _ => self.deal(table, nulls, index, block, numbers, values),
         }
@@ -317,8 +332,8 @@ impl<'a> Worker<'a> {
         block: Range<usize>,
         numbers: &[u32],
         values: &[f64],
-    ) {
-        self.make_buffers();
+    ) -> Result<(), Error> {
+        self.make_buffers()?;
         for ((row, &number), &value) in block.zip(numbers).zip(values) {
             let target = number as usize * self.n_columns + index;
             let times = table.weights.map_or(1, |weights| weights[row]);
@@ -328,6 +343,7 @@ impl<'a> Worker<'a> {
                 self.put(target, value, row, times, table.ids);
             }
         }
+        Ok(())
     }
 
     /// Deals a value, and notes what else matters.

@@ -15,6 +15,10 @@ use super::products::{PairBuilder, add_product};
 use super::sums::{SumsBuilder, set_bits};
 use crate::error::Error;
 use crate::fold::{Context, Partition, Stop};
+use crate::memory;
+
+/// What the memory is for, in errors.
+const WHAT: &str = "the joint sums of the columns";
 
 /// Σxᵢ and Σxᵢxⱼ over the rows that are complete: finite in every column, and without a null.
 ///
@@ -49,16 +53,27 @@ impl Joint {
     /// # Panics
     ///
     /// If there are more than [`Joint::MOST_COLUMNS`] columns.
-    #[must_use]
-    pub fn new(n_columns: usize) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for its sums.
+    pub fn new(n_columns: usize) -> Result<Self, Error> {
         assert!(n_columns <= Self::MOST_COLUMNS, "{n_columns} columns have too many pairs");
-        Self {
-            n_columns,
-            count: 0,
-            incomplete_count: 0,
-            sums: vec![First::ZERO; n_columns],
-            products: vec![Second::ZERO; pairs(n_columns)],
-        }
+        let zeros = || std::iter::repeat_with(|| Second::ZERO);
+        let sums = memory::collected(std::iter::repeat_n(First::ZERO, n_columns), WHAT)?;
+        let products = memory::collected(zeros().take(pairs(n_columns)), WHAT)?;
+        Ok(Self { n_columns, count: 0, incomplete_count: 0, sums, products })
+    }
+
+    /// A copy.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn copied(&self) -> Result<Self, Error> {
+        let mut copy = Self::new(self.n_columns)?;
+        copy.try_merge(self)?;
+        Ok(copy)
     }
 
     /// Number of columns.
@@ -138,9 +153,8 @@ impl Joint {
         }
         let rows = columns.first().map_or(0, Column::len);
         check_rows(rows, columns, &Ids::Range { start: 0, step: 1 }, weights.as_ref())?;
-        let empty = Self::new(self.n_columns);
         let stop = context.stop();
-        let new = || Worker { stop, done: empty.clone(), by_bit: Vec::new() };
+        let new = || Ok(Worker { stop, done: Self::new(self.n_columns)?, by_bit: Vec::new() });
         // The columns of a block stay in the second-level cache while all pairs are formed.
         let block = (1 << 17) / columns.len().max(1) / 8 * 8;
         let block = block.clamp(64, SumsBuilder::BLOCK);
@@ -156,7 +170,7 @@ impl Joint {
             }
             Ok(())
         })?;
-        let mut added = empty;
+        let mut added = Self::new(self.n_columns)?;
         for worker in workers {
             added.try_merge(&worker.finish()?)?;
         }
@@ -199,9 +213,9 @@ impl Joint {
             return Err(reader.corrupt("the number of rows", "too large"));
         }
         let sums = (0..n_columns).map(|_| First::decode(&mut reader, count));
-        let sums = sums.collect::<Result<_, _>>()?;
+        let sums = memory::gathered(sums, WHAT)?;
         let products = (0..pairs(n_columns)).map(|_| Second::decode(&mut reader, count));
-        let products = products.collect::<Result<_, _>>()?;
+        let products = memory::gathered(products, WHAT)?;
         reader.finish()?;
         Ok(Self { n_columns, count, incomplete_count, sums, products })
     }
@@ -225,12 +239,12 @@ struct Level {
 }
 
 impl Level {
-    fn new(n_columns: usize) -> Self {
+    fn new(n_columns: usize) -> Result<Self, Error> {
         let pairs = pairs(n_columns) - n_columns;
-        Self {
-            columns: (0..n_columns).map(|_| SumsBuilder::new(false)).collect(),
-            pairs: (0..pairs).map(|_| PairBuilder::default()).collect(),
-        }
+        Ok(Self {
+            columns: memory::collected((0..n_columns).map(|_| SumsBuilder::new(false)), WHAT)?,
+            pairs: memory::collected((0..pairs).map(|_| PairBuilder::default()), WHAT)?,
+        })
     }
 
     /// Adds rows of finite values, one array for each column, padded with zeros to octets.
@@ -268,7 +282,8 @@ impl Worker<'_> {
         weights: Option<ArrayView1<'_, u64>>,
         rows: Range<usize>,
     ) -> Result<(), Error> {
-        let mut values = vec![vec![0.0; rows.len()]; columns.len()];
+        let room = columns.iter().map(|_| memory::filled(rows.len(), 0.0, WHAT));
+        let mut values: Vec<Vec<f64>> = memory::gathered(room, WHAT)?;
         let mut exact = true;
         for (values, column) in values.iter_mut().zip(columns) {
             exact &= column.values.widen(rows.clone(), values);
@@ -277,33 +292,32 @@ impl Worker<'_> {
             rows.clone().map(|row| weights.map_or(1, |weights| weights[row])).collect();
         self.count(columns, &values, rows.clone(), &mut times);
         if !exact {
-            self.add_numbers(columns, rows, &times);
-            return Ok(());
+            return self.add_numbers(columns, rows, &times);
         }
         let bits = times.iter().fold(0, |all, times| all | times);
         for bit in set_bits(bits) {
             let is_chosen = |index: &usize| times[*index] >> bit & 1 == 1;
             let chosen: Vec<usize> = (0..rows.len()).filter(is_chosen).collect();
             let padded = chosen.len().next_multiple_of(8);
-            let packed: Vec<Vec<f64>> = values
-                .iter()
-                .map(|values| {
-                    let mut packed: Vec<f64> = chosen.iter().map(|&index| values[index]).collect();
-                    packed.resize(padded, 0.0);
-                    packed
-                })
-                .collect();
+            let packed = values.iter().map(|values| {
+                let mut packed = memory::filled(padded, 0.0, WHAT)?;
+                for (target, &index) in packed.iter_mut().zip(&chosen) {
+                    *target = values[index];
+                }
+                Ok(packed)
+            });
+            let packed: Vec<Vec<f64>> = memory::gathered(packed, WHAT)?;
             let stop = self.stop;
-            self.level(bit, columns.len()).add(&packed, chosen.len(), stop)?;
+            self.level(bit, columns.len())?.add(&packed, chosen.len(), stop)?;
         }
         Ok(())
     }
 
-    fn level(&mut self, bit: usize, n_columns: usize) -> &mut Level {
+    fn level(&mut self, bit: usize, n_columns: usize) -> Result<&mut Level, Error> {
         while self.by_bit.len() <= bit {
-            self.by_bit.push(Level::new(n_columns));
+            self.by_bit.push(Level::new(n_columns)?);
         }
-        &mut self.by_bit[bit]
+        Ok(&mut self.by_bit[bit])
     }
 
     /// Counts the rows, and sets the number of times to 0 of those that are left out.
@@ -329,9 +343,14 @@ impl Worker<'_> {
     }
 
     /// Row by row, for integers that no `f64` holds: they are a sum of two.
-    fn add_numbers(&mut self, columns: &[Column<'_>], rows: Range<usize>, times: &[u64]) {
+    fn add_numbers(
+        &mut self,
+        columns: &[Column<'_>],
+        rows: Range<usize>,
+        times: &[u64],
+    ) -> Result<(), Error> {
         for (row, &times) in rows.zip(times).filter(|(_, times)| **times > 0) {
-            let mut row_of = Joint::new(columns.len());
+            let mut row_of = Joint::new(columns.len())?;
             let parts: Vec<[f64; 2]> =
                 columns.iter().map(|column| column.values.get(row).parts().into()).collect();
             for i in 0..columns.len() {
@@ -347,6 +366,7 @@ impl Worker<'_> {
             }
             self.done.merge_times(&row_of, times);
         }
+        Ok(())
     }
 
     fn finish(mut self) -> Result<Joint, Error> {

@@ -2,7 +2,12 @@
 
 use std::collections::HashMap;
 
+use crate::error::Error;
+use crate::memory;
 use crate::simd::{Kernel, Level, dispatch};
+
+/// What the memory is for, in errors.
+const WHAT: &str = "the keys of the groups";
 
 /// Keys no further apart than that are looked up in a table, others in a hash map.
 const TABLE: u64 = 1 << 20;
@@ -22,9 +27,12 @@ pub(super) struct Numbers {
 
 impl Numbers {
     /// The number of each key, giving new ones where needed.
-    pub(super) fn look_up(&mut self, keys: &[i64], numbers: &mut Vec<u32>) {
+    pub(super) fn look_up(&mut self, keys: &[i64], numbers: &mut Vec<u32>) -> Result<(), Error> {
         numbers.clear();
-        if self.cover(keys) {
+        memory::reserve(numbers, keys.len(), WHAT)?;
+        // Every key may be new.
+        memory::reserve(&mut self.keys, keys.len(), WHAT)?;
+        if self.cover(keys)? {
             let (base, table) = (self.base, &mut self.table[..]);
             numbers.extend(keys.iter().map(|&key| {
                 let number = &mut table[key.wrapping_sub(base) as usize];
@@ -35,6 +43,7 @@ impl Numbers {
                 *number
             }));
         } else {
+            reserve(&mut self.map, keys.len())?;
             numbers.extend(keys.iter().map(|&key| {
                 *self.map.entry(key).or_insert_with(|| {
                     self.keys.push(key);
@@ -42,12 +51,13 @@ impl Numbers {
                 })
             }));
         }
+        Ok(())
     }
 
     /// Makes the table reach to these keys; if they are too far apart, there is none from here on.
-    fn cover(&mut self, keys: &[i64]) -> bool {
+    fn cover(&mut self, keys: &[i64]) -> Result<bool, Error> {
         if !self.map.is_empty() {
-            return false;
+            return Ok(false);
         }
         let (mut low, mut high) = dispatch(KeyRange(keys));
         let length = self.table.len() as u64;
@@ -55,26 +65,32 @@ impl Numbers {
             // A table never reaches beyond the largest integer: it is made of keys.
             let last = self.base.wrapping_add_unsigned(length - 1);
             if low >= self.base && high <= last {
-                return true;
+                return Ok(true);
             }
             (low, high) = (low.min(self.base), high.max(last));
         }
         if low > high {
-            return true;
+            return Ok(true);
         }
         let span = high.abs_diff(low);
         if span < TABLE {
-            let mut table = vec![NONE; span as usize + 1];
+            let mut table = memory::filled(span as usize + 1, NONE, WHAT)?;
             for (number, &key) in self.keys.iter().enumerate() {
                 table[key.abs_diff(low) as usize] = number as u32;
             }
             (self.base, self.table) = (low, table);
-            return true;
+            return Ok(true);
         }
+        reserve(&mut self.map, self.keys.len())?;
         self.table = Vec::new();
-        self.map = self.keys.iter().enumerate().map(|(n, &key)| (key, n as u32)).collect();
-        false
+        self.map.extend(self.keys.iter().enumerate().map(|(n, &key)| (key, n as u32)));
+        Ok(false)
     }
+}
+
+fn reserve(map: &mut HashMap<i64, u32>, additional: usize) -> Result<(), Error> {
+    let bytes = (map.len() + additional).saturating_mul(size_of::<(i64, u32)>());
+    map.try_reserve(additional).map_err(|_| Error::Memory { what: WHAT, bytes })
 }
 
 /// The smallest and the largest key.

@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use super::generators::Octet;
-use super::state::State;
+use super::state::{State, WHAT};
+use crate::error::Error;
+use crate::memory;
 use crate::simd::{Lanes, Lanes64};
 
 /// Some walkers of a [`State`], eight to a vector.
@@ -31,8 +33,11 @@ pub struct Block {
 
 impl Block {
     /// Takes walkers out of a state.
-    #[must_use]
-    pub fn load(state: &State, walkers: Range<usize>, width: usize) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for them.
+    pub fn load(state: &State, walkers: Range<usize>, width: usize) -> Result<Self, Error> {
         let (d, m) = (state.n_dims, state.memory_size());
         let source = |lane: usize| (walkers.start + lane).min(walkers.end - 1);
         let gather = |values: &[f64], per_walker| gather(values, per_walker, &walkers, width);
@@ -42,18 +47,36 @@ impl Block {
                     Lanes(std::array::from_fn(|lane| states[source(8 * vector + lane)][word]))
                 })
             };
-            (0..width).map(octet).collect()
+            memory::collected((0..width).map(octet), WHAT)
         };
-        Self {
+        Ok(Self {
             width,
-            positions: gather(&state.positions, d),
-            log_density: gather(&state.log_densities, 1),
-            proposal: octets(&state.proposal),
-            acceptance: octets(&state.acceptance),
-            memory: gather(&state.memory, m),
-            accepted: gather(&state.accepted, 1),
+            positions: gather(&state.positions, d)?,
+            log_density: gather(&state.log_densities, 1)?,
+            proposal: octets(&state.proposal)?,
+            acceptance: octets(&state.acceptance)?,
+            memory: gather(&state.memory, m)?,
+            accepted: gather(&state.accepted, 1)?,
             walkers,
-        }
+        })
+    }
+
+    /// A copy.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::load`].
+    pub fn copied(&self) -> Result<Self, Error> {
+        Ok(Self {
+            walkers: self.walkers.clone(),
+            width: self.width,
+            positions: memory::copied(&self.positions, WHAT)?,
+            log_density: memory::copied(&self.log_density, WHAT)?,
+            proposal: memory::copied(&self.proposal, WHAT)?,
+            acceptance: memory::copied(&self.acceptance, WHAT)?,
+            memory: memory::copied(&self.memory, WHAT)?,
+            accepted: memory::copied(&self.accepted, WHAT)?,
+        })
     }
 
     /// Puts the walkers back.
@@ -94,13 +117,16 @@ impl Block {
 
 /// Takes the rows of some walkers, `per_walker` numbers each, as vectors: one for each number and
 /// octet, in this order. Lanes without a walker repeat the last one.
-#[must_use]
+///
+/// # Errors
+///
+/// [`Error::Memory`] if there is no room for them.
 pub fn gather(
     values: &[f64],
     per_walker: usize,
     walkers: &Range<usize>,
     width: usize,
-) -> Vec<Lanes64> {
+) -> Result<Vec<Lanes64>, Error> {
     let lanes = |i: usize| {
         let (number, vector) = (i / width, i % width);
         Lanes(std::array::from_fn(|lane| {
@@ -108,7 +134,7 @@ pub fn gather(
             values[walker * per_walker + number]
         }))
     };
-    (0..per_walker * width).map(lanes).collect()
+    memory::collected((0..per_walker * width).map(lanes), WHAT)
 }
 
 /// Puts what [`gather`] took back into its rows.

@@ -18,8 +18,11 @@ use super::moves::Others;
 use super::pace::{Chunk, Pace};
 use super::record::{Recorder, Tally};
 use super::sampler::{Failed, Stopped};
+use super::state::WHAT;
 use super::update::{self, Rejected};
+use crate::error::Error;
 use crate::fold::{Context, Stop};
+use crate::memory;
 use crate::simd::{Lanes64, prefetch};
 
 /// Blocks of a group that make a thread's turn longer than the wait for the other threads, when
@@ -66,14 +69,17 @@ pub fn advance(
     groups: &[Range<usize>],
     (first, steps): (u64, u64),
 ) -> Result<(), Stopped> {
-    let seen: Vec<Seen> = groups.iter().map(|group| Seen::new(job.n_dims, group)).collect();
+    let seen = groups.iter().map(|group| Seen::new(job.n_dims, group));
+    let seen: Vec<Seen> = memory::gathered(seen, WHAT)?;
     let members = blocks.drain(..).zip(recorders.drain(..));
-    let mut parts = deal(context, job, members.map(|(b, r)| Member::new(job, b, r)), &seen);
+    let members = members.map(|(block, recorder)| Member::new(job, block, recorder));
+    let members: Vec<Member<'_>> = memory::gathered(members, WHAT)?;
+    let mut parts = deal(context, job, members.into_iter(), &seen);
     let result = chunks(context, job, &mut parts, (&seen, tally), (first, steps));
     let parts =
         parts.into_iter().map(|part| part.into_inner().unwrap_or_else(PoisonError::into_inner));
     let mut members: Vec<_> = parts.flat_map(|part| part.members.into_iter().flatten()).collect();
-    members.sort_by_key(|member| member.block.walkers.start);
+    members.sort_unstable_by_key(|member| member.block.walkers.start);
     for member in members {
         blocks.push(member.block);
         recorders.push(member.recorder);
@@ -199,9 +205,10 @@ fn publish(parts: &mut [Mutex<Part<'_>>], seen: &[Seen]) {
 }
 
 impl Seen {
-    fn new(n_dims: usize, walkers: &Range<usize>) -> Self {
-        let positions = vec![Lanes64::ZERO; walkers.len().div_ceil(8) * n_dims];
-        Self { positions: RwLock::new(positions), walkers: walkers.clone() }
+    fn new(n_dims: usize, walkers: &Range<usize>) -> Result<Self, Error> {
+        let length = memory::product(&[walkers.len().div_ceil(8), n_dims], WHAT)?;
+        let positions = memory::filled(length, Lanes64::ZERO, WHAT)?;
+        Ok(Self { positions: RwLock::new(positions), walkers: walkers.clone() })
     }
 
     /// Shows where some members of the group are.
@@ -231,7 +238,7 @@ impl FirstFailure {
     fn note(&self, turn: u64, steps: u64, failed: Failed) {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         let walker = |failed: &Failed| match failed {
-            Failed::Interrupted => 0,
+            Failed::Interrupted | Failed::Memory(_) => 0,
             Failed::At(rejected) => 1 + rejected.walker,
         };
         let place = (steps, walker(&failed));

@@ -6,12 +6,16 @@ use std::time::Instant;
 use super::block::Block;
 use super::fused::Walk;
 use super::job::{Job, Memory};
+use super::moments::BlockMoments;
 use super::moves::{Adaptation, Increments, Move};
 use super::pace::Chunk;
 use super::record::{Path, Recorder, Tally};
 use super::sampler::{Failed, Stopped};
+use super::state::WHAT;
 use super::update::{self, Candidates, Rejected};
+use crate::error::Error;
 use crate::fold::{Context, Partition, RowsMut};
+use crate::memory;
 use crate::simd::Lanes64;
 
 /// Memory for increments and paths of a block: it stays in the first-level cache.
@@ -53,17 +57,11 @@ pub fn advance(
     tally: &mut Tally<'_>,
     (first, steps): (u64, u64),
 ) -> Result<(), Stopped> {
-    let mut walkers: Vec<Walker<'_>> = blocks
-        .drain(..)
-        .zip(recorders.drain(..))
-        .map(|(block, recorder)| Walker {
-            saved: block.clone(),
-            saved_moments: recorder.moments.clone(),
-            block,
-            recorder,
-            stopped: None,
-        })
-        .collect();
+    let walkers = blocks.drain(..).zip(recorders.drain(..)).map(|(block, recorder)| {
+        let saved_moments = recorder.moments.as_ref().map(BlockMoments::copied).transpose()?;
+        Ok(Walker { saved: block.copied()?, saved_moments, block, recorder, stopped: None })
+    });
+    let mut walkers: Vec<Walker<'_>> = memory::gathered::<_, Error>(walkers, WHAT)?;
     let result = meet(context, job, &mut walkers, tally, (first, steps));
     for walker in walkers {
         blocks.push(walker.block);

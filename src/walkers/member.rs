@@ -6,7 +6,9 @@ use super::moments::BlockMoments;
 use super::moves::{Adaptation, Increments, Move, Others, Proposal};
 use super::record::{Path, Recorder};
 use super::update::{self, Candidates, Rejected};
+use crate::error::Error;
 use crate::fold::Stop;
+use crate::memory;
 use crate::simd::Lanes64;
 
 /// A block and what it needs for an update.
@@ -91,19 +93,23 @@ impl Trail {
 
 impl<'a> Member<'a> {
     /// Room for the updates of a block.
-    pub fn new(job: &Job<'_>, block: Block, recorder: Recorder<'a>) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is none.
+    pub fn new(job: &Job<'_>, block: Block, recorder: Recorder<'a>) -> Result<Self, Error> {
         let candidates = Candidates::new(job.n_dims, block.width);
-        Self {
-            saved: block.clone(),
-            saved_moments: recorder.moments.clone(),
-            increments: block.positions.clone(),
+        Ok(Self {
+            saved: block.copied()?,
+            saved_moments: recorder.moments.as_ref().map(BlockMoments::copied).transpose()?,
+            increments: memory::copied(&block.positions, "the records of the walkers")?,
             note: [Lanes64::ZERO],
             rows: update::Rows::default(),
             trail: Trail::default(),
             candidates,
             block,
             recorder,
-        }
+        })
     }
 
     /// Remembers where the walker is, at the end of the burn-in with no acceptances.

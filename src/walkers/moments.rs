@@ -242,22 +242,41 @@ pub struct BlockMoments {
 
 impl BlockMoments {
     /// Takes walkers out.
-    #[must_use]
-    pub fn load(moments: &Moments, walkers: Range<usize>, width: usize) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for them.
+    pub fn load(moments: &Moments, walkers: Range<usize>, width: usize) -> Result<Self, Error> {
         let d = moments.n_dims;
         let gather = |values: &[f64], per_walker| gather(values, per_walker, &walkers, width);
-        Self {
+        Ok(Self {
             width,
             n_dims: d,
             count: moments.count,
-            origins: gather(&moments.origins, d),
-            sums: gather(&moments.sums, d),
-            products: gather(&moments.products, triangle(d)),
+            origins: gather(&moments.origins, d)?,
+            sums: gather(&moments.sums, d)?,
+            products: gather(&moments.products, triangle(d))?,
             uncounted: (moments.histograms.iter())
                 .map(|histogram| (Arc::clone(&histogram.binning), Vec::new()))
                 .collect(),
             walkers,
-        }
+        })
+    }
+
+    /// A copy.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::load`].
+    pub fn copied(&self) -> Result<Self, Error> {
+        Ok(Self {
+            walkers: self.walkers.clone(),
+            origins: memory::copied(&self.origins, WHAT)?,
+            sums: memory::copied(&self.sums, WHAT)?,
+            products: memory::copied(&self.products, WHAT)?,
+            uncounted: self.uncounted.clone(),
+            ..*self
+        })
     }
 
     /// Puts the walkers back.

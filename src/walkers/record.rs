@@ -4,6 +4,8 @@ use super::block::Block;
 use super::fused::WIDE;
 use super::moments::{BlockMoments, Moments};
 use super::update::NARROW;
+use crate::error::Error;
+use crate::memory;
 use crate::simd::Lanes64;
 
 /// Where the draws of all walkers go.
@@ -32,25 +34,29 @@ pub struct Recorder<'a> {
 }
 
 /// Hands each block its part of the output. The blocks are those of all walkers, in their order.
+///
+/// # Errors
+///
+/// [`Error::Memory`] if there is no room for the blocks' moments.
 pub fn recorders<'a>(
     output: Output<'a>,
     moments: Option<&Moments>,
     blocks: &[Block],
     n_dims: usize,
-) -> Vec<Recorder<'a>> {
+) -> Result<Vec<Recorder<'a>>, Error> {
     let Output { thin, capacity, mut draws, mut log_density } = output;
     let recorder = |block: &Block| {
         let values = block.n_walkers() * capacity;
-        Recorder {
+        let load = |moments| BlockMoments::load(moments, block.walkers.clone(), block.width);
+        Ok(Recorder {
             thin,
             capacity,
             draws: split(&mut draws, values * n_dims),
             log_density: split(&mut log_density, values),
-            moments: moments
-                .map(|moments| BlockMoments::load(moments, block.walkers.clone(), block.width)),
-        }
+            moments: moments.map(load).transpose()?,
+        })
     };
-    blocks.iter().map(recorder).collect()
+    memory::gathered(blocks.iter().map(recorder), "the records of the walkers")
 }
 
 /// The histograms of a run, which draws are counted in when they are final.

@@ -8,11 +8,12 @@ use super::moments::Moments;
 use super::moves::Schedule;
 use super::record::{Output, Tally, recorders};
 use super::rules::Rules;
-use super::state::State;
+use super::state::{State, WHAT};
 use super::update::{NARROW, Rejected};
 use super::{ensemble, independent};
 use crate::error::Error;
 use crate::fold::Context;
+use crate::memory;
 
 /// Why a run ended early.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +22,14 @@ pub enum Failed {
     Interrupted,
     /// The density failed for a walker.
     At(Rejected),
+    /// There was no room for what the run needs: nothing was done.
+    Memory(Error),
+}
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Self {
+        Self { steps: 0, failed: Failed::Memory(error) }
+    }
 }
 
 /// A run that ended early.
@@ -161,11 +170,12 @@ impl Sampler {
     fn evaluate(&mut self, context: &Context, density: &dyn Density) -> Result<(), Stopped> {
         let (state, rules) = (&mut self.state, &self.rules);
         let d = state.n_dims;
-        let admitted: Vec<usize> =
-            (0..state.n_walkers()).filter(|&walker| rules.admits(state.position(walker))).collect();
-        let points: Vec<f64> =
-            admitted.iter().flat_map(|&walker| state.position(walker)).copied().collect();
-        let mut values = vec![f64::NAN; admitted.len()];
+        let admitted =
+            (0..state.n_walkers()).filter(|&walker| rules.admits(state.position(walker)));
+        let admitted = memory::collected(admitted, WHAT)?;
+        let mut points = memory::with_capacity(admitted.len() * d, WHAT)?;
+        admitted.iter().for_each(|&walker| points.extend_from_slice(state.position(walker)));
+        let mut values = memory::filled(admitted.len(), f64::NAN, WHAT)?;
         state.log_densities.fill(f64::NEG_INFINITY);
         if admitted.is_empty() {
             return Ok(());
@@ -237,11 +247,9 @@ impl Sampler {
         let fused = density.fused().filter(|_| !interacts);
         let groups = ensemble::groups(self.state.n_walkers(), interacts);
         let (width, most) = self.shape(context, density, groups.len(), learns);
-        let mut blocks: Vec<Block> = groups
-            .iter()
-            .flat_map(|group| cut(group.clone(), most))
-            .map(|walkers| Block::load(&self.state, walkers, width))
-            .collect();
+        let blocks = groups.iter().flat_map(|group| cut(group.clone(), most));
+        let blocks = blocks.map(|walkers| Block::load(&self.state, walkers, width));
+        let mut blocks: Vec<Block> = memory::gathered(blocks, WHAT)?;
         let job = Job {
             n_dims: self.state.n_dims,
             density,
@@ -253,7 +261,7 @@ impl Sampler {
             learns,
             clock: &self.clock,
         };
-        let mut recorders = recorders(output, moments.as_deref(), &blocks, job.n_dims);
+        let mut recorders = recorders(output, moments.as_deref(), &blocks, job.n_dims)?;
         let mut tally = Tally::new(moments);
         let span = (self.state.step, steps);
         let result = if interacts || together {

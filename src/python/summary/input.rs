@@ -8,6 +8,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyRange, PyRangeMethods, PyString};
 
+use crate::memory;
 use crate::python::arrays::{self, BorrowedNumbers};
 use crate::python::arrow::{self, ArrowColumn, Kind};
 use crate::python::refusals::{digits, if_it_fits, if_of_type};
@@ -212,8 +213,11 @@ impl<'py> RowIds<'py> {
         }
         if let Ok(list) = object.cast::<PyList>() {
             let ids = list.iter().enumerate();
-            let ids = ids.map(|(index, id)| self::id(&id, || format!("ids[{index}]")));
-            return Ok(Self::Given(ids.collect::<PyResult<_>>()?));
+            let ids = ids.map(|(index, id)| {
+                memory::check("the ids")?;
+                self::id(&id, || format!("ids[{index}]"))
+            });
+            return Ok(Self::Given(memory::gathered(ids, "the ids")?));
         }
         match arrays::numbers(object, "ids", 1)? {
             ids @ (BorrowedNumbers::I64(_) | BorrowedNumbers::U64(_)) => Ok(Self::Array(ids)),

@@ -11,6 +11,7 @@ use pyo3::types::{PyBytes, PyList};
 
 use super::VALUE_NANOSECONDS;
 use super::input::{self, RowWeights, Segment};
+use crate::error::Error;
 use crate::fold::{Partition, RowsMut};
 use crate::python::arrays::{self, NewArray};
 use crate::python::enter::enter;
@@ -37,8 +38,8 @@ impl JointState {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn snapshot(&self) -> Joint {
-        self.with(|joint| joint.clone())
+    fn snapshot(&self) -> Result<Joint, Error> {
+        self.with(|joint| joint.copied())
     }
 
     fn add(
@@ -59,7 +60,7 @@ impl JointState {
         let products = (n_columns * (n_columns + 1) / 2) as f64;
         let work = VALUE_NANOSECONDS * n_rows as f64 * products;
         let partial = enter(py, work, n_jobs, None, |context| {
-            let mut partial = Joint::new(n_columns);
+            let mut partial = Joint::new(n_columns)?;
             for Segment { rows, columns } in segments {
                 let weights = weights.map(|weights| weights.slice_move(s![rows.clone()]));
                 partial.update(context, columns, weights)?;
@@ -75,7 +76,7 @@ impl JointState {
         py: Python<'py>,
         read: impl Fn(&JointReads<'_>, usize, usize) -> f64 + Sync,
     ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-        let joint = self.snapshot();
+        let joint = self.snapshot()?;
         let d = joint.n_columns();
         let mut matrix = NewArray::<f64, Ix2>::zeros(py, [d, d])?;
         let values = matrix.values();
@@ -111,7 +112,7 @@ impl JointState {
                 Joint::MOST_COLUMNS
             )));
         }
-        Ok(Joint::new(n_columns).into())
+        Ok(Joint::new(n_columns)?.into())
     }
 
     /// Adds the rows of some columns; all of them, or none if it raises.
@@ -146,7 +147,7 @@ impl JointState {
     /// Adds the rows of another state of as many columns.
     fn merge(&self, other: &Self) -> PyResult<()> {
         // One lock at a time: the other may be this one, or just now be merging this one.
-        let other = other.snapshot();
+        let other = other.snapshot()?;
         Ok(self.with(|joint| joint.try_merge(&other))?)
     }
 
@@ -162,7 +163,7 @@ impl JointState {
                 )));
             };
             match &mut total {
-                None => total = Some(state.get().snapshot()),
+                None => total = Some(state.get().snapshot()?),
                 Some(total) => state.get().with(|joint| total.try_merge(joint))?,
             }
         }
@@ -171,8 +172,8 @@ impl JointState {
     }
 
     /// A copy that further rows leave alone.
-    fn copy(&self) -> Self {
-        self.snapshot().into()
+    fn copy(&self) -> PyResult<Self> {
+        Ok(self.snapshot()?.into())
     }
 
     /// Versioned bytes that ``from_bytes`` reads on any machine.
@@ -186,9 +187,9 @@ impl JointState {
         Ok(Joint::from_bytes(data)?.into())
     }
 
-    fn __eq__(&self, other: &Self) -> bool {
-        let other = other.snapshot();
-        self.with(|joint| *joint == other)
+    fn __eq__(&self, other: &Self) -> PyResult<bool> {
+        let other = other.snapshot()?;
+        Ok(self.with(|joint| *joint == other))
     }
 
     fn __hash__(&self) -> u64 {
@@ -241,7 +242,7 @@ impl JointState {
 
     /// Slope, intercept and correlation of the least-squares line of column y over column x.
     fn line(&self, x: usize, y: usize) -> PyResult<(f64, f64, f64)> {
-        let joint = self.snapshot();
+        let joint = self.snapshot()?;
         let n_columns = joint.n_columns();
         if let Some(index) = [x, y].into_iter().find(|&index| index >= n_columns) {
             return Err(PyIndexError::new_err(format!(

@@ -103,6 +103,7 @@ impl WalkerEnsemble {
         match stopped {
             None => Ok(()),
             Some(Stopped { failed: Failed::Interrupted, .. }) => Err(Error::Interrupted.into()),
+            Some(Stopped { failed: Failed::Memory(error), .. }) => Err(error.into()),
             Some(Stopped { failed: Failed::At(rejected), .. }) => {
                 // A step that failed in a later turn is still the step after the last whole one.
                 let step = self.sampler.state().step.max(before);

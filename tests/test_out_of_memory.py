@@ -1,0 +1,160 @@
+"""Out of memory is a MemoryError that names the size, and leaves objects as they were.
+
+Every case runs in a process of its own: what fails there must not end it by a signal.
+"""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of the address space are Linux's")
+
+PRELUDE = """
+import resource
+import warnings
+import numpy as np
+from foldstat import _core, diagnostics
+from foldstat.mixture import GaussianMixture
+from foldstat.summary import JointSummary
+
+warnings.simplefilter("ignore")  # one iteration does not converge
+
+def limit(mebibytes):
+    with open("/proc/self/statm") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + int(mebibytes * 2**20),) * 2)
+
+def refused(call, *words):
+    try:
+        call()
+    except MemoryError as error:
+        assert all(word in str(error) for word in words), error
+    else:
+        raise SystemExit("nothing was refused")
+
+def endless(rows, columns):
+    row = np.linspace(0.0, 1.0, columns)
+    return np.broadcast_to(row, (rows, columns))
+"""
+
+
+def run(code):
+    """What a process of its own says at the end; a signal or a traceback fails the test."""
+    program = PRELUDE + textwrap.dedent(code) + "\nprint('survived')\n"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "FOLDSTAT_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1"},
+    )
+    assert (done.returncode, done.stdout) == (0, "survived\n"), done.stderr[-3000:]
+
+
+def test_an_output_that_does_not_fit_names_its_size():
+    run("""
+    rng = np.random.default_rng(0)
+    model = GaussianMixture(500, covariance_type="spherical", init_params="random_from_data",
+                            max_iter=1, random_state=0)
+    model.fit(rng.normal(size=(2000, 1)))
+    limit(4096)
+    X = np.broadcast_to(np.zeros(1), (40_000_000, 1))
+    refused(lambda: model.predict_proba(X), "149. GiB", "(40000000, 500)")
+    """)
+
+
+@pytest.mark.parametrize("family", ["full", "tied", "diag", "spherical"])
+def test_a_fit_that_does_not_fit_leaves_the_model_as_it_was(family):
+    # Matrices of 2000 × 2000 numbers, 32 MiB each, or as many components.
+    columns, components = (2000, 3) if family in ("full", "tied") else (100, 1500)
+    run(f"""
+    rng = np.random.default_rng(0)
+    model = GaussianMixture(2, covariance_type={family!r}, random_state=0)
+    model.fit(rng.normal(size=(200, 2)))
+    before = dict(vars(model))
+    model.set_params(n_components={components}, init_params="random_from_data")
+    before["n_components"], before["init_params"] = {components}, "random_from_data"
+    X = rng.normal(size=(2 * {components} + 10, {columns}))
+    limit(24)
+    refused(lambda: model.fit(X))
+    for name, value in vars(model).items():
+        assert value is before.pop(name), name
+    assert not before, before
+    """)
+
+
+@pytest.mark.parametrize("family", ["full", "tied", "diag", "spherical"])
+def test_a_fit_at_any_limit_is_right_or_refused(family):
+    for mebibytes in (1, 4, 8, 16, 24, 40, 80):
+        run(f"""
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(3000, 60))
+        make = lambda: GaussianMixture(40, covariance_type={family!r}, random_state=0, max_iter=2,
+                                       init_params="random_from_data", tol=0.0)
+        wanted = make().fit(X)
+        limit({mebibytes})
+        try:
+            found = make().fit(X)
+        except MemoryError:
+            pass
+        else:
+            assert np.array_equal(found.means_, wanted.means_)
+        """)
+
+
+def test_statistics_that_do_not_fit():
+    run("""
+    limit(40)
+    resp = np.full((64, 4), 0.25)
+    refused(lambda: _core.statistics_from_responsibilities(endless(64, 3000), resp, "full"),
+            "out of memory", "iB for")
+    """)
+
+
+def test_diagnostics_that_do_not_fit():
+    run("""
+    x = np.broadcast_to(np.zeros(1), (4, 50_000_000, 1))
+    limit(300)
+    for name in ("r_hat", "ess_bulk", "mcse_mean", "mcse_sd"):
+        refused(lambda: getattr(_core, f"diagnostics_{name}")(x), "out of memory", "GiB for")
+    refused(lambda: _core.diagnostics_autocorrelation_time(x, 5.0), "out of memory", "GiB for")
+    refused(lambda: _core.diagnostics_summary(x, [0.5]), "out of memory", "GiB for")
+    """)
+
+
+def test_pairs_that_do_not_fit():
+    run("""
+    x = np.broadcast_to(np.zeros(1), (200_000_000, 1))
+    limit(300)
+    refused(lambda: _core.pairwise_sum(x, None, "distance", 1.0), "out of memory", "GiB for")
+    """)
+
+
+def test_groups_that_do_not_fit():
+    run("""
+    keys = np.arange(3_000_000) * 1_000_003
+    values = np.zeros(3_000_000)
+    limit(60)
+    state = _core.SummaryState()
+    refused(lambda: _core.summarize_groups([values], keys, state))
+    assert state.count == 0
+    """)
+
+
+def test_joint_sums_that_do_not_fit():
+    run("""
+    X = endless(10, 1500)
+    limit(100)
+    refused(lambda: JointSummary().update(X))
+    """)
+
+
+def test_moments_of_walkers_that_do_not_fit():
+    run("""
+    limit(100)
+    refused(lambda: _core.WalkerMoments(2_000_000, 40, []), "out of memory", "MiB for")
+    refused(lambda: _core.WalkerMoments(2**40, 2**40, []), "out of memory")
+    """)
