@@ -16,8 +16,9 @@ impl Monoid for Story {
         Self(String::new())
     }
 
-    fn merge(&mut self, other: &Self) {
+    fn merge(&mut self, other: &Self) -> Result<(), Error> {
         self.0 = format!("({} {})", self.0, other.0);
+        Ok(())
     }
 }
 
@@ -70,8 +71,9 @@ impl Monoid for Sum {
         Self(0.0)
     }
 
-    fn merge(&mut self, other: &Self) {
+    fn merge(&mut self, other: &Self) -> Result<(), Error> {
         self.0 += other.0;
+        Ok(())
     }
 }
 
@@ -95,11 +97,11 @@ fn sums_have_the_same_bits_for_any_number_of_threads() {
 fn the_identity_changes_nothing() {
     let partial = (Sum(2.5), vec![Sum(1.0), Sum(-3.0)]);
     let mut left: (Sum, Vec<Sum>) = Monoid::identity();
-    left.merge(&partial);
+    left.merge(&partial).unwrap();
     assert_eq!(left, partial);
-    left.merge(&Monoid::identity());
+    left.merge(&Monoid::identity()).unwrap();
     assert_eq!(left, partial);
-    left.merge(&partial);
+    left.merge(&partial).unwrap();
     assert_eq!(left, (Sum(5.0), vec![Sum(2.0), Sum(-6.0)]));
 }
 
@@ -245,7 +247,7 @@ fn accumulators_take_every_row_once_and_are_no_more_than_threads() {
                 rows.extend(block);
                 Ok(())
             };
-            context.accumulate(&partition, Vec::new, add).unwrap()
+            context.accumulate(&partition, || Ok(Vec::new()), add).unwrap()
         });
         assert!((1..=threads).contains(&accumulators.len()), "{}", accumulators.len());
         let mut rows = accumulators.concat();
@@ -253,7 +255,7 @@ fn accumulators_take_every_row_once_and_are_no_more_than_threads() {
         assert!(rows.into_iter().eq(0..1000), "{threads} threads");
     }
     let nothing = Partition::new(0, 7);
-    let found = Context::inline().accumulate(&nothing, || (), |(), _| Ok(()));
+    let found = Context::inline().accumulate(&nothing, || Ok(()), |(), _| Ok(()));
     assert_eq!(found, Ok(vec![]));
 }
 
@@ -262,7 +264,7 @@ fn the_first_error_ends_an_accumulation() {
     let partition = Partition::new(100, 10);
     let found: Result<Vec<()>, _> = Context::inline().accumulate(
         &partition,
-        || (),
+        || Ok(()),
         |(), rows| {
             if rows.start >= 50 { Err(Error::Corrupt(rows.start.to_string())) } else { Ok(()) }
         },
@@ -270,7 +272,7 @@ fn the_first_error_ends_an_accumulation() {
     assert_eq!(found, Err(Error::Corrupt("50".to_owned())));
     let context = Context::inline();
     context.stop().raise();
-    let found = context.accumulate(&partition, || (), |(), _| Ok(()));
+    let found = context.accumulate(&partition, || Ok(()), |(), _| Ok(()));
     assert_eq!(found, Err(Error::Interrupted));
 }
 

@@ -23,7 +23,7 @@ struct Fields {
 
 impl Fields {
     fn of(statistics: &MixtureStatistics) -> Self {
-        let bytes = statistics.to_bytes();
+        let bytes = statistics.to_bytes().unwrap();
         let words = &bytes[b"foldstat-mixture-statistics\x01".len() + 1..];
         let word = |i: usize| -> [u8; 8] { words[8 * i..8 * i + 8].try_into().unwrap() };
         let size = |i| u64::from_le_bytes(word(i)) as usize;

@@ -106,7 +106,7 @@ mod tests {
             .iter()
             .map(|column| Column::new(Values::F64(ArrayView1::from(*column))))
             .collect();
-        let mut joint = Joint::new(columns.len());
+        let mut joint = Joint::new(columns.len()).unwrap();
         joint.update(&Context::inline(), &columns, None).expect("nobody stops it");
         joint
     }
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn no_rows() {
-        let joint = Joint::new(2);
+        let joint = Joint::new(2).unwrap();
         let reads = JointReads::new(&joint);
         assert!(joint.mean(1).is_nan() && reads.covariance(0, 1, 0).is_nan());
         assert!(reads.correlation(0, 0).is_nan() && reads.line(0, 1).intercept.is_nan());

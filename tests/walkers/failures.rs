@@ -182,6 +182,7 @@ fn ends(value: f64, rules: Rules) -> Result<Trace, Reason> {
         Err(stopped) => match stopped.failed {
             Failed::At(rejected) => Err(rejected.reason),
             Failed::Interrupted => Err(Reason::Interrupted),
+            Failed::Memory(error) => panic!("{error}"),
         },
     }
 }

@@ -126,7 +126,8 @@ fn moments_are_those_of_the_draws() {
                 });
                 let rows = trace.first(n);
                 assert_eq!(moments.count, n as u64, "{name}");
-                let (means, covariances) = (moments.means(), moments.covariances());
+                let (means, covariances) =
+                    (moments.means().unwrap(), moments.covariances().unwrap());
                 for (walker, rows) in rows.chunks(n).enumerate() {
                     let (mean, covariance) = two_pass(rows);
                     close(&means[2 * walker..][..2], &mean);
@@ -185,7 +186,7 @@ fn moments_need_no_draws() {
     sampler.advance(&context, &density, 5010, output, Some(&mut moments)).unwrap();
     assert_eq!(moments.count, 5000);
     assert!(moments.r_hat() < 1.2, "{}", moments.r_hat());
-    assert!(moments.means().iter().all(|x| x.is_finite()));
+    assert!(moments.means().unwrap().iter().all(|x| x.is_finite()));
 }
 
 /// A walk of one coordinate after the other over a built-in density in `n_dims` dimensions.
