@@ -198,6 +198,7 @@ unsafe impl GlobalAlloc for Net {
         // SAFETY: the caller promises that the new size, rounded up to the alignment, fits.
         let wanted = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
         // A slot moves back to the system where it can; what the system refused goes to a slot.
+        // SAFETY: the new size is not zero, as the caller promises.
         let moved = unsafe { self.alloc(wanted) };
         if !moved.is_null() {
             // SAFETY: both are as large as the lesser size and do not overlap; `place` is the

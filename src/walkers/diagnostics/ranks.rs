@@ -49,6 +49,9 @@ pub(super) fn median(sorted: &[f64]) -> f64 {
     if n.is_multiple_of(2) { (sorted[n / 2 - 1] + sorted[n / 2]) / 2.0 } else { sorted[n / 2] }
 }
 
+/// Numbers in ascending order, and where they were.
+type Sorted<'a> = (&'a [f64], &'a [u64]);
+
 /// Folds what `sorter` has sorted: the distances from the median, ascending, and where they were.
 ///
 /// No second sort: distances grow on both sides of the median, and the sides are merged. None if
@@ -57,7 +60,7 @@ pub(super) fn fold<'a>(
     sorter: &'a mut Sorter,
     distances: &'a mut Vec<f64>,
     stop: &Stop,
-) -> Result<Option<(&'a [f64], &'a [u64])>, Error> {
+) -> Result<Option<Sorted<'a>>, Error> {
     let (sorted, order, folded_order) = sorter.parts();
     let n = sorted.len();
     let middle = median(sorted);
