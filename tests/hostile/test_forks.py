@@ -43,7 +43,7 @@ def long_call(what, X):
     elif what == "walk":
         walk(X[:64, :2], n_steps=200_000, keep="moments")
     else:
-        for _ in range(20):
+        for _ in range(300):
             Summary(X, quantiles=0.001, distinct=True)
 
 
