@@ -248,6 +248,8 @@ entry("joint reads", table, joint_of, rows=300)(lambda s, _: [s.cov(), s.corr(),
 entry("joint bytes", table, joint_of, rows=300)(lambda s, _: JointSummary.from_bytes(s.to_bytes()) + s)
 entry("groups bytes", table, grouped_of, rows=3000)(lambda s, _: foldstat.GroupedSummary.from_bytes(s.to_bytes()) + s)
 entry("groups reads", table, grouped_of, rows=3000)(lambda s, _: s.to_frame("pandas").to_numpy())
+
+
 class Here:
     """An executor that does it at once: a thread of Python's that cannot be started hangs in Python itself."""
 
