@@ -271,7 +271,7 @@ proptest! {
             let noise = (row as u64).wrapping_mul(seed | 1) >> 11;
             (if row % 3 == 0 { *x } else { 1.0 }) * noise as f64 * 2_f64.powi(scale)
         }).collect();
-        let mut joint = Joint::new(2);
+        let mut joint = Joint::new(2).unwrap();
         let columns = [&x, &y].map(|values| Column::new(Values::F64(ArrayView1::from(values))));
         joint.update(&Context::inline(), &columns, None).unwrap();
         let complete = || x.iter().zip(&y).filter(|(x, y)| x.is_finite() && y.is_finite());
@@ -316,7 +316,7 @@ fn full_accumulators_are_exact() {
     }
     for (x, y) in [(600, 414), (600, 415), (600, 416), (1, 1), (-300, -600), (1023, 1023)] {
         let columns = [x, y].map(|exponent| vec![2_f64.powi(exponent).next_down(); 2048]);
-        let mut joint = Joint::new(2);
+        let mut joint = Joint::new(2).unwrap();
         let views = columns.each_ref().map(|c| Column::new(Values::F64(ArrayView1::from(c))));
         joint.update(&Context::inline(), &views, None).unwrap();
         let product = joint.product(0, 1);
