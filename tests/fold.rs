@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use _core::error::Error;
-use _core::fold::{Context, Monoid, Output, Partition, Pool, Report, RowsMut};
+use _core::fold::{Context, Halted, Monoid, Output, Partition, Pool, Report, RowsMut};
 
 /// Writes down how it was merged: `((0 1) 2)`. Neither associative nor commutative on purpose.
 #[derive(Clone, Debug, PartialEq)]
@@ -234,7 +234,8 @@ fn a_panic_in_a_block_reaches_the_caller_and_leaves_the_pool_usable() {
         },
         || (),
     );
-    assert_eq!(result.unwrap_err().downcast_ref(), Some(&"block 50"));
+    let Err(Halted::Panicked(panic)) = result else { panic!("a panic was expected") };
+    assert_eq!(panic.downcast_ref(), Some(&"block 50"));
     assert_eq!(pool.run(|context| story_of(context, &partition)).0.matches(' ').count(), 99);
 }
 
