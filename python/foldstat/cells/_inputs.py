@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from foldstat import _core
-from foldstat._validation import Floats, Rows, as_covariances, as_floats, as_parameters, as_rows
-from foldstat.summary._arguments import as_threads
+from foldstat._validation import Floats, Rows, as_covariances, as_floats, as_parameters, as_rows, thread_count
 from foldstat.walkers._arguments import as_count
 
 
@@ -21,7 +20,7 @@ def whole(value: Any, name: str, meaning: str, *, least: int) -> int:
 
 def threads(n_jobs: Any) -> int | None:
     """Check a number of threads; None for that of a `threads` block around the call, or of the process."""
-    return as_threads(_unfloat(n_jobs, "n_jobs", "a number of threads"))
+    return thread_count(_unfloat(n_jobs, "n_jobs", "a number of threads"))
 
 
 def _unfloat(value: Any, name: str, meaning: str) -> Any:
