@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use ndarray::{ArrayView1, s};
-use numpy::PyArray1;
-use pyo3::IntoPyObjectExt;
+use ndarray::{ArrayView1, Ix1, s};
+use numpy::Element;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -13,7 +12,7 @@ use super::input::{self, RowIds, RowWeights, Segment};
 use super::{SummaryState, VALUE_NANOSECONDS};
 use crate::error::Error;
 use crate::fold::Context;
-use crate::python::arrays;
+use crate::python::arrays::{self, NewArray};
 use crate::python::enter::enter;
 use crate::summary::{self, Column, Ids, Summary, Values};
 
@@ -177,11 +176,21 @@ fn summarize_groups<'py>(
         enter(py, work, n_jobs, None, |context| rows.summarize_groups(context, &segments, keys))?;
     let found = groups.keys().copied();
     let found = if matches!(keys, Values::U64(_)) {
-        PyArray1::from_iter(py, found.map(|key| key as u64)).into_bound_py_any(py)?
+        keys_of(py, found.map(|key| key as u64))?
     } else {
-        PyArray1::from_iter(py, found.map(|key| key as i64)).into_bound_py_any(py)?
+        keys_of(py, found.map(|key| key as i64))?
     };
     Ok((found, groups.into_values().map(states).collect()))
+}
+
+/// An array of as many keys.
+fn keys_of<T: Element + Copy>(
+    py: Python<'_>,
+    keys: impl ExactSizeIterator<Item = T>,
+) -> PyResult<Bound<'_, PyAny>> {
+    let mut array = NewArray::<T, Ix1>::zeros(py, keys.len())?;
+    array.values().iter_mut().zip(keys).for_each(|(place, key)| *place = key);
+    Ok(array.finish().into_any())
 }
 
 /// Adds this file's functions to the module.

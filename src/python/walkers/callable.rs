@@ -3,16 +3,16 @@
 use std::sync::{Mutex, PoisonError};
 use std::thread::ThreadId;
 
-use ndarray::Ix1;
+use ndarray::{Ix1, Ix2};
 use numpy::prelude::*;
-use numpy::{PyArray1, PyArray2, PyUntypedArray, dtype};
+use numpy::{PyArray1, PyUntypedArray, dtype};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyTuple};
 
 use crate::error::Error;
 use crate::fold::Stop;
-use crate::python::arrays::{self, Borrowed};
+use crate::python::arrays::{self, Borrowed, NewArray};
 use crate::python::refusals::if_of_type;
 use crate::walkers::density::{Calls, Density, Failure, Reason};
 
@@ -178,8 +178,9 @@ impl Density for Callable {
         let mut row = 0;
         let outcome = Python::attach(|py| {
             if self.convention == Convention::Points {
-                let array = fresh_array(py, points, values.len(), n_dims);
-                return self.values(array, values).map_err(Some);
+                // An array of its own, which the callable may keep or write to.
+                let array = NewArray::<f64, Ix2>::of(py, [values.len(), n_dims], points);
+                return self.values(array.map_err(Some)?.into_any(), values).map_err(Some);
             }
             for (point, value) in points.chunks_exact(n_dims).zip(values) {
                 if stop.is_raised() {
@@ -204,14 +205,4 @@ impl Density for Callable {
     fn calls(&self) -> Calls {
         self.calls
     }
-}
-
-/// The points in an array of their own, which the callable may keep or write to.
-fn fresh_array<'py>(py: Python<'py>, points: &[f64], n: usize, n_dims: usize) -> Bound<'py, PyAny> {
-    // SAFETY: all elements are written below, before anyone sees the array.
-    let array = unsafe { PyArray2::<f64>::new(py, [n, n_dims], false) };
-    assert_eq!(points.len(), array.len(), "there are n points of n_dims coordinates");
-    // SAFETY: the array is new, C-contiguous and of n × n_dims elements.
-    unsafe { array.data().copy_from_nonoverlapping(points.as_ptr(), points.len()) };
-    array.into_any()
 }
