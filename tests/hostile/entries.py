@@ -171,6 +171,11 @@ for family in FAMILIES:
         )
     )
 
+# Its last pass, the labels, takes as long as all before.
+entry("fit_predict one iteration", blobs, lambda arrays: fitted("full")(arrays).set_params(max_iter=1), rows=100_000)(
+    lambda model, a: model.fit_predict(a["X"])
+)
+
 for init in ("kmeans", "k-means++", "random"):
     entry(f"fit {init}", weighted)(
         lambda none, a, init=init: GaussianMixture(4, init_params=init, random_state=0, max_iter=2, n_init=2).fit(

@@ -15,7 +15,7 @@ if sys.platform == "linux":
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs RLIMIT_AS and /proc")
 
-TRIES = 10
+TRIES = 8
 LEAST, MOST = 1 << 12, 1 << 27
 
 
@@ -66,7 +66,11 @@ def under_limits(note, name, seed):
         note(attempt(entry, arrays, more, expected))
 
 
-@pytest.mark.parametrize("name", NAMES)
+# Of the methods in single precision one family is enough: what they ask for is the same.
+DIFFERENT = [name for name in NAMES if "float32" not in name or "full" in name]
+
+
+@pytest.mark.parametrize("name", DIFFERENT)
 def test_memory_that_is_not_there(warmed, name):
     notes = warmed(under_limits, name=name, seed=name).told()
     found = dict(zip(notes[1::2], notes[2::2], strict=True))
