@@ -18,6 +18,7 @@ __all__ = [
     "WalkerMove",
     "__version__",
     "arrow_columns",
+    "cholesky",
     "count_and_sum",
     "describe_text",
     "diagnostics_autocorrelation_time",

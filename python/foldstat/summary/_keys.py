@@ -81,7 +81,7 @@ def _from_array(by: NDArray[Any]) -> Coded:
         raise ValueError(f"by must have one dimension, got shape {by.shape}")
     kind = by.dtype.kind
     if kind in "iub":
-        return Coded(np.ascontiguousarray(by, dtype=by.dtype.newbyteorder("=")), None)
+        return Coded(np.require(by, by.dtype.newbyteorder("="), ["C", "ALIGNED"]), None)
     if kind == "O":
         return _from_objects(by.tolist())
     if kind == "V" or by.dtype.itemsize == 0:
