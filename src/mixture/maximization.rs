@@ -169,12 +169,15 @@ fn per_component(covariance_type: CovarianceType, n_features: usize) -> usize {
     if covariance_type == CovarianceType::Diagonal { n_features.max(1) } else { 1 }
 }
 
+/// A factorisation of a d × d matrix that ends early when it is asked to.
+type Factorisation = fn(&[f64], usize, &Stop) -> Result<Vec<f64>, Error>;
+
 /// Applies a d × d factorisation to every matrix of a stack, in parallel where it is worth it.
 fn factor_each(
     context: &Context,
     matrices: &[f64],
     d: usize,
-    factor: fn(&[f64], usize, &Stop) -> Result<Vec<f64>, Error>,
+    factor: Factorisation,
 ) -> Result<Vec<f64>, Error> {
     let size = (d * d).max(1);
     let count = matrices.len() / size;
