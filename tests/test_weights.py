@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 
-from foldstat import GaussianMixture, _core
+from foldstat import GaussianMixture, MixtureStatistics, _core
 from foldstat.mixture import em, maximization, statistics
 from mixtures import FAMILIES, INITS, assert_close, model_of, random_mixture
 
@@ -156,3 +156,21 @@ def test_weights_that_are_left_alone_are_not_copied():
     assert_close(model_of(m).score(m.X, sample_weight=3 * frozen), model_of(m).score(m.X), 1e-12)
     with pytest.raises(ValueError, match="sums of weights overflow float64; scale the weights"):
         _core.statistics(m.X, *m.parameters, np.full(300, 1e308))
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-100, 1e-16, 1.0, 1e16, 1e300])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_parts_of_weights_of_any_scale_add_up(family, scale):
+    """Identity and empty parts change nothing, and the parts give what the whole gives."""
+    m = random_mixture(family, n=3000, d=2)
+    model = {"weights": m.weights, "means": m.means, "covariances": m.covariances, "covariance_type": family}
+
+    def of(X):
+        return statistics(X, **model, sample_weight=np.full(len(X), scale))
+
+    whole, nothing = of(m.X), of(m.X[:0])
+    assert MixtureStatistics() + whole == whole == whole + MixtureStatistics()
+    total = sum([nothing, of(m.X[:100]), of(m.X[100:2000]), of(m.X[2000:]), nothing], MixtureStatistics())
+    assert total.n_rows == whole.n_rows == 3000
+    for found, expected in zip(maximization(total), maximization(whole), strict=True):
+        assert_close(found, expected, 1e-9)

@@ -462,6 +462,7 @@ impl Monoid for MixtureStatistics {
             (None, Some(b)) => self.model = Some(b.copied()?),
             (_, None) => {}
         }
+        self.n_rows = self.n_rows.saturating_add(other.n_rows);
         self.total_weight += other.total_weight;
         self.log_likelihood += other.log_likelihood;
         Ok(())

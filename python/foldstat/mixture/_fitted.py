@@ -236,7 +236,10 @@ class FittedMixture(ScikitLearnHooks):
 
     def _criterion(self, X: ArrayLike, sample_weight: ArrayLike | None, penalty: Callable[[float], float]) -> float:
         """Give -2 Σ w log p(x) and the penalty of the free parameters for that many rows."""
-        mean, count = self._mean_and_count(X, sample_weight)
+        if sample_weight is None:
+            mean, count = self.score(X), float(len(X) if hasattr(X, "__len__") else np.shape(X)[0])
+        else:
+            mean, count = self._mean_and_count(X, sample_weight)
         if not math.isfinite(count):
             raise ValueError("sample_weight is too large: its sum, the number of rows, is not finite")
         return -2 * mean * count + penalty(count) * self._n_parameters()

@@ -240,9 +240,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
 
     def _become(self, draft: GaussianMixture) -> None:
         """Take over all that was fitted, in one step that no interrupt can divide."""
-        fitted = {name: value for name, value in vars(draft).items() if name.endswith("_")}
-        others = {name: value for name, value in vars(self).items() if not name.endswith("_")}
-        self.__dict__ = others | fitted
+        self.__dict__ = vars(draft)
 
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Rows:
         thread_count(self.n_jobs)  # refused before the work, not after it
