@@ -344,11 +344,11 @@ mod tests {
         let period = Duration::from_millis(5);
         let looks = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&looks);
+        let begin = Instant::now();
         let context = Context::watched(period, move |reports| {
             assert_eq!(reports.drain().len(), 1);
             count.fetch_add(1, Ordering::Relaxed) == 2
         });
-        let begin = Instant::now();
         for look in 0..3 {
             context.report(Report { task: 0, step: look, value: 0.0, finished: false });
             while looks.load(Ordering::Relaxed) == look {

@@ -237,7 +237,7 @@ class FittedMixture(ScikitLearnHooks):
     def _criterion(self, X: ArrayLike, sample_weight: ArrayLike | None, penalty: Callable[[float], float]) -> float:
         """Give -2 Σ w log p(x) and the penalty of the free parameters for that many rows."""
         if sample_weight is None:
-            mean, count = self.score(X), float(len(X) if hasattr(X, "__len__") else np.shape(X)[0])
+            mean, count = self.score(X), float(np.shape(X)[0])
         else:
             mean, count = self._mean_and_count(X, sample_weight)
         if not math.isfinite(count):

@@ -240,7 +240,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
 
     def _become(self, draft: GaussianMixture) -> None:
         """Take over all that was fitted, in one step that no interrupt can divide."""
-        self.__dict__ = vars(draft)
+        self.__dict__ = draft.__dict__
 
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Rows:
         thread_count(self.n_jobs)  # refused before the work, not after it
