@@ -144,8 +144,9 @@ fn eight_schools_are_a_hierarchical_model() {
 /// A mixture of three components in three dimensions; U is upper triangular.
 fn model(family: CovarianceType) -> Parameters {
     const UPPER: [f64; 9] = [1.0, 0.3, -0.2, 0.0, 0.8, 0.5, 0.0, 0.0, 2.0];
+    const EVEN: [f64; 9] = [0.7, 0.7, 0.7, 0.0, 0.7, 0.7, 0.0, 0.0, 0.7];
     let factors: Vec<f64> = match family {
-        CovarianceType::Full => [UPPER, [0.7; 9], UPPER.map(|u| 0.4 * u)].concat(),
+        CovarianceType::Full => [UPPER, EVEN, UPPER.map(|u| 0.4 * u)].concat(),
         CovarianceType::Tied => UPPER.to_vec(),
         CovarianceType::Diagonal => vec![1.0, 0.5, 2.0, 0.7, 0.9, 1.1, 0.3, 0.4, 0.6],
         CovarianceType::Spherical => vec![0.5, 1.5, 0.3],
