@@ -166,7 +166,7 @@ X2 = np.zeros((3, 2))
         (lambda: pairwise_sum([1.0, np.inf]), "infinity"),
         (lambda: pairwise_sum(np.zeros((3, 0))), "X must have at least one column"),
         (lambda: pairwise_sum(X2, 0), "n_jobs"),
-        (lambda: pairwise_sum(X2, 2.5), "n_jobs must be .* a float that is whole, got 2.5"),
+        (lambda: pairwise_sum(X2, 2.5), "n_jobs must be a number of threads, .* got 2.5"),
         (lambda: scalar_sum(X2, 1.0), r"y must be one row of 2 numbers, as X has, got shape \(\)"),
         (lambda: scalar_sum(X2, X2), r"y must be one row of 2 numbers, as X has, got shape \(3, 2\)"),
         (lambda: scalar_sum([1.0, 2.0], [1.0, 2.0]), r"y must be one row of 1 numbers"),

@@ -20,7 +20,8 @@ def whole(value: Any, name: str, meaning: str, *, least: int) -> int:
 
 def threads(n_jobs: Any) -> int | None:
     """Check a number of threads; None for that of a `threads` block around the call, or of the process."""
-    return thread_count(_unfloat(n_jobs, "n_jobs", "a number of threads"))
+    is_whole = isinstance(n_jobs, (float, np.floating)) and float(n_jobs).is_integer()
+    return thread_count(int(n_jobs) if is_whole else n_jobs)
 
 
 def _unfloat(value: Any, name: str, meaning: str) -> Any:
