@@ -26,8 +26,8 @@ def validated(estimator: Any, X: Any, **options: Any) -> Rows:
     for dtype in _dtypes(X):
         if _is_date(dtype):
             raise not_numbers("X", dtype)
-    if isinstance(X, np.ndarray) and not X.dtype.isnative:
-        X = X.astype(X.dtype.newbyteorder("="))  # scikit-learn would make float64 of any float
+    if isinstance(X, np.ndarray) and X.dtype.kind in "iuf" and not X.dtype.isnative:
+        X = X.astype(X.dtype.type)  # scikit-learn would make float64 of any float
     try:
         rows: Rows = validate_data(estimator, X, **options)
     except ValueError as error:
