@@ -19,7 +19,7 @@ from foldstat import walkers as w
 from foldstat.walkers._density import understand
 density = understand(w.densities.three_gaussians(), np.zeros((4, 2)), log=True, args=(), call=None, where=None).compiled
 move = [(1.0, _core.WalkerMove.uniform_step(np.ones(2)))]
-def walk(n_steps=400_000, **keywords):
+def walk(n_steps=4_000_000, **keywords):
     ensemble = _core.WalkerEnsemble(bytes(32), np.zeros((64, 2)), move, density, burn_in=0)
     ensemble.advance(density, n_steps, **keywords)
     return float(ensemble.positions.sum())
@@ -81,7 +81,7 @@ NO_THREADS = {"RUST_MIN_STACK": str(1 << 46)}
 def test_one_job_needs_no_thread_of_its_own(settings):
     program = f"""
 reports = []
-print(json.dumps([walk({settings}), walk(100_000, callback=reports.extend, {settings}), len(reports)]))
+print(json.dumps([walk({settings}), walk(3_000_000, callback=reports.extend, {settings}), len(reports)]))
 """
     variable = {} if settings else {"FOLDSTAT_NUM_THREADS": "1"}
     here = outcome(SETUP + program, **NO_THREADS, **variable)

@@ -72,8 +72,10 @@ DIFFERENT = [name for name in NAMES if "float32" not in name or "full" in name]
 
 @pytest.mark.parametrize("name", DIFFERENT)
 def test_memory_that_is_not_there(warmed, name):
-    notes = warmed(under_limits, name=name, seed=name).told()
-    found = dict(zip(notes[1::2], notes[2::2], strict=True))
+    outcome = warmed(under_limits, name=name, seed=name)
+    # What a new thread keeps of its own is the C library's to allocate; where it cannot, it ends the process.
+    notes = outcome.notes if "memory for thread-local data" in outcome.stderr else outcome.told()
+    found = dict(zip(notes[1::2], notes[2::2], strict=False))
     assert found.pop(f"{1 << 31} bytes") == "right"
     assert {what for what in found.values() if what not in ("right", "MemoryError")} == set(), found
 
