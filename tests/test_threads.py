@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 import foldstat
 from foldstat import GaussianMixture, _core
 from mixtures import random_mixture
+from programs import exit_status
 
 HERE = Path(__file__).parent
 
@@ -128,26 +128,12 @@ def test_a_forked_child_fits():
         finally:
             os._exit(status)
     os.close(write)
-    assert _exit_status(child, 60) == 0
+    assert exit_status(child, 60) == 0
     with os.fdopen(read, "rb") as pipe:
         means = np.frombuffer(pipe.read()).reshape(expected.shape)
     np.testing.assert_array_equal(means, expected)
     # The parent goes on as well.
     np.testing.assert_array_equal(model.fit(m.X).means_, expected)
-
-
-def _exit_status(child, seconds):
-    """Wait for a child, and kill it if it hangs."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.01)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    pytest.fail("the forked child hangs")
-    return None
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from foldstat import walkers as w
+from programs import exit_status
 
 HERE = Path(__file__).parent
 
@@ -31,20 +30,6 @@ def sample(density, move, seed=0):
     start = np.random.default_rng(1).normal(size=(200, 2))
     call = "points" if density is vectorised else None
     return w.sample(density, start, 2000, 50, move=move, rng=seed, n_jobs=2, call=call)
-
-
-def wait_for(child, seconds=60):
-    """Wait for a child, and kill it if it hangs."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.01)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    pytest.fail("the forked child hangs")
-    return None
 
 
 @pytest.mark.parametrize("density", [w.densities.three_gaussians(), vectorised], ids=["built in", "vectorised"])
@@ -65,7 +50,7 @@ def test_a_forked_child_walks(density, move):
         finally:
             os._exit(status)
     os.close(write)
-    assert wait_for(child) == 0
+    assert exit_status(child, 60) == 0
     with os.fdopen(read, "rb") as pipe:
         assert pipe.read() == b"same"
     # The parent goes on as well.

@@ -6,28 +6,15 @@ import multiprocessing
 import os
 import signal
 import sys
-import time
 import warnings
 
 import pytest
 from entries import ENTRIES, blobs, told, walk
 
 from foldstat import GaussianMixture, Summary, summarize
+from programs import exit_status
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
-
-
-def ends(child, seconds=15):
-    """The exit code of a child, or None if it hangs."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.01)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return None
 
 
 def computes():
@@ -71,7 +58,7 @@ def in_a_handler(note, what, child_computes):
         os._exit(4)  # an error is a clean end
     if os.getpid() != parent:
         os._exit(0)
-    note([ends(child) for child in children])
+    note([exit_status(child, 15) for child in children])
     note(computes() == expected)
 
 
@@ -90,7 +77,7 @@ def after_use(note, name):
     child = os.fork()
     if child == 0:
         os._exit(0 if told(entry.call(entry.subject(arrays), arrays)) == expected else 3)
-    note(ends(child))
+    note(exit_status(child, 15))
 
 
 @pytest.mark.parametrize("name", ["fit full float64", "update", "summarize by", "sample Stretch", "ess_bulk", "extend"])

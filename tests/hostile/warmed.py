@@ -45,9 +45,10 @@ class Warmed:
 
     def __init__(self) -> None:
         single = {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "NUMBA")}
+        shared = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
             [sys.executable, str(Path(__file__))],
-            env={**os.environ, **single, "FOLDSTAT_NUM_THREADS": "2", "MPLBACKEND": "agg"},
+            env={**os.environ, **single, "PYTHONPATH": shared, "FOLDSTAT_NUM_THREADS": "2", "MPLBACKEND": "agg"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
