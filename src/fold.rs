@@ -13,11 +13,13 @@
 //! | `partition.rs` | [`Partition`]: which rows make a block |
 //! | `output.rs` | [`Output`], [`RowsMut`]: results with one row per input row |
 //! | `context.rs` | [`Context`], [`Stop`], [`Report`]: what every kernel is handed |
+//! | `idle.rs` | [`Idle`]: scratch memory that tasks hand on to one another |
 //! | `lockstep.rs` | [`Barrier`]: threads that go step by step |
 //! | `pool.rs` | private thread pools that survive `fork` |
 //! | `threads.rs` | how many threads to use |
 
 mod context;
+mod idle;
 mod lockstep;
 mod monoid;
 mod output;
@@ -26,6 +28,7 @@ mod pool;
 mod threads;
 
 pub use context::{Context, Report, Reports, Stop};
+pub use idle::Idle;
 pub use lockstep::{Barrier, Broken};
 pub use monoid::Monoid;
 pub use output::{Output, RowsMut};

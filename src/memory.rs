@@ -156,6 +156,25 @@ pub fn resize<T: Copy>(
     Ok(())
 }
 
+/// The first values of a buffer, which grows where it is shorter but never shrinks: new ones are
+/// copies of `value`, the others whatever they were.
+///
+/// # Errors
+///
+/// As [`reserve`].
+#[inline]
+pub fn first<'v, T: Copy>(
+    values: &'v mut Vec<T>,
+    length: usize,
+    value: T,
+    what: &'static str,
+) -> Result<&'v mut [T], Error> {
+    if length > values.len() {
+        resize(values, length, value, what)?;
+    }
+    Ok(&mut values[..length])
+}
+
 /// Adds the values of a slice at the end.
 ///
 /// # Errors
@@ -183,6 +202,15 @@ mod tests {
         assert_eq!(values, [1, 2]);
         assert!(collected((0..usize::MAX).map(|i| [i; 9]), "it").is_err());
         assert!(product(&[1 << 40, 1 << 40], "it").is_err());
+    }
+
+    #[test]
+    fn a_buffer_grows_and_does_not_shrink() {
+        let mut values = vec![1, 2];
+        assert_eq!(first(&mut values, 3, 7, "it"), Ok(&mut [1, 2, 7][..]));
+        assert_eq!(first(&mut values, 1, 0, "it"), Ok(&mut [1][..]));
+        assert_eq!(values, [1, 2, 7]);
+        assert!(first(&mut values, usize::MAX, 0, "it").is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::partition::left_branch;
-use super::{Monoid, Output, Partition};
+use super::{Idle, Monoid, Output, Partition};
 use crate::error::Error;
 use crate::memory;
 
@@ -27,11 +27,14 @@ impl Stop {
 
     /// Whether the end was asked for.
     #[must_use]
+    #[inline]
     pub fn is_raised(&self) -> bool {
-        if let Some(watch) = &self.watch
-            && !self.raised.load(Ordering::Relaxed)
-            && watch.asks_for_the_end()
-        {
+        self.raised.load(Ordering::Relaxed) || (self.watch.is_some() && self.is_raised_by_watch())
+    }
+
+    #[cold]
+    fn is_raised_by_watch(&self) -> bool {
+        if self.watch.as_ref().is_some_and(Watch::asks_for_the_end) {
             self.raise();
         }
         self.raised.load(Ordering::Relaxed)
@@ -249,16 +252,14 @@ impl Context {
         new: impl Fn() -> Result<A, Error> + Sync,
         add: impl Fn(&mut A, Range<usize>) -> Result<(), Error> + Sync,
     ) -> Result<Vec<A>, Error> {
-        let idle = Mutex::new(Vec::new());
-        let lock = || idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = Idle::default();
         self.for_each_chunk(partition, (), |rows, ()| {
-            let taken = lock().pop();
-            let mut accumulator = taken.map_or_else(&new, Ok)?;
+            let mut accumulator = idle.take().map_or_else(&new, Ok)?;
             add(&mut accumulator, rows)?;
-            lock().push(accumulator);
+            idle.put(accumulator);
             Ok(())
         })?;
-        Ok(idle.into_inner().unwrap_or_else(PoisonError::into_inner))
+        Ok(idle.into_values())
     }
 
     /// A [`fold`](Context::fold) in which each block also writes its own part of `output`.

@@ -17,9 +17,8 @@ pub type PanelColumn<V> = [<V as Vector>::Lanes; PANEL];
 
 /// Rows of a block in the layouts the kernels read.
 pub struct Block<V: Vector> {
-    /// Panel by panel, one column per feature, x − c (see [`Block::pack`]). Rows past the end are 0.
-    pub columns: Vec<PanelColumn<V>>,
-    /// Sample weights; rows past the end weigh 0.
+    columns: Vec<PanelColumn<V>>,
+    /// Sample weights by panels; rows past the end weigh 0.
     pub weights: Vec<PanelColumn<V>>,
     /// Whether all weights of full panels are 1.
     pub unweighted: bool,
@@ -47,7 +46,13 @@ impl<V: Vector> Block<V> {
 
     /// Number of panels, the last one possibly padded.
     pub fn n_panels(&self) -> usize {
-        self.weights.len()
+        self.n_rows.div_ceil(Self::PANEL_ROWS)
+    }
+
+    /// Panel by panel, one column per feature, x − c (see [`Block::pack`]). Rows past the end are 0.
+    #[inline(always)]
+    pub fn columns(&self) -> &[PanelColumn<V>] {
+        &self.columns[..self.n_panels() * self.n_features]
     }
 
     /// The columns of one panel.
@@ -78,10 +83,10 @@ impl<V: Vector> Block<V> {
         row_major: bool,
     ) -> Result<(), Error> {
         self.n_rows = rows.n_rows();
-        let n_panels = self.n_rows.div_ceil(Self::PANEL_ROWS);
+        let n_panels = self.n_panels();
         let length = memory::product(&[n_panels, self.n_features], SCRATCH)?;
-        memory::resize(&mut self.columns, length, [V::ZERO; PANEL], SCRATCH)?;
-        memory::resize(&mut self.weights, n_panels, [V::ZERO; PANEL], SCRATCH)?;
+        memory::first(&mut self.columns, length, [V::ZERO; PANEL], SCRATCH)?;
+        memory::first(&mut self.weights, n_panels, [V::ZERO; PANEL], SCRATCH)?;
         self.unweighted = weights.is_none();
         for p in 0..n_panels {
             let first = p * Self::PANEL_ROWS;
@@ -137,8 +142,9 @@ impl<V: Vector> Block<V> {
 
     fn pack_row_major<T: Element>(&mut self, rows: ArrayView2<'_, T>) -> Result<(), Error> {
         let width = self.n_features.div_ceil(8);
-        memory::resize(&mut self.row_major, self.n_rows * width, Lanes64::ZERO, SCRATCH)?;
-        for (target, row) in self.row_major.chunks_exact_mut(width).zip(rows.outer_iter()) {
+        let target = &mut self.row_major;
+        let target = memory::first(target, self.n_rows * width, Lanes64::ZERO, SCRATCH)?;
+        for (target, row) in target.chunks_exact_mut(width).zip(rows.outer_iter()) {
             for (i, value) in row.iter().enumerate() {
                 target[i / 8].0[i % 8] = value.to_f64();
             }

@@ -72,8 +72,9 @@ impl<E: Real> Family<E> for Diagonal<E> {
         &self,
         token: V::Token,
         panel: &[PanelColumn<V>],
-        _: &mut Scratch<'_, V>,
+        _: &mut Scratch<V>,
         densities: &mut [PanelColumn<V>],
+        _: &Stop,
     ) {
         let d = self.n_features;
         let spherical = self.spherical();
@@ -90,10 +91,11 @@ impl<E: Real> Family<E> for Diagonal<E> {
                 norm
             } else {
                 let mut norm = [zero; PANEL];
-                for ((x, &m), &p) in panel.iter().zip(mean).zip(&self.scales[k * d..][..d]) {
-                    let (m, p) = (V::splat(token, m), V::splat(token, p));
+                let (x, scales) = (&panel[..d], &self.scales[k * d..][..d]);
+                for j in 0..d {
+                    let (m, p) = (V::splat(token, mean[j]), V::splat(token, scales[j]));
                     for v in 0..PANEL {
-                        let y = (V::load(token, &x[v]) - m) * p;
+                        let y = (V::load(token, &x[j][v]) - m) * p;
                         norm[v] = y.mul_add(y, norm[v]);
                     }
                 }
@@ -121,8 +123,9 @@ impl<E: Real> Family<E> for Diagonal<E> {
         token: V::Token,
         block: &Block<V>,
         responsibilities: &[PanelColumn<V>],
-        _: &mut Scratch<'_, V>,
+        _: &mut Scratch<V>,
         sums: &mut DiagonalSums,
+        _: &Stop,
     ) -> Result<(), Error> {
         let (k, d) = (self.n_components, self.n_features);
         for component in 0..k {
@@ -133,7 +136,7 @@ impl<E: Real> Family<E> for Diagonal<E> {
             for start in (0..d).step_by(TILE) {
                 let width = TILE.min(d - start);
                 let cells = component * d + start..component * d + start + width;
-                let x = Panels::<V> { columns: &block.columns, stride: d, offset: start };
+                let x = Panels::<V> { columns: block.columns(), stride: d, offset: start };
                 let count = (start == 0).then_some(&mut sums.counts[component]);
                 let firsts = &mut sums.firsts[cells.clone()];
                 let seconds = &mut sums.seconds[cells.clone()];
@@ -186,10 +189,11 @@ pub fn squared_distance<V: Vector>(
     mean: &[V::Scalar],
     norm: &mut [V; PANEL],
 ) {
-    for (x, &m) in panel.iter().zip(mean) {
-        let m = V::splat(token, m);
+    let mean = &mean[..panel.len()];
+    for j in 0..panel.len() {
+        let m = V::splat(token, mean[j]);
         for v in 0..PANEL {
-            let z = V::load(token, &x[v]) - m;
+            let z = V::load(token, &panel[j][v]) - m;
             norm[v] = z.mul_add(z, norm[v]);
         }
     }

@@ -18,11 +18,8 @@ pub const PREPARED: &str = "the prepared parameters of a mixture";
 /// What memory is for, in errors: sums under way.
 pub const SUMS: &str = "the partial statistics of a mixture";
 
-/// Scratch memory of one thread for one leaf, and the flag that ends its work.
-pub struct Scratch<'s, V: Vector> {
-    /// Looked at inside of a block where one component of many features takes long. Densities are
-    /// then left unfinished, and whoever asked for them finds the flag raised as well.
-    pub stop: &'s Stop,
+/// Scratch memory of one thread.
+pub struct Scratch<V: Vector> {
     /// Columns of one panel: z = x − μ or the whitened rows.
     pub z: Vec<PanelColumn<V>>,
     /// Columns of one panel.
@@ -37,12 +34,11 @@ pub struct Scratch<'s, V: Vector> {
     pub wide: WideScratch,
 }
 
-impl<'s, V: Vector> Scratch<'s, V> {
+impl<V: Vector> Scratch<V> {
     /// For rows of `n_features`.
-    pub fn new(n_features: usize, stop: &'s Stop) -> Result<Self, Error> {
+    pub fn new(n_features: usize) -> Result<Self, Error> {
         let columns = || memory::filled(n_features, [V::ZERO; super::block::PANEL], SCRATCH);
         Ok(Self {
-            stop,
             z: columns()?,
             y: columns()?,
             residuals: Vec::new(),
@@ -62,12 +58,16 @@ pub trait Family<E: Real>: Sync {
     fn needs_row_major(&self) -> bool;
 
     /// Writes log wₖ + log N(x | μₖ, Σₖ) of a panel's rows, one column per component.
+    ///
+    /// Where one component of many features takes long, `stop` is looked at before each. If it is
+    /// raised the densities are left unfinished; whoever asked for them finds it raised as well.
     fn log_densities<V: Vector<Scalar = E>>(
         &self,
         token: V::Token,
         panel: &[PanelColumn<V>],
-        scratch: &mut Scratch<'_, V>,
+        scratch: &mut Scratch<V>,
         densities: &mut [PanelColumn<V>],
+        stop: &Stop,
     );
 
     /// Empty accumulators.
@@ -79,8 +79,9 @@ pub trait Family<E: Real>: Sync {
         token: V::Token,
         block: &Block<V>,
         responsibilities: &[PanelColumn<V>],
-        scratch: &mut Scratch<'_, V>,
+        scratch: &mut Scratch<V>,
         sums: &mut Self::Sums,
+        stop: &Stop,
     ) -> Result<(), Error>;
 
     /// The accumulators as statistics about the means of `parameters`.

@@ -72,14 +72,15 @@ impl<E: Real> Family<E> for Full<E> {
         &self,
         token: V::Token,
         panel: &[PanelColumn<V>],
-        scratch: &mut Scratch<'_, V>,
+        scratch: &mut Scratch<V>,
         densities: &mut [PanelColumn<V>],
+        stop: &Stop,
     ) {
         let d = self.n_features;
-        let factors = self.factors.chunks_exact(triangle(d));
-        let components = self.means.chunks_exact(d).zip(factors).zip(densities.iter_mut());
-        for (k, ((mean, factor), density)) in components.enumerate() {
-            if d >= WIDE_FROM && scratch.stop.is_raised() {
+        for (k, density) in densities.iter_mut().enumerate() {
+            let mean = &self.means[k * d..][..d];
+            let factor = &self.factors[k * triangle(d)..][..triangle(d)];
+            if d >= WIDE_FROM && stop.is_raised() {
                 return;
             }
             if d <= TILE {
@@ -91,14 +92,15 @@ impl<E: Real> Family<E> for Full<E> {
                 );
                 continue;
             }
-            for ((z, x), &m) in scratch.z.iter_mut().zip(panel).zip(mean) {
-                let m = V::splat(token, m);
+            let (z, x) = (&mut scratch.z[..d], &panel[..d]);
+            for j in 0..d {
+                let m = V::splat(token, mean[j]);
                 for v in 0..PANEL {
-                    (V::load(token, &x[v]) - m).store(&mut z[v]);
+                    (V::load(token, &x[j][v]) - m).store(&mut z[j][v]);
                 }
             }
             let mut norm = SquaredNorm([V::splat(token, E::ZERO); PANEL]);
-            whiten(token, &scratch.z, factor, &mut norm);
+            whiten(token, z, factor, &mut norm);
             for v in 0..PANEL {
                 self.constants.log_density(token, k, norm.0[v]).store(&mut density[v]);
             }
@@ -120,11 +122,12 @@ impl<E: Real> Family<E> for Full<E> {
         token: V::Token,
         block: &Block<V>,
         responsibilities: &[PanelColumn<V>],
-        scratch: &mut Scratch<'_, V>,
+        scratch: &mut Scratch<V>,
         sums: &mut FullSums,
+        stop: &Stop,
     ) -> Result<(), Error> {
         let (k, d) = (self.thresholds.len(), self.n_features);
-        let x = Panels { columns: &block.columns, stride: d, offset: 0 };
+        let x = Panels { columns: block.columns(), stride: d, offset: 0 };
         for component in 0..k {
             let weights = Panels { columns: responsibilities, stride: k, offset: component };
             let mean = component * d..(component + 1) * d;
@@ -136,7 +139,7 @@ impl<E: Real> Family<E> for Full<E> {
                     }
                 }
                 FullSums::Wide(sums) => {
-                    scratch.stop.check()?;
+                    stop.check()?;
                     sums[component].add_block(
                         token,
                         block,

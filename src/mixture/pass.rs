@@ -3,7 +3,7 @@
 //! Nothing of the size of the input is stored: a leaf holds one block of a few hundred rows, the
 //! responsibilities of that block, and its sums.
 
-use std::marker::PhantomData;
+use std::any::Any;
 use std::ops::Range;
 
 use ndarray::{ArrayView1, ArrayView2, s};
@@ -20,7 +20,7 @@ use super::statistics::MixtureStatistics;
 use super::tied::Tied;
 use super::wide::WIDE_FROM;
 use crate::error::Error;
-use crate::fold::{Context, Partition};
+use crate::fold::{Context, Idle, Partition, Stop};
 use crate::memory;
 use crate::rng;
 use crate::rows::{Element, Rows};
@@ -181,8 +181,11 @@ fn fold<E: Real, F: Family<E>>(
 ) -> Result<Vec<MixtureStatistics>, Error> {
     let families: Vec<F> = memory::gathered(models.parameters.iter().map(prepare), PREPARED)?;
     let families = &families[..];
+    let centers = models.parameters.iter().map(|model| centered(model.means(), models.center));
+    let centers: &[Vec<E>] = &memory::gathered(centers, PREPARED)?;
+    let idle = &Idle::default();
     context.fold(&Partition::of_rows(input.rows.n_rows()), |range| {
-        dispatch(Leaf { context, input, models, families, range, element: PhantomData::<E> })
+        dispatch(Leaf { context, input, models, families, centers, idle, range })
     })
 }
 
@@ -198,8 +201,38 @@ struct Leaf<'l, 'a, E, F> {
     input: &'l Input<'a>,
     models: Models<'l>,
     families: &'l [F],
+    /// The means that blocks are assigned to, less the point the blocks are centred on.
+    centers: &'l [Vec<E>],
+    /// A [`Desk`] for each thread.
+    idle: &'l Idle<Box<dyn Any + Send>>,
     range: Range<usize>,
-    element: PhantomData<E>,
+}
+
+/// Where one thread works on a block: its rows, what is computed from them on the way, and their
+/// log-densities, which become responsibilities.
+struct Desk<V: Vector> {
+    block: Block<V>,
+    scratch: Scratch<V>,
+    terms: Vec<PanelColumn<V>>,
+    n_components: usize,
+}
+
+/// The block, scratch memory, and one column of terms for each component of each panel.
+type Parts<'d, V> = (&'d Block<V>, &'d mut Scratch<V>, &'d mut [PanelColumn<V>]);
+
+impl<V: Vector> Desk<V> {
+    fn new(n_components: usize, n_features: usize) -> Result<Self, Error> {
+        let (block, scratch) = (Block::new(n_features), Scratch::new(n_features)?);
+        Ok(Self { block, scratch, terms: Vec::new(), n_components })
+    }
+
+    /// What lies on it, with the terms of the block as it was packed.
+    #[inline(always)]
+    fn parts(&mut self) -> Result<Parts<'_, V>, Error> {
+        let length = self.block.n_panels() * self.n_components;
+        let terms = memory::first(&mut self.terms, length, [V::ZERO; PANEL], SCRATCH)?;
+        Ok((&self.block, &mut self.scratch, terms))
+    }
 }
 
 impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
@@ -210,12 +243,10 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
         let &Input { rows, weights, responsibilities } = self.input;
         let Models { parameters: models, center } = self.models;
         let (k, d) = (models[0].n_components(), models[0].n_features());
-        let mut block = Block::<E::Vector<L>>::new(d);
-        let mut scratch = Scratch::<E::Vector<L>>::new(d, self.context.stop())?;
-        let mut terms = Vec::new();
+        let stop = self.context.stop();
+        let idle = self.idle.take_as();
+        let mut desk = idle.map_or_else(|| Desk::<E::Vector<L>>::new(k, d).map(Box::new), Ok)?;
         let mut sums: Vec<F::Sums> = memory::gathered(self.families.iter().map(F::sums), SUMS)?;
-        let centers = models.iter().map(|model| centered(model.means(), center));
-        let centers: Vec<Vec<E>> = memory::gathered(centers, PREPARED)?;
         let mut log_likelihoods = memory::filled(models.len(), Lanes64::ZERO, SUMS)?;
         let block_rows = panels_per_block(d, k) * Block::<E::Vector<L>>::PANEL_ROWS;
         let layout = Layout { rows: block_rows, draws: k };
@@ -231,11 +262,10 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
             let here = first..self.range.end.min(first + block_rows);
             let block_weights = weights.map(|w| w.slice_move(s![here.clone()]));
             let row_major = self.families[0].needs_row_major();
-            block.pack(rows.row_block(here.clone()), block_weights, center, row_major)?;
+            desk.block.pack(rows.row_block(here.clone()), block_weights, center, row_major)?;
             let ahead = here.end..self.range.end.min(here.end + block_rows);
             let ahead = rows.row_block(ahead).as_bytes().unwrap_or_default();
-            let zero = [<E::Vector<L> as Vector>::ZERO; PANEL];
-            memory::resize(&mut terms, block.n_panels() * k, zero, SCRATCH)?;
+            let (block, scratch, terms) = desk.parts()?;
             for (m, family) in self.families.iter().enumerate() {
                 // With many restarts one block alone can take long.
                 self.context.check()?;
@@ -243,29 +273,25 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
                     Responsibilities::Model => {
                         let log_likelihood = &mut log_likelihoods[m];
                         let ahead = if m == 0 { ahead } else { &[] };
-                        expect(
-                            token,
-                            family,
-                            &block,
-                            ahead,
-                            &mut scratch,
-                            &mut terms,
-                            log_likelihood,
-                        );
+                        expect(token, family, (block, scratch, terms), ahead, stop, log_likelihood);
                     }
-                    Responsibilities::Nearest => assign(token, &centers[m], &block, &mut terms),
+                    Responsibilities::Nearest => {
+                        assign(token, &self.centers[m], block, terms);
+                    }
                     Responsibilities::Given(given) => {
-                        fill(&block, &mut terms, |p, row, target| {
-                            let source =
-                                given.row(here.start + p * Block::<E::Vector<L>>::PANEL_ROWS + row);
+                        let panel_rows = Block::<E::Vector<L>>::PANEL_ROWS;
+                        fill(block, terms, |p, row, target| {
+                            let source = given.row(here.start + p * panel_rows + row);
                             target.iter_mut().zip(source).for_each(|(target, &r)| *target = r);
                         })?;
                     }
-                    Responsibilities::Random { .. } => fill(&block, &mut terms, |_, _, target| {
-                        random_simplex(numbers[m].of_next_row(), target);
-                    })?,
+                    Responsibilities::Random { .. } => {
+                        fill(block, terms, |_, _, target| {
+                            random_simplex(numbers[m].of_next_row(), target);
+                        })?;
+                    }
                 }
-                family.accumulate(token, &block, &terms, &mut scratch, &mut sums[m])?;
+                family.accumulate(token, block, terms, scratch, &mut sums[m], stop)?;
             }
         }
         let (n_rows, total) = match weights {
@@ -276,7 +302,6 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
             }
         };
         let finish = |(m, sums): (usize, &F::Sums)| {
-            let stop = self.context.stop();
             let mut statistics = self.families[m].finish(sums, &models[m], stop)?;
             statistics.n_rows = n_rows as u64;
             statistics.total_weight = total;
@@ -284,31 +309,32 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
             Ok(statistics)
         };
         self.context.check()?; // kernels that found the flag raised left their work unfinished
+        self.idle.put(desk);
         memory::gathered(sums.iter().enumerate().map(finish), SUMS)
     }
 }
 
-/// The E-step of a block: `terms` become the responsibilities (times the sample weights).
+/// The E-step of a block: the terms become the responsibilities (times the sample weights).
 ///
 /// Meanwhile the bytes `ahead`, which the next block will be packed from, are asked for.
+/// A block whose work was left because `stop` is raised is nobody's to read.
 #[inline(always)]
 fn expect<E: Real, V: Vector<Scalar = E>, F: Family<E>>(
     token: V::Token,
     family: &F,
-    block: &Block<V>,
+    (block, scratch, terms): Parts<'_, V>,
     ahead: &[u8],
-    scratch: &mut Scratch<'_, V>,
-    terms: &mut [PanelColumn<V>],
+    stop: &Stop,
     log_likelihood: &mut Lanes64,
 ) {
     let k = terms.len() / block.n_panels();
     let mut ahead = ahead.chunks(ahead.len().div_ceil(block.n_panels()).max(1));
     for (p, terms) in terms.chunks_exact_mut(k).enumerate() {
-        if scratch.stop.is_raised() {
+        if stop.is_raised() {
             return;
         }
         prefetch(ahead.next().unwrap_or_default());
-        family.log_densities(token, block.panel(p), scratch, terms);
+        family.log_densities(token, block.panel(p), scratch, terms, stop);
         let log_sum = LogSum::<V>::of(token, terms);
         log_sum.accumulate(token, &block.weights[p], block.plain(p), log_likelihood);
         log_sum.normalize(token, &block.weights[p], terms);

@@ -109,8 +109,9 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, '_, '_, E, F> {
     #[inline(always)]
     fn run<L: Level>(mut self, token: L) -> Self::Output {
         let &Job { context, rows, columns, center, k, d } = self.job;
+        let stop = context.stop();
         let mut block = Block::<E::Vector<L>>::new(d);
-        let mut scratch = Scratch::<E::Vector<L>>::new(d, context.stop())?;
+        let mut scratch = Scratch::<E::Vector<L>>::new(d)?;
         let zero = [<E::Vector<L> as Vector>::ZERO; PANEL];
         let mut densities = memory::filled(k, zero, SCRATCH)?;
         let block_rows = 4 * Block::<E::Vector<L>>::PANEL_ROWS;
@@ -119,7 +120,8 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, '_, '_, E, F> {
             let here = first..self.range.end.min(first + block_rows);
             block.pack(rows.row_block(here), None, center, false)?;
             for p in 0..block.n_panels() {
-                self.family.log_densities(token, block.panel(p), &mut scratch, &mut densities);
+                let panel = block.panel(p);
+                self.family.log_densities(token, panel, &mut scratch, &mut densities, stop);
                 let start = first - self.range.start + p * Block::<E::Vector<L>>::PANEL_ROWS;
                 let rows = start..start + block.rows_in_panel(p);
                 write_panel::<E::Vector<L>>(

@@ -11,7 +11,7 @@
 //! k is so large that Q would cost more than d × d products per component, these are formed.
 
 use super::block::{Block, PANEL, PanelColumn};
-use super::diagonal::write_sums;
+use super::diagonal::{squared_distance, write_sums};
 use super::family::{Constants, Family, PREPARED, SCRATCH, SUMS, Scratch, centered};
 use super::parameters::{CovarianceType, Parameters, triangle};
 use super::statistics::MixtureStatistics;
@@ -110,10 +110,11 @@ impl<E: Real> Tied<E> {
         for (j, (x, residual)) in panel.iter().zip(residuals).enumerate() {
             let column = &self.mean_columns[j * self.n_components..][..self.n_components];
             let mut sum = [zero; PANEL];
-            for (r, &m) in responsibilities.iter().zip(column) {
-                let m = V::splat(token, m);
+            let r = &responsibilities[..column.len()];
+            for k in 0..column.len() {
+                let m = V::splat(token, column[k]);
                 for v in 0..PANEL {
-                    sum[v] = V::load(token, &r[v]).mul_add(m, sum[v]);
+                    sum[v] = V::load(token, &r[k][v]).mul_add(m, sum[v]);
                 }
             }
             let c = V::splat(token, self.center[j]);
@@ -154,26 +155,23 @@ impl<E: Real> Family<E> for Tied<E> {
         &self,
         token: V::Token,
         panel: &[PanelColumn<V>],
-        scratch: &mut Scratch<'_, V>,
+        scratch: &mut Scratch<V>,
         densities: &mut [PanelColumn<V>],
+        _: &Stop,
     ) {
-        for ((z, x), &c) in scratch.z.iter_mut().zip(panel).zip(&self.center) {
-            let c = V::splat(token, c);
+        let d = self.n_features;
+        let (z, x, center) = (&mut scratch.z[..d], &panel[..d], &self.center[..d]);
+        for j in 0..d {
+            let c = V::splat(token, center[j]);
             for v in 0..PANEL {
-                (V::load(token, &x[v]) - c).store(&mut z[v]);
+                (V::load(token, &x[j][v]) - c).store(&mut z[j][v]);
             }
         }
-        whiten(token, &scratch.z, &self.factor, &mut Store::<V>(&mut scratch.y));
-        let means = self.whitened_means.chunks_exact(self.n_features);
-        for (k, (mean, density)) in means.zip(densities.iter_mut()).enumerate() {
+        whiten(token, z, &self.factor, &mut Store::<V>(&mut scratch.y));
+        for (k, density) in densities.iter_mut().enumerate() {
+            let mean = &self.whitened_means[k * d..][..d];
             let mut norm = [V::splat(token, E::ZERO); PANEL];
-            for (y, &m) in scratch.y.iter().zip(mean) {
-                let m = V::splat(token, m);
-                for v in 0..PANEL {
-                    let difference = V::load(token, &y[v]) - m;
-                    norm[v] = difference.mul_add(difference, norm[v]);
-                }
-            }
+            squared_distance(token, &scratch.y[..d], mean, &mut norm);
             for v in 0..PANEL {
                 self.constants.log_density(token, k, norm[v]).store(&mut density[v]);
             }
@@ -197,16 +195,17 @@ impl<E: Real> Family<E> for Tied<E> {
         token: V::Token,
         block: &Block<V>,
         responsibilities: &[PanelColumn<V>],
-        scratch: &mut Scratch<'_, V>,
+        scratch: &mut Scratch<V>,
         sums: &mut TiedSums,
+        stop: &Stop,
     ) -> Result<(), Error> {
         let (k, d) = (self.n_components, self.n_features);
-        let x = Panels::<V> { columns: &block.columns, stride: d, offset: 0 };
+        let x = Panels::<V> { columns: block.columns(), stride: d, offset: 0 };
         let r = Panels::<V> { columns: responsibilities, stride: k, offset: 0 };
         match &mut sums.second {
             Second::Components(scatters) => {
                 for (component, scatter) in scatters.iter_mut().enumerate() {
-                    scratch.stop.check()?;
+                    stop.check()?;
                     let mean = &self.means[component * d..][..d];
                     let weights = Panels { offset: component, ..r };
                     scatter.add_block(token, x, weights, mean, &mut scratch.scatter)?;
@@ -223,16 +222,16 @@ impl<E: Real> Family<E> for Tied<E> {
                 );
                 let n_panels = block.n_panels();
                 let zero = [V::ZERO; PANEL];
-                memory::resize(&mut scratch.residuals, n_panels * d, zero, SCRATCH)?;
-                memory::resize(&mut scratch.totals, n_panels * 2, zero, SCRATCH)?;
+                let centered = memory::first(&mut scratch.residuals, n_panels * d, zero, SCRATCH)?;
+                let totals = memory::first(&mut scratch.totals, n_panels * 2, zero, SCRATCH)?;
                 for p in 0..n_panels {
                     let here = &responsibilities[p * k..][..k];
-                    let target = &mut scratch.residuals[p * d..][..d];
-                    let totals = self.residuals::<V>(token, block.panel(p), here, target);
-                    scratch.totals[p * 2..][..2].copy_from_slice(&totals);
+                    let target = &mut centered[p * d..][..d];
+                    let sums = self.residuals::<V>(token, block.panel(p), here, target);
+                    totals[p * 2..][..2].copy_from_slice(&sums);
                 }
-                let e = Panels::<V> { columns: &scratch.residuals, stride: d, offset: 0 };
-                let total = Panels::<V> { columns: &scratch.totals, stride: 2, offset: 0 };
+                let e = Panels::<V> { columns: centered, stride: d, offset: 0 };
+                let total = Panels::<V> { columns: totals, stride: 2, offset: 0 };
                 let inverse = Panels { offset: 1, ..total };
                 residuals.add_block(token, e, total, &self.zeros[..d], &mut scratch.scatter)?;
                 overlaps.add_block(token, r, inverse, &self.zeros[..k], &mut scratch.scatter)?;

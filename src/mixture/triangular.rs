@@ -100,11 +100,12 @@ fn whiten_vectors<V: Vector, S: Sink<V>, const W: usize, const N: usize>(
     let zero = V::splat(token, V::Scalar::ZERO);
     let mut y = [[zero; N]; W];
     let (rectangle, triangle) = factor.split_at(left.len() * W);
-    for (z, row) in left.iter().zip(rectangle.chunks_exact(W)) {
+    let rows = &rectangle.as_chunks::<W>().0[..left.len()];
+    for i in 0..left.len() {
         for v in 0..N {
-            let z = V::load(token, &z[first + v]);
+            let z = V::load(token, &left[i][first + v]);
             for j in 0..W {
-                y[j][v] = z.mul_add(V::splat(token, row[j]), y[j][v]);
+                y[j][v] = z.mul_add(V::splat(token, rows[i][j]), y[j][v]);
             }
         }
     }
@@ -223,7 +224,7 @@ impl Scatter {
     /// Adds the rows of a block: z = x − `center`.
     ///
     /// `columns(p)` are the d columns of panel p and `weights(p)` its row weights r. `scratch`
-    /// holds z for the whole block and r·z for one tile of columns.
+    /// holds z for the whole block (d columns a panel) and r·z for one tile of columns.
     #[inline(always)]
     pub fn add_block<'a, V: Vector>(
         &mut self,
@@ -235,8 +236,8 @@ impl Scatter {
     ) -> Result<(), Error> {
         let d = center.len();
         let n_panels = x.columns.len() / x.stride;
-        memory::resize(&mut scratch.z, n_panels * d, [V::ZERO; PANEL], SCRATCH)?;
-        memory::resize(&mut scratch.rz, n_panels * TILE, [V::ZERO; PANEL], SCRATCH)?;
+        let z = memory::first(&mut scratch.z, n_panels * d, [V::ZERO; PANEL], SCRATCH)?;
+        let rz = memory::first(&mut scratch.rz, n_panels * TILE, [V::ZERO; PANEL], SCRATCH)?;
         let mut products = &mut self.products[..];
         for start in (0..d).step_by(TILE) {
             let width = TILE.min(d - start);
@@ -249,10 +250,10 @@ impl Scatter {
                 width,
                 diagonal_tile,
                 [V],
-                (token, x, weights, center, start, d, scratch, &mut self.count, sums, diagonal)
+                (token, x, weights, center, start, z, rz, &mut self.count, sums, diagonal)
             );
             for (left, tile) in rectangle.chunks_exact_mut(TILE * width).enumerate() {
-                with_width!(width, rectangle_tile, [V], (token, scratch, left * TILE, d, tile));
+                with_width!(width, rectangle_tile, [V], (token, z, rz, left * TILE, tile));
             }
         }
         Ok(())
@@ -292,8 +293,8 @@ fn diagonal_tile<V: Vector, const W: usize>(
     weights: Panels<'_, V>,
     center: &[V::Scalar],
     start: usize,
-    d: usize,
-    scratch: &mut ScatterScratch<V>,
+    z_panels: &mut [PanelColumn<V>],
+    rz_panels: &mut [PanelColumn<V>],
     count: &mut Lanes64,
     sums: &mut [Lanes64],
     products: &mut [Lanes64],
@@ -302,12 +303,13 @@ fn diagonal_tile<V: Vector, const W: usize>(
     let mut n = zero;
     let mut s = [zero; W];
     let mut q = [[zero; W]; W];
-    let panels = x.columns.chunks_exact(x.stride).zip(weights.columns.chunks_exact(weights.stride));
-    let outputs = scratch.z.chunks_exact_mut(d).zip(scratch.rz.chunks_exact_mut(TILE));
-    for ((x_panel, r_panel), (z_panel, rz_panel)) in panels.zip(outputs) {
-        let x_tile = &x_panel[x.offset + start..][..W];
-        let r_column = &r_panel[weights.offset];
-        let z_tile = &mut z_panel[start..][..W];
+    let n_panels = x.columns.len() / x.stride;
+    let d = z_panels.len() / n_panels;
+    for p in 0..n_panels {
+        let x_tile = &x.columns[p * x.stride + x.offset + start..][..W];
+        let r_column = &weights.columns[p * weights.stride + weights.offset];
+        let z_tile = &mut z_panels[p * d + start..][..W];
+        let rz_tile = &mut rz_panels[p * TILE..][..W];
         for v in 0..PANEL {
             let r = V::load(token, &r_column[v]);
             let mut z = [zero; W];
@@ -321,7 +323,7 @@ fn diagonal_tile<V: Vector, const W: usize>(
                 }
                 if d > TILE {
                     z[i].store(&mut z_tile[i][v]);
-                    rz.store(&mut rz_panel[i][v]);
+                    rz.store(&mut rz_tile[i][v]);
                 }
             }
         }
@@ -343,22 +345,25 @@ fn diagonal_tile<V: Vector, const W: usize>(
 #[inline(always)]
 fn rectangle_tile<V: Vector, const W: usize>(
     token: V::Token,
-    scratch: &ScatterScratch<V>,
+    z_panels: &[PanelColumn<V>],
+    rz_panels: &[PanelColumn<V>],
     left: usize,
-    d: usize,
     products: &mut [Lanes64],
 ) {
     let zero = V::splat(token, V::Scalar::ZERO);
     let mut q = [[zero; TILE]; W];
-    for (z_panel, rz_panel) in scratch.z.chunks_exact(d).zip(scratch.rz.chunks_exact(TILE)) {
-        let z_tile = &z_panel[left..][..TILE];
+    let n_panels = rz_panels.len() / TILE;
+    let d = z_panels.len() / n_panels;
+    for p in 0..n_panels {
+        let z_tile = &z_panels[p * d + left..][..TILE];
+        let rz_tile = &rz_panels[p * TILE..][..TILE];
         for v in 0..PANEL {
             let mut z = [zero; TILE];
             for j in 0..TILE {
                 z[j] = V::load(token, &z_tile[j][v]);
             }
             for i in 0..W {
-                let rz = V::load(token, &rz_panel[i][v]);
+                let rz = V::load(token, &rz_tile[i][v]);
                 for j in 0..TILE {
                     q[i][j] = rz.mul_add(z[j], q[i][j]);
                 }

@@ -157,9 +157,8 @@ impl WideScatter {
     ) -> Result<(), Error> {
         let m = scratch.chosen.len();
         let side = self.sums.len();
-        let length = (m * side).max(scratch.z.len());
-        memory::resize(&mut scratch.z, length, Lanes64::ZERO, SCRATCH)?;
-        memory::resize(&mut scratch.rz, length, Lanes64::ZERO, SCRATCH)?;
+        let all_z = memory::first(&mut scratch.z, m * side, Lanes64::ZERO, SCRATCH)?;
+        let all_rz = memory::first(&mut scratch.rz, m * side, Lanes64::ZERO, SCRATCH)?;
         for column in 0..side {
             let mut center = Lanes64::ZERO;
             for (c, &value) in center.0.iter_mut().zip(&mean[column * SIDE..]) {
@@ -167,8 +166,8 @@ impl WideScatter {
             }
             let center = L::F64::load(token, &center);
             let mut sum = L::F64::load(token, &self.sums[column]);
-            let z = scratch.z[column * m..][..m].iter_mut();
-            let rz = scratch.rz[column * m..][..m].iter_mut();
+            let z = all_z[column * m..][..m].iter_mut();
+            let rz = all_rz[column * m..][..m].iter_mut();
             for ((z, rz), &(row, r)) in z.zip(rz).zip(&scratch.chosen) {
                 let difference = L::F64::load(token, &rows[row as usize * side + column]) - center;
                 let scaled = L::F64::splat(token, r) * difference;

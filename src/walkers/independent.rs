@@ -1,6 +1,5 @@
 //! Random walks: no walker looks at another, so each block goes its own way.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::block::Block;
@@ -14,7 +13,7 @@ use super::sampler::{Failed, Stopped};
 use super::state::WHAT;
 use super::update::{self, Candidates, Rejected};
 use crate::error::Error;
-use crate::fold::{Context, Partition, RowsMut};
+use crate::fold::{Context, Idle, Partition, RowsMut};
 use crate::memory;
 use crate::simd::Lanes64;
 
@@ -79,7 +78,7 @@ fn meet(
     (first, steps): (u64, u64),
 ) -> Result<(), Stopped> {
     let most = tally.most_steps(walkers.iter().map(|walker| walker.block.n_walkers()).sum());
-    let tiles = Mutex::new(Vec::new());
+    let tiles = Idle::default();
     let mut done = 0;
     // A chunk that is interrupted is lost: it begins with a single step where one may take long.
     let mut chunk = Chunk::of(if job.fused.is_some() { 16 } else { 1 });
@@ -104,7 +103,7 @@ fn together(
     context: &Context,
     job: &Job<'_>,
     walkers: &mut [Walker<'_>],
-    tiles: &Mutex<Vec<Tile>>,
+    tiles: &Idle<Tile>,
     (first, steps): (u64, u64),
 ) -> Result<(), Stopped> {
     for walker in &mut *walkers {
@@ -144,19 +143,17 @@ fn run_all(
     context: &Context,
     job: &Job<'_>,
     walkers: &mut [Walker<'_>],
-    tiles: &Mutex<Vec<Tile>>,
+    tiles: &Idle<Tile>,
     (first, steps): (u64, u64),
 ) -> bool {
-    let idle = || tiles.lock().unwrap_or_else(PoisonError::into_inner);
     let partition = Partition::new(walkers.len(), 1);
     let rows = RowsMut::column(walkers);
     let result = context.for_each_chunk(&partition, rows, |_, mut walker| {
-        let taken = idle().pop();
-        let mut tile = taken.unwrap_or_default();
+        let mut tile = tiles.take().unwrap_or_default();
         for walker in walker.values() {
             walker.run(context, job, &mut tile, (first, steps));
         }
-        idle().push(tile);
+        tiles.put(tile);
         Ok(())
     });
     result.is_ok() && walkers.iter().all(|walker| walker.stopped.is_none())

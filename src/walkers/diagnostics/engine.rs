@@ -1,11 +1,9 @@
 //! The loop over dimensions, and the memory it uses again and again.
 
-use std::sync::{Mutex, PoisonError};
-
 use super::draws::{Draws, Layout, Packed, WHAT};
 use super::order::Sorter;
 use crate::error::Error;
-use crate::fold::{Context, Partition, RowsMut};
+use crate::fold::{Context, Idle, Partition, RowsMut};
 use crate::memory;
 
 /// Memory for the work on one dimension; whoever uses a part of it makes it as long as needed.
@@ -44,12 +42,10 @@ pub(super) fn each_dimension<R: Send>(
     measure: impl Fn(&Packed, &mut Work) -> Result<R, Error> + Sync,
 ) -> Result<Vec<R>, Error> {
     let mut results = memory::gathered((0..draws.dimensions()).map(|_| empty()), WHAT)?;
-    let desks = Mutex::new(Vec::<Desk>::new());
-    let lock = || desks.lock().unwrap_or_else(PoisonError::into_inner);
+    let desks = Idle::<Desk>::default();
     let partition = Partition::new(draws.dimensions(), draws.together(context.threads()));
     context.for_each_chunk(&partition, RowsMut::column(&mut results), |range, mut output| {
-        let taken = lock().pop();
-        let mut desk = taken.unwrap_or_default();
+        let mut desk = desks.take().unwrap_or_default();
         draws.pack(range, layout, &mut desk.packed)?;
         for (packed, result) in desk.packed.iter().zip(output.values()) {
             context.check()?;
@@ -57,7 +53,7 @@ pub(super) fn each_dimension<R: Send>(
                 *result = measure(packed, &mut desk.work)?;
             }
         }
-        lock().push(desk);
+        desks.put(desk);
         Ok(())
     })?;
     Ok(results)
