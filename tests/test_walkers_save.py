@@ -1,6 +1,12 @@
 """Files of runs: they come back to the bit and go on, and what is not a run is refused."""
 
+import io
 import json
+import os
+import random
+import stat
+import sys
+import threading
 import zipfile
 
 import numpy as np
@@ -227,7 +233,7 @@ def test_other_files_are_refused(path, tmp_path):
     with pytest.raises(ValueError, match="is not that of"):
         w.load(path)
     np.save(tmp_path / "array.npy", np.zeros(3))
-    with pytest.raises(ValueError, match="it has no header"):
+    with pytest.raises(ValueError, match=r"array\.npy is not a run saved by foldstat"):
         w.load(tmp_path / "array.npy")
 
 
@@ -279,3 +285,146 @@ def test_a_missing_folder_is_named_and_the_home_folder_found(tmp_path, monkeypat
     built_in().save("~/run.npz")
     assert (tmp_path / "run.npz").exists()
     assert w.load("~/run.npz").n_draws == 40
+
+
+on_posix = pytest.mark.skipif(sys.platform == "win32", reason="links, modes and pipes of POSIX")
+
+
+@on_posix
+def test_a_symbolic_link_is_followed(path, tmp_path):
+    target = tmp_path / "elsewhere" / "data.npz"
+    target.parent.mkdir()
+    path.symlink_to(target)
+    for n_steps in (40, 50):  # the target is made, then replaced
+        run = built_in(n_steps=n_steps)
+        run.save(path)
+        assert path.is_symlink()
+        assert w.load(target).n_draws == n_steps
+
+
+@on_posix
+def test_what_is_no_regular_file_is_written_to_as_it_is(path):
+    os.mkfifo(path)
+    content = []
+    reader = threading.Thread(target=lambda: content.append(path.read_bytes()))
+    reader.start()
+    run = built_in()
+    run.save(path)
+    reader.join()
+    assert stat.S_ISFIFO(path.stat().st_mode)
+    with np.load(io.BytesIO(content[0])) as file:
+        np.testing.assert_array_equal(file["draws"], run.draws)
+
+
+def test_a_folder_is_no_file(path):
+    path.mkdir()
+    with pytest.raises(IsADirectoryError if sys.platform != "win32" else OSError):
+        built_in().save(path)
+    assert path.is_dir()
+
+
+@on_posix
+def test_the_mode_of_the_old_file_is_kept(path):
+    run, mask = built_in(), os.umask(0o027)
+    try:
+        run.save(path)
+    finally:
+        os.umask(mask)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    path.chmod(0o604)
+    run.save(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o604
+
+
+def test_threads_may_save_to_one_path_while_others_read(path):
+    runs = [built_in(n_steps=n_steps) for n_steps in (40, 50)]
+    runs[0].save(path)
+    failures = []
+
+    def repeat(act):
+        try:
+            for _ in range(30):
+                act()
+        except Exception as error:
+            failures.append(error)
+
+    def load():
+        assert w.load(path).n_draws in (40, 50)
+
+    acts = [lambda run=run: run.save(path) for run in runs] + [load]
+    threads = [threading.Thread(target=repeat, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert [entry.name for entry in path.parent.iterdir()] == ["run.npz"]
+
+
+@on_posix
+def test_parts_that_nobody_writes_any_more_are_swept_up(tmp_path):
+    import fcntl
+
+    path = tmp_path / "run[1].npz"
+    dead, held, other = (tmp_path / f"run[1].npz.{name}.part" for name in ("0" * 16, "1" * 16, "mine"))
+    for part in (dead, held, other):
+        part.write_bytes(b"half of it")
+    with held.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        built_in().save(path)
+    assert sorted(tmp_path.iterdir()) == sorted([path, held, other])
+
+
+def test_any_damage_is_a_value_error(path):
+    built_in().save(path)
+    whole, draw = path.read_bytes(), random.Random(os.urandom(8))
+    directory = whole.index(b"PK\x01\x02")
+    for _ in range(300):
+        data = bytearray(whole)
+        for first in (0, directory):
+            data[draw.randrange(first, len(data))] = draw.randrange(256)
+        path.write_bytes(data)
+        try:
+            w.load(path)
+        except ValueError as error:
+            assert str(path) in str(error), bytes(data).hex()  # noqa: PT017
+        except Exception as error:
+            raise AssertionError(bytes(data).hex()) from error
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda arrays: {"header": np.array("[" * 100_000)}, "recursion"),
+        (
+            lambda arrays: arrays | {"draws": np.lib.stride_tricks.as_strided(np.zeros(1), (1,), (8,))},
+            "draws has shape",
+        ),
+    ],
+)
+def test_arrays_that_are_no_run_are_refused(path, write, message):
+    built_in().save(path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **write(arrays))
+    with pytest.raises(ValueError, match=message):
+        w.load(path)
+
+
+def test_sizes_that_are_not_those_of_the_file_are_refused_before_anything_is_made(path):
+    built_in().save(path)
+    with np.load(path) as file:
+        shape = file["draws"].shape
+    with zipfile.ZipFile(path) as file:
+        entries = {name: file.read(name) for name in file.namelist()}
+    assert shape == (9, 40, 2)
+    many = entries["draws.npy"].replace(b"(9, 40, 2), }" + b" " * 12, b"(9, 40, 200000000000), }" + b" ")
+    assert len(many) == len(entries["draws.npy"])
+    with zipfile.ZipFile(path, "w") as file:
+        for name, data in (entries | {"draws.npy": many}).items():
+            file.writestr(name, data)
+    with pytest.raises(ValueError, match=r"draws\.npy has \d+ bytes, too few or too many for \(9, 40, 200000000000\)"):
+        w.load(path)
+    np.savez_compressed(path, header=np.array("{}"))
+    with pytest.raises(ValueError, match="is compressed"):
+        w.load(path)

@@ -88,8 +88,7 @@ def mutated_files(note, seed):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs RLIMIT_AS")
 def test_files_that_were_damaged(warmed):
-    # A zip file whose directory points out of the file may be an OSError of the system's.
-    assert set(warmed(mutated_files, seed=1).told()) <= {"read", "ValueError", "OSError"}
+    assert set(warmed(mutated_files, seed=1).told()) <= {"read", "ValueError"}
 
 
 def mutated_pickles(note, kind, seed):

@@ -6,25 +6,49 @@ name is the way to it.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
-import os
+import math
+import struct
+import tokenize
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foldstat import _core
+from foldstat._replace import replacing
 
 _FORMAT = "foldstat.walkers.Run"
 _VERSION = 1
 _HEADER = "header"
 
+_HEADERS: dict[tuple[int, int], Any] = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
 Arrays = dict[str, NDArray[Any]]
+
+DAMAGE = (
+    zipfile.BadZipFile,
+    struct.error,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    OverflowError,
+    NotImplementedError,  # a zip file of a later version
+    RecursionError,
+    RuntimeError,  # an encrypted zip file
+    SyntaxError,
+    tokenize.TokenError,
+)
+"""What NumPy, the zip file, JSON and the parts of a run say of content that is not theirs."""
 
 
 def write(path: Path, state: Mapping[str, Any]) -> None:
@@ -32,25 +56,22 @@ def write(path: Path, state: Mapping[str, Any]) -> None:
     arrays: Arrays = {}
     body = {key: _packed(value, key, arrays) for key, value in state.items()}
     header = {"format": _FORMAT, "version": _VERSION, "foldstat": _core.__version__, "run": body}
-    if not path.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "there is no such folder to save the run in", str(path.parent))
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            np.savez(file, allow_pickle=False, **{_HEADER: np.array(json.dumps(header))}, **arrays)
-        part.replace(path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):  # it has become the file
-            part.unlink()
+    with replacing(path, "the run") as file:
+        np.savez(file, allow_pickle=False, **{_HEADER: np.array(json.dumps(header))}, **arrays)
 
 
 def read(path: Path) -> dict[str, Any]:
     """Read what `write` wrote."""
     with path.open("rb") as handle:
         try:
+            _check_sizes(handle)
             return _state(np.load(handle, allow_pickle=False))
-        except (zipfile.BadZipFile, EOFError, KeyError, TypeError, AttributeError, ValueError) as error:
+        except DAMAGE as error:
             raise damaged(path, error) from error
+        except OSError as error:
+            if error.errno == errno.EINVAL:  # told to read at a place before the beginning
+                raise damaged(path, error) from error
+            raise
 
 
 def damaged(path: Path, error: Exception) -> ValueError:
@@ -59,8 +80,24 @@ def damaged(path: Path, error: Exception) -> ValueError:
     return ValueError(f"{path} is not a run saved by foldstat, or is damaged: {why}")
 
 
+def _check_sizes(handle: IO[bytes]) -> None:
+    """Refuse arrays that are not in the file as they say, before anything is made in their size."""
+    with zipfile.ZipFile(handle) as file:
+        for entry in file.infolist():
+            if entry.compress_type != zipfile.ZIP_STORED:
+                raise ValueError(f"{entry.filename} is compressed")
+            with file.open(entry) as array:
+                reader = _HEADERS.get(np.lib.format.read_magic(array))
+                if reader is None:
+                    raise ValueError(f"{entry.filename} has a format of arrays that it is not written in")
+                shape, _, dtype = reader(array)
+                if array.tell() + math.prod(shape) * dtype.itemsize != entry.file_size:
+                    raise ValueError(f"{entry.filename} has {entry.file_size} bytes, too few or too many for {shape}")
+    handle.seek(0)
+
+
 def _state(file: Any) -> dict[str, Any]:
-    if not isinstance(file, np.lib.npyio.NpzFile) or _HEADER not in file:
+    if _HEADER not in file:
         raise ValueError("it has no header")
     header = json.loads(str(file[_HEADER]))
     _check(header)

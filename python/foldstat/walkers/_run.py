@@ -295,7 +295,8 @@ class Run(Walked):
         ----------
         path : path-like
             The file, by convention with the ending ``.npz``, which is not added; ``~`` is the home folder. A
-            file of that name is replaced when the new one is complete.
+            file of that name is replaced when the new one is complete and on the disk, and its mode kept; a
+            symbolic link is followed, and what is no regular file is written to as it is.
 
         Raises
         ------

@@ -91,7 +91,7 @@ def load(
     state = _file.read(file)
     try:
         run = run_of(state)
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError) as error:
+    except _file.DAMAGE as error:
         raise _file.damaged(file, error) from error
     if density is not None:
         run._density = understand_again(run._settings, run._ensemble, density, args, call, where)

@@ -206,7 +206,7 @@ def check_spread(starts: Floats, move: Move) -> None:
         return
     n_walkers, n_dims = starts.shape
     name = "every part of the Mix" if isinstance(move, Mix) else type(move).__name__
-    if np.linalg.matrix_rank(starts - starts.mean(axis=0)) < n_dims:
+    if _directions(starts) < n_dims:
         where = "all at one point" if (starts == starts[0]).all() else "in a plane of fewer dimensions"
         few = f"{n_walkers} walkers in {n_dims} dimensions, " if n_walkers <= n_dims else ""
         raise ValueError(
@@ -214,3 +214,17 @@ def check_spread(starts: Floats, move: Move) -> None:
             "Spread them: give more walkers and a point for each, or a callable such as "
             f"start=lambda rng: point + 0.1 * rng.standard_normal({n_dims})"
         )
+
+
+def _directions(starts: Floats) -> int:
+    """Count the directions in which walkers lie apart, in units of each coordinate's own spread."""
+    halves = starts / 2  # the difference of two finite numbers may overflow, that of their halves does not
+    offsets = halves - halves[0]
+    spread = np.abs(offsets).max(axis=0)
+    if not spread.all():
+        return int(np.count_nonzero(spread))  # at most: enough to know that one is missing
+    rounding = np.finfo(np.float64).eps * np.abs(halves).max(axis=0) / spread
+    unit = offsets / spread
+    centered = unit - unit.mean(axis=0)
+    lengths = np.linalg.svd(centered, compute_uv=False)
+    return int(np.count_nonzero(lengths > lengths[0] * max(starts.shape) * max(rounding.max(), 2.0**-52)))

@@ -1,0 +1,113 @@
+"""Files that are replaced whole: whoever reads them finds the old or the new content, never a part."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+if sys.platform != "win32":
+    import fcntl
+
+
+@contextlib.contextmanager
+def replacing(path: Path, what: str) -> Iterator[IO[bytes]]:
+    """Give a file to write to, which takes the place of `path` once it is complete and on the disk.
+
+    A symbolic link is followed, the mode of the old file is kept. What is no regular file (a device, a pipe)
+    is written to as it is.
+    """
+    path = Path(os.path.realpath(path))
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, f"there is no such folder to save {what} in", str(path.parent))
+    mode = _mode(path)
+    if mode is not None and not stat.S_ISREG(mode):
+        with path.open("wb") as device:
+            yield device
+        return
+    _sweep(path)
+    part, file = _new_part(path)
+    with file:
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            if mode is not None:
+                part.chmod(stat.S_IMODE(mode))
+            if sys.platform == "win32":
+                file.close()  # what is open cannot be renamed there
+            part.replace(path)
+        except BaseException:
+            file.close()
+            part.unlink(missing_ok=True)
+            raise
+    _settle(path.parent)
+
+
+def _mode(path: Path) -> int | None:
+    """Tell what is there; None if nothing is."""
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _new_part(path: Path) -> tuple[Path, IO[bytes]]:
+    """Make a file of its own for each call, beside `path` and held as long as it is open."""
+    while True:
+        part = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
+        file = part.open("xb")
+        if _hold(file):
+            return part, file
+        file.close()
+
+
+def _sweep(path: Path) -> None:
+    """Delete the parts that processes which have died left behind: those that nobody holds."""
+    for part in path.parent.glob(f"{_literal(path.name)}.{'[0-9a-f]' * 16}.part"):
+        with contextlib.suppress(OSError):
+            _delete_unless_held(part)
+
+
+def _literal(name: str) -> str:
+    """Escape what has a meaning in a pattern of names."""
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+
+
+if sys.platform == "win32":  # an open file cannot be deleted
+
+    def _hold(file: IO[bytes]) -> bool:
+        return True
+
+    def _delete_unless_held(part: Path) -> None:
+        part.unlink()
+
+    def _settle(folder: Path) -> None:
+        """Folders cannot be opened."""
+
+else:
+
+    def _hold(file: IO[bytes]) -> bool:
+        """Tell whether the file is still there: somebody who sweeps may have been quicker than the lock."""
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return os.fstat(file.fileno()).st_nlink > 0
+
+    def _delete_unless_held(part: Path) -> None:
+        with part.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            part.unlink()
+
+    def _settle(folder: Path) -> None:
+        """Have the new name itself on the disk, where the system lets a folder be opened for that."""
+        with contextlib.suppress(OSError):
+            handle = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
