@@ -127,10 +127,27 @@ def test_a_vector_is_one_chain(name):
     assert same(FUNCTIONS[name](x[0]), FUNCTIONS[name](x))
 
 
-@pytest.mark.parametrize("shape", [(0, 10), (4, 0), (4, 1), (1, 1)])
+@pytest.mark.parametrize("shape", [(0, 10), (4, 0), (1, 1)])
 @pytest.mark.parametrize("name", set(FUNCTIONS) - {"nested_r_hat"})
 def test_too_short(name, shape):
     assert np.isnan(FUNCTIONS[name](np.zeros(shape)))
+
+
+@pytest.mark.parametrize("name", set(FUNCTIONS) - {"nested_r_hat"})
+def test_axes_that_look_like_another_order_are_told(name):
+    flat = chains((100, 2))
+    with pytest.raises(ValueError, match=r"100 chains of 2 draws each. One chain of 100 draws.*x\[None\].*x\.T"):
+        FUNCTIONS[name](flat)
+    assert FUNCTIONS[name](flat[None]).shape == (2,)
+    with pytest.warns(UserWarning, match=r"101 chains of 100 draws each.*x\.swapaxes\(0, 1\)") as told:
+        found = FUNCTIONS[name](chains((101, 100, 1)))
+    assert [warning.filename for warning in told] == [__file__]
+    assert same(found, FUNCTIONS[name](chains((101, 100, 1))[:, :, 0]))
+
+
+def test_many_short_chains_are_what_nested_r_hat_is_for():
+    assert diagnostics.nested_r_hat(chains((100, 2)), 4) > 0
+    assert diagnostics.nested_r_hat(chains((100, 20, 3)), 4).shape == (3,)
 
 
 @every

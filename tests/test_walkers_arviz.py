@@ -105,6 +105,27 @@ def test_the_table_shows_a_row_per_coordinate():
     assert table.row("y") == {name: table[name][1] for name in table.columns}
 
 
+@pytest.mark.parametrize(
+    ("mean", "error", "shown"),
+    [
+        (3.52474859, 3e-6, "3.5247486"),
+        (3.5, 0.0123, "3.500"),
+        (12345.6, 31.0, "12346"),
+        (-5.0, 5e3, "-5.0"),
+        (1.25e-12, 2e-15, "1.2500e-12"),
+        (0.0, 1.0, "0"),
+        (0.123456, 0.0, "0.1235"),
+        (0.123456, np.nan, "0.1235"),
+        (np.nan, np.nan, "nan"),
+    ],
+)
+def test_a_table_shows_the_digits_that_the_error_warrants(mean, error, shown):
+    table = w.SummaryTable(("x",), {"mean": [mean], "mcse_mean": [error], "5%": [mean]})
+    lines = repr(table).splitlines()
+    assert lines[1].split()[1::2] == [shown, shown]
+    assert abs(float(shown) - mean) <= 0.05 * error or not error > 0
+
+
 def test_the_table_as_a_frame():
     table = sample().summary()
     frame = table.to_pandas()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,15 +13,33 @@ from numpy.typing import ArrayLike
 from foldstat._validation import Floats, Rows, as_floats
 
 
-def as_draws(x: ArrayLike) -> tuple[Rows, int]:
-    """Give draws as (chain, draw, dimension), and how many axes they had."""
+def as_draws(x: ArrayLike, *, many_chains: bool = False) -> tuple[Rows, int]:
+    """Give draws as (chain, draw, dimension), and how many axes they had.
+
+    More chains than draws are what other orders of the axes look like, unless there are to be many chains. Draws of
+    one flat chain, of shape (draw, dimension), have far more rows than columns.
+    """
     array = as_floats(x, "x")
     axes = array.ndim
     if axes == 1:
         return array[None, :, None], axes
+    chains, draws = array.shape[:2] if axes in (2, 3) else (0, 0)
     if axes == 2:
+        if chains >= 2 * draws > 0 and not many_chains:
+            raise ValueError(
+                f"x has shape {array.shape}, which means {chains} chains of {draws} draws each. One chain of {chains} "
+                f"draws in {draws} dimensions is x[None], draws in the order (draw, chain) are x.T, and what are so "
+                "many chains indeed x[:, :, None]"
+            )
         return array[:, :, None], axes
     if axes == 3:
+        if chains > draws > 0 and not many_chains:
+            warnings.warn(
+                f"x has shape {array.shape}, which means {chains} chains of {draws} draws each; draws in the order "
+                "(draw, chain, dimension), as emcee gives them, are x.swapaxes(0, 1)",
+                UserWarning,
+                stacklevel=3,
+            )
         return array, axes
     raise ValueError(f"x must have shape (chain, draw) or (chain, draw, dimension), got shape {array.shape}")
 

@@ -5,6 +5,10 @@ which gives an array with one number per dimension; a vector is a single chain. 
 any memory layout, or anything NumPy turns into numbers; everything is computed in float64. A dimension with a NaN
 gives NaN. Results do not depend on the number of threads.
 
+More chains than draws look like axes in another order. With shape (chain, draw, dimension) there is a warning; shape
+(chain, draw) is refused from twice as many on, as a flat chain of (draw, dimension) is the likelier. `nested_r_hat` is
+for many short chains, and takes them as they are.
+
 The definitions, and the treatment of constant and of very short chains, are ArviZ's, which follow [1]_.
 
 References
@@ -326,7 +330,7 @@ def nested_r_hat(
     >>> print(f"{diagnostics.nested_r_hat(x, 8, method='identity'):.2f}")
     1.01
     """
-    draws, axes = as_draws(x)
+    draws, axes = as_draws(x, many_chains=True)
     if method not in ("rank", "identity"):
         raise ValueError(f"method must be 'rank' or 'identity', got {method!r}")
     labels = as_superchains(superchains, draws.shape[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from foldstat.walkers._moments import Moments
 
 class SummaryTable:
     """Statistics of each coordinate: columns by their names, as in a dict, shown as a table.
+
+    Means, standard deviations and quantiles are shown with the digits that the standard error warrants.
 
     Attributes
     ----------
@@ -125,14 +128,33 @@ class SummaryTable:
         return table_html(["", *self._columns], self._cells())
 
     def _cells(self) -> list[list[str]]:
-        columns = [[_cell(name, value) for value in column] for name, column in self._columns.items()]
+        columns = [[self._cell(name, row) for row in range(len(self.names))] for name in self._columns]
         return [list(row) for row in zip(self.names, *columns, strict=True)]
 
+    def _cell(self, column: str, row: int) -> str:
+        value = float(self._columns[column][row])
+        if column.startswith("ess") and np.isfinite(value):
+            return f"{value:.0f}"
+        if column == "r_hat" and value < 100:
+            return f"{value:.4f}".rstrip("0").rstrip(".")
+        error = "mcse_sd" if column == "sd" else "mcse_mean"
+        if column.startswith("mcse"):
+            return _rounded(value, 2)
+        if error not in self._columns:
+            return f"{value:.4g}"
+        return _as_exact_as(value, float(self._columns[error][row]))
 
-def _cell(column: str, value: float) -> str:
-    if column.startswith("ess") and np.isfinite(value):
-        return f"{value:.0f}"
-    return f"{value:.4g}" if column != "r_hat" or not value < 100 else f"{value:.4f}".rstrip("0").rstrip(".")
+
+def _as_exact_as(value: float, error: float) -> str:
+    """Show the digits that a standard error warrants: down to the second one of the error."""
+    if not (np.isfinite(value) and np.isfinite(error) and error > 0 and value):
+        return f"{value:.4g}"
+    digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(error)) + 2
+    return _rounded(value, min(max(digits, 2), 17))
+
+
+def _rounded(value: float, digits: int) -> str:
+    return f"{value:#.{digits}g}".removesuffix(".").replace(".e", "e")
 
 
 def table_of_draws(names: Sequence[str], draws: Floats, quantiles: Sequence[float], n_jobs: int | None) -> SummaryTable:
