@@ -32,3 +32,17 @@ def m(request):
 def model(m):
     """The estimator fitted to those rows."""
     return GaussianMixture(2, covariance_type=m.family, random_state=0).fit(m.X)
+
+
+REMARKS = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def remark(request):
+    """Says something in the closing output of the whole run: what a test that passed has found."""
+    return request.config.stash.setdefault(REMARKS, []).append
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for text in config.stash.get(REMARKS, []):
+        terminalreporter.write_line(text)

@@ -1,5 +1,6 @@
-"""What is published: the wheel and the sdist hold what they should, and the wheel works under each other Python."""
+"""What is published: the wheel and the sdist hold what they should, and the wheel works the same under each Python."""
 
+import functools
 import json
 import os
 import platform
@@ -7,16 +8,28 @@ import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
+import golden
 import third_party
 
-OLDEST = (3, 11)
 ROOT = Path(__file__).parents[1]
-PROBE = "import sys, venv, ensurepip; print(sys.executable, *sys.version_info[:2], sep='\\n')"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+# The versions of Python that the classifiers promise.
+PROMISED = sorted(
+    (int(major), int(minor))
+    for name in PROJECT["classifiers"]
+    for major, minor in re.findall(r"^Programming Language :: Python :: (\d+)\.(\d+)$", name)
+)
+PROBE = """
+import sys, sysconfig, venv, ensurepip
+assert sys.implementation.name == "cpython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
+print(sys.executable, *sys.version_info[:2], sep="\\n")
+"""
 SMOKE = """
 import sys
 from pathlib import Path
@@ -31,26 +44,29 @@ print(sys.version_info.major, sys.version_info.minor, model.converged_, len(X), 
 
 
 def candidates():
-    """Paths that may be a Python: python3.x on the PATH, and every version pyenv has."""
+    """Paths that may be a Python: this one, python3.x on the PATH, and what pyenv and uv have."""
+    yield Path(sys.executable)
     for folder in os.environ.get("PATH", "").split(os.pathsep):
         for path in sorted(Path(folder).glob("python3*")) if folder else []:
             if re.fullmatch(r"python3(\.\d+)?", path.name):
                 yield path
-    if "PYENV_ROOT" in os.environ:
-        yield from sorted(Path(os.environ["PYENV_ROOT"]).glob("versions/3.*/bin/python"))
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    yield from sorted(pyenv.glob("versions/3.*/bin/python"))
+    uv = Path(os.environ.get("UV_PYTHON_INSTALL_DIR", Path.home() / ".local/share/uv/python"))
+    yield from sorted(uv.glob("cpython-3.*/bin/python3"))
 
 
-def other_pythons():
-    """One executable for each minor version from 3.11 on, except the one running."""
+@functools.cache
+def pythons():
+    """One CPython for each minor version that can make a virtual environment."""
     found = {}
     for path in candidates():
         # A shim on the PATH may name a version that is not installed: it then fails here.
-        result = subprocess.run([path, "-c", PROBE], capture_output=True, text=True, timeout=60)
+        result = subprocess.run([path, "-c", PROBE], capture_output=True, text=True, timeout=60, check=False)
         if result.returncode == 0:
             executable, *version = result.stdout.split("\n")[:3]
             found.setdefault(tuple(map(int, version)), executable)
-    found.pop(sys.version_info[:2], None)
-    return {version: path for version, path in sorted(found.items()) if version >= OLDEST}
+    return found
 
 
 def built(variable, pattern, command):
@@ -125,29 +141,50 @@ def test_the_sdist_has_what_the_build_needs():
     assert needed - inside == set()
 
 
-@pytest.mark.timeout(900)  # each environment installs NumPy, SciPy and scikit-learn
-def test_the_wheel_fits_iris_under_each_other_python(tmp_path, capsys):
-    pythons = other_pythons()
-    if not pythons:
-        pytest.skip("no other Python >= 3.11 on the PATH or under PYENV_ROOT")
-    assert "abi3" in wheel().name
-    for version, executable in pythons.items():
-        folder = tmp_path / "python{}.{}".format(*version)
-        subprocess.run([executable, "-m", "venv", folder], check=True, timeout=120)
-        python = folder / "bin" / "python"
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel()]
-        subprocess.run(install, check=True, timeout=600)
-        # Away from the source tree, so that only the wheel can be imported.
-        clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        result = subprocess.run(
-            [python, "-c", SMOKE], cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=120
-        )
-        assert result.returncode == 0, result.stderr
-        major, minor, converged, n, score, *weights = result.stdout.split()
-        with capsys.disabled():
-            print(f"\nwheel under Python {major}.{minor}: iris, mean log-likelihood {float(score):.6f}")
-        assert (int(major), int(minor)) == version
-        assert (converged, n) == ("True", "150")
-        # scikit-learn's fit of the same model, which has one good optimum here.
-        assert float(score) == pytest.approx(-1.20131, abs=1e-4)
-        assert [float(weight) for weight in weights] == pytest.approx([0.30127, 0.33333, 0.36540], abs=1e-3)
+def run(python, *arguments, **settings):
+    """What a program prints, run away from the source tree so that only the wheel can be imported."""
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [python, *arguments], env=clean, capture_output=True, text=True, timeout=600, check=False, **settings
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module", params=PROMISED, ids="{0[0]}.{0[1]}".format)
+def installed(request, tmp_path_factory):
+    """The Python of a new environment with the wheel in it, and its version."""
+    version, found = request.param, pythons()
+    if version not in found:
+        have = ", ".join("{}.{}".format(*each) for each in sorted(found))
+        pytest.skip("no CPython {}.{} on the PATH, in pyenv or uv; there are {}".format(*version, have))
+    folder = tmp_path_factory.mktemp("python")
+    run(found[version], "-m", "venv", folder)
+    python = folder / "bin" / "python"
+    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel())
+    return python, version
+
+
+@pytest.mark.timeout(900)  # an environment installs NumPy, SciPy and scikit-learn
+def test_the_wheel_fits_iris_under_each_python(installed, tmp_path):
+    python, version = installed
+    major, minor, converged, n, score, *weights = run(python, "-c", SMOKE, cwd=tmp_path).split()
+    assert (int(major), int(minor)) == version
+    assert (converged, n) == ("True", "150")
+    # scikit-learn's fit of the same model, which has one good optimum here.
+    assert float(score) == pytest.approx(-1.20131, abs=1e-4)
+    assert [float(weight) for weight in weights] == pytest.approx([0.30127, 0.33333, 0.36540], abs=1e-3)
+
+
+@pytest.mark.timeout(900)
+def test_the_wheel_gives_the_same_bits_under_each_python(installed, tmp_path, remark):
+    python, version = installed
+    *_, found = run(python, golden.__file__, cwd=tmp_path).split()
+    remark("wheel under CPython {}.{}: digest of all results {}".format(*version, found))
+    assert found == golden.digest_of_all()
+
+
+def test_the_oldest_promised_python_is_the_one_the_wheel_asks_for():
+    assert PROJECT["requires-python"] == ">={}.{}".format(*PROMISED[0])
+    assert "-cp{}{}-abi3-".format(*PROMISED[0]) in wheel().name
+    assert [(3, minor) for minor in range(PROMISED[0][1], PROMISED[-1][1] + 1)] == PROMISED
