@@ -132,7 +132,8 @@ ruff: install
 
 .PHONY: workflows
 workflows: install
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/jactionlint --profile correctness --shellcheck= .github/workflows/*.yml
+	@echo "No mistakes found in $$(ls .github/workflows/*.yml | wc -w) workflows"
 
 .PHONY: mypy
 mypy: install
