@@ -53,7 +53,7 @@ def encode_count(number: int) -> bytes:
 def decode_count(field: bytes) -> int:
     """Read what `encode_count` wrote."""
     if field.endswith(b"\0"):
-        raise ValueError("a count is not in its shortest form")
+        raise ValueError("these bytes hold a count that is not in its shortest form")
     return int.from_bytes(field, "little")
 
 
@@ -76,7 +76,7 @@ def decode_names(fields: Sequence[bytes]) -> tuple[str | int, ...] | None:
     names = [decode_key(name) for name in fields[1:]] if fields and fields[0] == b"\2" else []
     if all(type(name) in (str, int) for name in names) and any(type(name) is int for name in names):
         return tuple(names)
-    raise ValueError("the names of columns are malformed")
+    raise ValueError("these bytes hold names of columns that are malformed")
 
 
 def encode_text(text: str) -> bytes:
@@ -86,7 +86,10 @@ def encode_text(text: str) -> bytes:
 
 def decode_text(field: bytes) -> str:
     """Read what `encode_text` wrote."""
-    return field.decode("utf-8", "surrogatepass")  # UnicodeDecodeError is a ValueError
+    try:
+        return field.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"these bytes hold text that is not UTF-8: {error.reason}") from None
 
 
 def encode_key(key: Any) -> bytes:
@@ -122,7 +125,7 @@ def decode_key(field: bytes, depth: int = 0) -> Any:
     if tag == b"f" and len(rest) == 8:
         number = struct.unpack("<d", rest)[0]
         if math.isnan(number):
-            raise ValueError("NaN is not a key")
+            raise ValueError("these bytes hold NaN as a key, which is none")
         return number
     if tag == b"s":
         return decode_text(rest)
@@ -130,17 +133,17 @@ def decode_key(field: bytes, depth: int = 0) -> Any:
         return rest
     if tag == b"t" and depth < _DEEPEST:
         return tuple(decode_key(part, depth + 1) for part in _parts(rest))
-    raise ValueError("a key is malformed")
+    raise ValueError("these bytes hold a key that is malformed")
 
 
 def _parts(data: bytes) -> list[bytes]:
     parts, start = [], 0
     while start < len(data):
         if start + 8 > len(data):
-            raise ValueError("a key is malformed")
+            raise ValueError("these bytes hold a key that is malformed")
         stop = start + 8 + struct.unpack_from("<Q", data, start)[0]
         if stop > len(data):
-            raise ValueError("a key is malformed")
+            raise ValueError("these bytes hold a key that is malformed")
         parts.append(data[start + 8 : stop])
         start = stop
     return parts
