@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import itertools
 import operator
+import os
 import queue
 import sys
 import warnings
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -193,13 +194,15 @@ def _iterator(items: Iterable[Any]) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _own_threads() -> Iterator[tuple[ThreadPoolExecutor, int]]:
-    workers = _core.resolve_threads(thread_count(None))
+    workers, process = _core.resolve_threads(thread_count(None)), os.getpid()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="foldstat")
     try:
         yield pool, workers
     finally:
-        # After success nothing runs any more; after an error, or Ctrl-C, nobody waits for what does.
-        pool.shutdown(wait=False, cancel_futures=True)
+        # After success nothing runs any more; after an error, or Ctrl-C, nobody waits for what does. The child of
+        # a fork has none of the threads, and locks that they hold.
+        if os.getpid() == process:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 @contextlib.contextmanager
@@ -236,6 +239,18 @@ class _Attempt:
     tries: int
 
 
+_RUNS: weakref.WeakSet[_Run] = weakref.WeakSet()
+
+
+def _wake_all() -> None:
+    for run in list(_RUNS):
+        run.wake()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_wake_all)  # who waits there waits for threads that it does not have
+
+
 class _Run:
     """The items on their way through an executor."""
 
@@ -256,12 +271,25 @@ class _Run:
         self._source, self._length = enumerate(source), length
         self._taken = 0
         self._pending: dict[Any, _Attempt] = {}
-        # Futures that are done. None is a Ctrl-C; SimpleQueue.put is reentrant.
+        # Futures that are done. None is a Ctrl-C or a fork; SimpleQueue.put is reentrant.
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._failures: list[Failure] = []
         self._interrupts = interrupts
-        interrupts.wake = functools.partial(self._done.put, None)
-        interrupts.tell = self._abandon
+        interrupts.wake, interrupts.tell = self.wake, self._abandon
+        self._process = os.getpid()
+        _RUNS.add(self)
+
+    def wake(self) -> None:
+        """End a wait, from within it: what it waits for may not come."""
+        self._done.put(None)
+
+    def _check(self) -> None:
+        """Handle a Ctrl-C that is held; end what was forked."""
+        self._interrupts.check()
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                "map_reduce: this process was forked in the middle of the call, which goes on in the parent only"
+            )
 
     def work(self, width: int) -> Any:
         """Take all items through, at most `width` at a time, and merge their results."""
@@ -273,7 +301,8 @@ class _Run:
             result = self._tree.result()
             self._interrupts.check()
         except BaseException as error:
-            self._abandon(error)
+            if os.getpid() == self._process:  # futures have locks, and a child does not know who held them
+                self._abandon(error)
             raise
         return result
 
@@ -281,7 +310,7 @@ class _Run:
         for index, item in itertools.islice(self._source, number):
             self._taken = index + 1
             self._submit(_Attempt(index, item, 1))
-            self._interrupts.check()
+            self._check()
 
     def _submit(self, attempt: _Attempt) -> None:
         future = self._executor.submit(_call, self._function, attempt.item, attempt.index, attempt.tries)
@@ -291,7 +320,7 @@ class _Run:
     def _next(self) -> tuple[Any, _Attempt]:
         """Wait for a future. One that reports twice counts once."""
         while True:
-            self._interrupts.check()
+            self._check()
             future = self._done.get()
             if future in self._pending:
                 return future, self._pending.pop(future)
