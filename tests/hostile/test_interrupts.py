@@ -105,18 +105,21 @@ def random_moments(note, name, number, tries):
             note("between two lines of this test")
 
 
-# Calls that Python sees as one step, or that change an object: those where a signal can do harm.
-RANDOM = [
+# Methods in single precision need one family only: they take the same steps. A loop of calls changes its object.
+EVERYWHERE = [name for name in NAMES if ("float32" not in name or "full" in name) and name != "push"]
+# Those where an ordinary exception of a handler can do harm that Ctrl-C does not: one step for Python, or of code
+# that tries something.
+TIMED_OUT = [
     "fit full float64", "fit_predict one iteration", "fit kmeans", "fit 300 features full",
     "predict_proba full float32", "em full", "maximization full", "Summary", "update", "summarize by",
     "summarize cov", "describe", "sample Stretch", "sample AdaptiveStep", "sample vectorised", "sample plain",
-    "sample plain moments", "extend", "ess_bulk", "mcse_quantile", "cells EM", "cells pairwise_sum",
-    "save and load",
+    "sample plain moments", "sample numba", "sample numba moments", "extend", "run summary", "ess_bulk",
+    "mcse_quantile", "cells EM", "cells pairwise_sum", "save and load",
 ]  # fmt: skip
+CASES = [(name, signal.SIGINT) for name in EVERYWHERE] + [(name, signal.SIGALRM) for name in TIMED_OUT]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGALRM], ids=["Ctrl-C", "timeout"])
-@pytest.mark.parametrize("name", RANDOM)
+@pytest.mark.parametrize(("name", "number"), CASES, ids=[f"{name}-{number.name}" for name, number in CASES])
 def test_a_signal_at_any_moment(warmed, name, number):
     notes = warmed(random_moments, name=name, number=int(number), tries=8).told()
     fine = {"raised", "right", "between two lines of this test"} | (
@@ -157,6 +160,17 @@ def mapped():
     return lambda: map_reduce(lambda i: Summary([time.sleep(0.01) or i]), range(10_000), progress=False)
 
 
+def long_walk(density):
+    start = np.random.default_rng(0).normal(size=(64, 2))
+    walk(start, density, n_steps=60)  # is compiled before the signal
+    return lambda: walk(start, density, n_steps=10**6)
+
+
+def long_summary():
+    run = walk(np.random.default_rng(0).normal(size=(32, 2)), n_steps=200_000)
+    return lambda: [run.summary() for _ in range(20)]
+
+
 LONG = {
     "2000 x 1500, k = 1": lambda: wide_fit(2000, 1500, 1),
     "4000 x 500, k = 40": lambda: wide_fit(4000, 500, 40),
@@ -165,7 +179,10 @@ LONG = {
     "ess_bulk": long_chains,
     "pairs": many_pairs,
     "map_reduce": mapped,
-    "walk": lambda: lambda: walk(np.zeros((64, 2)) + np.random.default_rng(0).normal(size=(64, 2)), n_steps=10**6),
+    "walk": lambda: long_walk("built in"),
+    "walk of numba's": lambda: long_walk("numba"),
+    "walk of Python's": lambda: long_walk("plain"),
+    "run.summary": long_summary,
 }
 
 
