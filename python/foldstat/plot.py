@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from foldstat._validation import as_floats
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -240,11 +242,12 @@ def _rows(X: ArrayLike | None, model: FittedMixture, features: tuple[int, ...]) 
     """Return the features on show of the rows, shape (n, len(features)); none without X."""
     if X is None:
         return np.empty((0, len(features)))
-    rows = np.asarray(X)
+    rows = as_floats(X, "X")
     n_features = np.shape(model.means_)[1]
     if rows.ndim != 2 or rows.shape[1] != n_features:
         raise ValueError(f"X must have shape (n, {n_features}), as the model was fitted, got {rows.shape}")
-    return rows[:, features].astype(np.float64)
+    points: Floats = rows[:, features].astype(np.float64)
+    return points
 
 
 def _subsample(points: Floats, max_points: int, random_state: int) -> Floats:

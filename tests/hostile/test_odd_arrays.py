@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from entries import ENTRIES, READERS, Entry, told
@@ -99,6 +101,73 @@ def test_layouts_do_not_matter(warmed, name):
     notes = warmed(odd_layouts, name=name).told()
     found = dict(zip(notes[::2], notes[1::2], strict=True))
     assert {layout: what for layout, what in found.items() if what != "right"} == {}
+
+
+def one_field(a):
+    """Records of one field, which NumPy itself takes for numbers here and there."""
+    return a.astype([("value", a.dtype)])
+
+
+def two_fields(a):
+    records = np.zeros(a.shape, [("value", a.dtype), ("more", a.dtype)])
+    records["value"] = a
+    return records
+
+
+def nested(a):
+    return np.zeros(a.shape, [("value", [("inner", a.dtype)]), ("more", "u1", 3)])
+
+
+def recarray(a):
+    return two_fields(a).view(np.recarray)
+
+
+def void(a):
+    return np.ascontiguousarray(a).view(f"V{a.itemsize}")
+
+
+def complex_(a):
+    return a + 1j
+
+
+RECORDS = [one_field, two_fields, nested, recarray, void, complex_]
+# What the parameter is called where the table calls it otherwise.
+CALLED = {"resp": "responsibilities", "start": "start|points", "x": "x|value"}
+# A group is named by anything, a table of one dimension has fields for columns, and pandas makes frames of records.
+TAKES_RECORDS = {"summarize by": "by", "Summary": "x", "update": "x", "map_reduce": "x", "describe": "X"}
+
+
+def is_read(entry, arrays, which):
+    """Whether a call looks at this one of its arrays."""
+    without = {name: array for name, array in arrays.items() if name != which}
+    return given(entry, entry.subject(arrays), without) == (KeyError, repr(which))
+
+
+def is_refusal(got, which):
+    """Whether it is a clear error that names the argument; scikit-learn has a text of its own for complex numbers."""
+    return (
+        isinstance(got, tuple)
+        and issubclass(got[0], CLEAR)
+        and re.search(rf"\b({CALLED.get(which, which)})\b|Complex data not supported", got[1])
+    )
+
+
+def records(note, name):
+    """One entry with each of its arrays as records: refused by name."""
+    entry = ENTRIES[name]
+    arrays = entry.arrays(min(entry.rows, 400))
+    for which, clean in arrays.items():
+        if TAKES_RECORDS.get(name) != which and is_read(entry, arrays, which):
+            for form in RECORDS:
+                got = given(entry, entry.subject(arrays), arrays | {which: form(clean)})
+                note([f"{which} {form.__name__}", "refused" if is_refusal(got, which) else f"{got}"[:600]])
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_records_are_refused(warmed, name):
+    found = dict(warmed(records, name=name).told())
+    assert found or name in TAKES_RECORDS
+    assert {form: what for form, what in found.items() if what != "refused"} == {}
 
 
 def bytes_as_booleans(note, value):

@@ -17,14 +17,14 @@ ROW_DTYPES = [np.float64, np.float32]
 def validated(estimator: Any, X: Any, **options: Any) -> Rows:
     """Check rows with scikit-learn's texts; those of NaN and infinity also say where the first one is.
 
-    Masked arrays and dates are refused as by the functions on arrays: scikit-learn forgets the mask,
-    and takes dates for numbers of nanoseconds.
+    Masked arrays, dates and records are refused as by the functions on arrays: scikit-learn forgets the mask,
+    takes dates for numbers of nanoseconds, and records of one field for numbers here but not there.
     """
     refuse_masked(X, "X")
     if isinstance(X, (list, tuple)):
         X = _array_of(X)
     for dtype in _dtypes(X):
-        if _is_date(dtype):
+        if _is_date(dtype) or getattr(dtype, "kind", "") == "V":
             raise not_numbers("X", dtype)
     if isinstance(X, np.ndarray) and X.dtype.kind in "iuf" and not X.dtype.isnative:
         X = X.astype(X.dtype.type)  # scikit-learn would make float64 of any float
