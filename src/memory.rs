@@ -83,6 +83,18 @@ pub fn copied<T: Copy>(values: &[T], what: &'static str) -> Result<Vec<T>, Error
     Ok(copy)
 }
 
+/// A text.
+///
+/// # Errors
+///
+/// As [`reserve`].
+pub fn text(text: &str, what: &'static str) -> Result<Box<str>, Error> {
+    let mut copy = String::new();
+    copy.try_reserve_exact(text.len()).map_err(|_| short::<u8>(text.len(), what))?;
+    copy.push_str(text);
+    Ok(copy.into())
+}
+
 /// The values of a slice, so many times one after the other.
 ///
 /// # Errors
@@ -217,6 +229,7 @@ mod tests {
     fn what_fits_is_as_by_the_ordinary_constructors() {
         assert_eq!(filled(3, 7, "it"), Ok(vec![7; 3]));
         assert_eq!(copied(&[1, 2], "it"), Ok(vec![1, 2]));
+        assert_eq!(text("αβ", "it"), Ok("αβ".into()));
         assert_eq!(collected((0..100).filter(|i| i % 7 == 0), "it").unwrap().len(), 15);
         let failing = [Ok(1), Err(Error::Interrupted), Ok(2)];
         assert_eq!(gathered(failing, "it"), Err(Error::Interrupted));

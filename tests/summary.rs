@@ -44,7 +44,7 @@ fn summary_of(settings: &Settings, values: &[f64], ids: Ids<'_>) -> Summary {
 }
 
 fn merged(left: &Summary, right: &Summary) -> Summary {
-    let mut sum = left.clone();
+    let mut sum = left.copied().unwrap();
     sum.try_merge(right).unwrap();
     sum
 }
@@ -195,7 +195,7 @@ proptest! {
             let right = parts.iter().rev().fold(Summary::identity(), |sum, part| merged(part, &sum));
             prop_assert_eq!(left.to_bytes(), whole.to_bytes());
             prop_assert_eq!(right.to_bytes(), whole.to_bytes());
-            prop_assert_eq!(Summary::from_bytes(&whole.to_bytes()).unwrap(), whole);
+            prop_assert_eq!(Summary::from_bytes(&whole.to_bytes().unwrap()).unwrap(), whole);
         }
     }
 
@@ -209,7 +209,7 @@ proptest! {
         let (mut repeated, mut repeated_ids) = (Vec::new(), Vec::new());
         for ((&value, &weight), id) in values.iter().zip(weights).zip(&ids) {
             repeated.extend(std::iter::repeat_n(value, weight as usize));
-            repeated_ids.extend(std::iter::repeat_n(id.clone(), weight as usize));
+            repeated_ids.extend((0..weight).map(|_| id.copied().unwrap()));
         }
         for settings in [Settings::default(), everything()] {
             let template = Summary::new(&settings).unwrap();
@@ -249,11 +249,11 @@ proptest! {
         prop_assert!(groups_found.is_sorted_by_key(|(key, _)| *key));
         let mut rows = 0;
         for (key, summaries) in groups_found {
-            let mut expected = template.clone();
+            let mut expected = template.copied().unwrap();
             let mut sum = BigInt::ZERO;
             for (row, &value) in values.iter().enumerate() {
                 if i128::from(keys[row]) == key {
-                    expected.push(Some(value.into()), || Id::Integer(row as i128), 1).unwrap();
+                    expected.push(Some(value.into()), || Ok(Id::Integer(row as i128)), 1).unwrap();
                     sum += if value.is_finite() { exact(value) } else { BigInt::ZERO };
                     rows += 1;
                 }
@@ -281,7 +281,7 @@ proptest! {
         prop_assert_eq!(product.numerator() << shift, expected);
         prop_assert_eq!(joint.count() as usize, complete().count());
         prop_assert_eq!(joint.incomplete_count() as usize, x.len() - complete().count());
-        let bytes = joint.to_bytes();
+        let bytes = joint.to_bytes().unwrap();
         prop_assert_eq!(Joint::from_bytes(&bytes).unwrap(), joint);
     }
 }
@@ -454,7 +454,7 @@ fn nulls_are_counted_and_left_out() {
     let mut expected = template;
     for (row, &value) in values.iter().enumerate() {
         let value = validity.get(row).then(|| Number::from(value));
-        expected.push(value, || Id::Integer(row as i128), 1).unwrap();
+        expected.push(value, || Ok(Id::Integer(row as i128)), 1).unwrap();
     }
     assert!(expected.counts().null_count > 100);
     assert_eq!(summary, expected);
@@ -501,11 +501,11 @@ fn settings_meet_when_summaries_merge() {
     let unlike = of(Settings { histogram: Some(vec![0.0, 3.0]), ..Settings::default() });
     assert!(merged_error(&all, &unlike).contains("cannot merge"));
     // A merge that fails changes nothing.
-    let mut left = five.clone();
+    let mut left = five.copied().unwrap();
     assert!(left.try_merge(&largest).is_err());
     assert_eq!(left, five);
 }
 
 fn merged_error(left: &Summary, right: &Summary) -> String {
-    left.clone().try_merge(right).unwrap_err().to_string()
+    left.copied().unwrap().try_merge(right).unwrap_err().to_string()
 }

@@ -12,6 +12,7 @@ use pyo3::types::PyBytes;
 
 use crate::error::Error;
 use crate::memory;
+use crate::python::objects;
 use crate::rows::Rows;
 
 mod borrow;
@@ -328,8 +329,9 @@ impl<'py, T: Element + Copy, D: Dimension> NewArray<'py, T, D> {
 ///
 /// `MemoryError` if there is no room for it.
 pub fn bytes<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-    PyBytes::new_with(py, bytes.len(), |places| {
+    let object = PyBytes::new_with(py, bytes.len(), |places| {
         places.copy_from_slice(bytes);
         Ok(())
-    })
+    });
+    object.map_err(|error| objects::named(py, error, "a bytes object", bytes.len()))
 }

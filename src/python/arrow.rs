@@ -22,11 +22,16 @@ use arrow_schema::DataType;
 use ndarray::ArrayView1;
 use pyo3::prelude::*;
 
+use crate::error::Error;
+use crate::memory;
 use crate::summary::{Bits, Column, Values};
 
 mod foreign;
 mod import;
 mod incoming;
+
+/// What the memory is for, in errors.
+const WHAT: &str = "the chunks of a column of Arrow data";
 
 /// One column of Arrow data, in the chunks it came in.
 #[pyclass(module = "foldstat._core", frozen)]
@@ -150,17 +155,21 @@ impl ArrowColumn {
 
     /// The rows of each range, all ranges together being all rows in order, and none crossing
     /// the border of a chunk.
-    #[must_use]
-    pub fn pieces(&self, ranges: &[Range<usize>]) -> Vec<ArrayRef> {
-        let mut pieces = Vec::with_capacity(ranges.len());
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there are more than there is room for.
+    pub fn pieces(&self, ranges: &[Range<usize>]) -> Result<Vec<ArrayRef>, Error> {
+        let mut pieces = memory::with_capacity(ranges.len(), WHAT)?;
         let mut ranges = ranges.iter().peekable();
         for (start, chunk) in self.chunk_starts().zip(&self.chunks) {
             let end = start + chunk.len();
             while let Some(range) = ranges.next_if(|range| range.end <= end && !range.is_empty()) {
+                memory::check(WHAT)?;
                 pieces.push(chunk.slice(range.start - start, range.len()));
             }
         }
-        pieces
+        Ok(pieces)
     }
 }
 

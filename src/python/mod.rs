@@ -8,6 +8,7 @@ pub mod arrow;
 pub mod diagnostics;
 pub mod enter;
 pub mod mixture;
+pub mod objects;
 pub mod pairwise;
 mod panics;
 mod refusals;

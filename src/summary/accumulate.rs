@@ -8,6 +8,7 @@ use super::number::Number;
 use super::sketch::SketchTally;
 use super::summary::{Counts, Extremes, Parts};
 use super::sums::{Extremes as Range, SumsBuilder, set_bits, union, wider};
+use crate::error::Error;
 
 /// Some values of a column, next to one another.
 #[derive(Clone, Copy, Debug)]
@@ -34,13 +35,13 @@ pub(super) struct Owners<'b, 'd> {
 
 impl Owners<'_, '_> {
     /// The id of the value at that place of the block.
-    pub(super) fn id(&self, index: usize) -> Id {
+    pub(super) fn id(&self, index: usize) -> Result<Id, Error> {
         let row = self.first + self.rows.map_or(index, |rows| rows[index] as usize);
         match self.ids {
-            Ids::Range { start, step } => Id::Integer(start + step * row as i128),
-            Ids::I64(ids) => Id::Integer(ids[row].into()),
-            Ids::U64(ids) => Id::Integer(ids[row].into()),
-            Ids::Given(ids) => ids[row].clone(),
+            Ids::Range { start, step } => Ok(Id::Integer(start + step * row as i128)),
+            Ids::I64(ids) => Ok(Id::Integer(ids[row].into())),
+            Ids::U64(ids) => Ok(Id::Integer(ids[row].into())),
+            Ids::Given(ids) => ids[row].copied(),
         }
     }
 }
@@ -91,7 +92,7 @@ impl Kept {
 /// All parts of one summary while values are added.
 ///
 /// Not canonical: it may hold tables that are large, and sums in several places.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Accumulator {
     counts: Counts,
     extremes: Extremes,
@@ -108,8 +109,8 @@ pub(super) struct Accumulator {
 
 impl Accumulator {
     /// Of nothing, with the settings of empty parts.
-    pub(super) fn new(template: &Parts) -> Self {
-        Self {
+    pub(super) fn new(template: &Parts) -> Result<Self, Error> {
+        Ok(Self {
             counts: Counts::default(),
             extremes: Extremes::default(),
             higher: template.sums.higher.is_some(),
@@ -117,26 +118,26 @@ impl Accumulator {
             by_bit: Vec::new(),
             best: template.best.builder(),
             sketch: template.sketch.as_ref().map(SketchTally::new),
-            histogram: template.histogram.clone(),
+            histogram: template.histogram.as_ref().map(Histogram::empty).transpose()?,
             distinct: template.distinct.as_ref().map(|_| DistinctTally::new()),
-        }
+        })
     }
 
-    /// The parts.
-    pub(super) fn finish(self) -> Parts {
+    /// The parts; fails if there was no room for some of the values.
+    pub(super) fn finish(self) -> Result<Parts, Error> {
         let mut sums = self.sums.finish();
         for (bit, builder) in (1..).zip(self.by_bit) {
             sums.merge_shifted(&builder.finish(), bit);
         }
-        Parts {
+        Ok(Parts {
             counts: self.counts,
             extremes: self.extremes,
             sums,
-            best: self.best.finish(),
+            best: self.best.finish()?,
             sketch: self.sketch.map(SketchTally::finish),
             histogram: self.histogram,
             distinct: self.distinct.map(DistinctTally::finish),
-        }
+        })
     }
 
     /// Whether nothing but counts, extremes and the sums of values and squares is kept.
@@ -168,7 +169,12 @@ impl Accumulator {
     }
 
     /// Adds one number, NaN included.
-    pub(super) fn add_number(&mut self, number: Number, id: impl FnOnce() -> Id, times: u64) {
+    pub(super) fn add_number(
+        &mut self,
+        number: Number,
+        id: impl FnOnce() -> Result<Id, Error>,
+        times: u64,
+    ) {
         let value = number.nearest();
         if times == 0 {
             return;

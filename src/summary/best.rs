@@ -12,9 +12,14 @@ use std::cmp::Ordering;
 use super::codec::{Reader, Writer};
 use super::number::Number;
 use crate::error::Error;
+use crate::memory;
+
+/// What the memory is for, in errors.
+const WHAT: &str = "the best values of a summary";
 
 /// Whom a number belongs to. Integers come before bytes, and bytes before texts.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(test, derive(Clone))]
 pub enum Id {
     /// An integer, such as the position of a row.
     Integer(i128),
@@ -32,6 +37,39 @@ const BYTES: u8 = 1;
 const TEXT: u8 = 2;
 
 impl Id {
+    /// Of bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for them.
+    pub fn of_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        memory::check(WHAT)?;
+        Ok(Self::Bytes(memory::copied(bytes, WHAT)?.into()))
+    }
+
+    /// Of a text.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::of_bytes`].
+    pub fn of_text(text: &str) -> Result<Self, Error> {
+        memory::check(WHAT)?;
+        Ok(Self::Text(memory::text(text, WHAT)?))
+    }
+
+    /// A copy.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::of_bytes`].
+    pub fn copied(&self) -> Result<Self, Error> {
+        match self {
+            Self::Integer(integer) => Ok(Self::Integer(*integer)),
+            Self::Bytes(bytes) => Self::of_bytes(bytes),
+            Self::Text(text) => Self::of_text(text),
+        }
+    }
+
     /// Appends the id.
     pub fn encode(&self, writer: &mut Writer) {
         match self {
@@ -54,13 +92,13 @@ impl Id {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] for anything else.
+    /// [`Error::Corrupt`] for anything else, [`Error::Memory`].
     pub fn decode(reader: &mut Reader) -> Result<Self, Error> {
         match reader.u8("the kind of an id")? {
             INTEGER => Ok(Self::Integer(reader.wide_signed("an id")?)),
-            BYTES => Ok(Self::Bytes(reader.bytes("an id")?.into())),
+            BYTES => Self::of_bytes(reader.bytes("an id")?),
             TEXT => match std::str::from_utf8(reader.bytes("an id")?) {
-                Ok(text) => Ok(Self::Text(text.into())),
+                Ok(text) => Self::of_text(text),
                 Err(_) => Err(reader.corrupt("an id", "a text that is not UTF-8")),
             },
             _ => Err(reader.corrupt("the kind of an id", "none of those there are")),
@@ -71,6 +109,11 @@ impl Id {
 /// A number and whose it is.
 type Entry = (Number, Id);
 
+/// Copies of entries.
+fn copies(entries: &[Entry]) -> Result<Vec<Entry>, Error> {
+    memory::gathered(entries.iter().map(|(number, id)| Ok((*number, id.copied()?))), WHAT)
+}
+
 /// How two entries are ranked: the better one is less.
 #[inline]
 fn rank(largest: bool, a: &Entry, b: &Entry) -> Ordering {
@@ -79,7 +122,8 @@ fn rank(largest: bool, a: &Entry, b: &Entry) -> Ordering {
 }
 
 /// The best `limit` pairs of a multiset, best first.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(test, derive(Clone))]
 pub struct Best {
     limit: usize,
     largest: bool,
@@ -115,6 +159,15 @@ impl Best {
         &self.entries
     }
 
+    /// A copy.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for it.
+    pub fn copied(&self) -> Result<Self, Error> {
+        Ok(Self { limit: self.limit, largest: self.largest, entries: copies(&self.entries)? })
+    }
+
     /// A builder with these settings and no pairs.
     #[must_use]
     pub fn builder(&self) -> BestBuilder {
@@ -125,8 +178,9 @@ impl Best {
     ///
     /// # Errors
     ///
-    /// [`Error::Incompatible`] if one holds the smallest and the other the largest; `self` then
-    /// stays as it is. With a limit of 0 there is no such difference.
+    /// [`Error::Incompatible`] if one holds the smallest and the other the largest, and with a
+    /// limit of 0 there is no such difference; [`Error::Memory`] if there is no room for both.
+    /// `self` then stays as it is.
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
         let limit = self.limit.min(other.limit);
         if limit == 0 {
@@ -136,31 +190,34 @@ impl Best {
         if self.largest != other.largest {
             return Err(Error::Incompatible { left: self.describe(), right: other.describe() });
         }
-        self.limit = limit;
         if !other.entries.is_empty() {
-            self.interleave(&other.entries);
+            self.interleave(&other.entries, limit)?;
         }
+        self.limit = limit;
         self.entries.truncate(limit);
         Ok(())
     }
 
     /// Merges ranked entries into those of `self`, without those that the limit cuts off.
-    fn interleave(&mut self, other: &[Entry]) {
-        let mut right = other.iter().peekable();
-        let mut merged = Vec::with_capacity(self.limit.min(self.entries.len() + other.len()));
+    fn interleave(&mut self, other: &[Entry], limit: usize) -> Result<(), Error> {
+        // What can fail comes before anything is moved.
+        let right = copies(&other[..other.len().min(limit)])?;
+        let mut merged = memory::with_capacity(limit.min(self.entries.len() + right.len()), WHAT)?;
+        let mut right = right.into_iter().peekable();
         for left in std::mem::take(&mut self.entries) {
-            while merged.len() < self.limit
+            while merged.len() < limit
                 && let Some(next) = right.next_if(|r| rank(self.largest, r, &left).is_lt())
             {
-                merged.push(next.clone());
+                merged.push(next);
             }
-            if merged.len() == self.limit {
+            if merged.len() == limit {
                 break;
             }
             merged.push(left);
         }
-        merged.extend(right.take(self.limit - merged.len()).cloned());
+        merged.extend(right.take(limit - merged.len()));
         self.entries = merged;
+        Ok(())
     }
 
     /// What it is, for a message.
@@ -188,7 +245,7 @@ impl Best {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] for anything else.
+    /// [`Error::Corrupt`] for anything else, [`Error::Memory`].
     pub fn decode(reader: &mut Reader) -> Result<Self, Error> {
         let limit = usize::try_from(reader.varint("the limit of best values")?)
             .map_err(|_| reader.corrupt("the limit of best values", "too large"))?;
@@ -205,7 +262,7 @@ impl Best {
         if length > limit {
             return Err(reader.corrupt("the number of best values", "larger than their limit"));
         }
-        let mut entries: Vec<Entry> = Vec::with_capacity(length);
+        let mut entries: Vec<Entry> = memory::with_capacity(length, WHAT)?;
         for _ in 0..length {
             let entry = (Number::decode(reader, "a best value")?, Id::decode(reader)?);
             if entries.last().is_some_and(|last| rank(largest, last, &entry).is_gt()) {
@@ -221,7 +278,10 @@ impl Best {
 const SLACK: usize = 64;
 
 /// Takes pairs in, in any order: constant time per pair, on average.
-#[derive(Clone, Debug)]
+///
+/// Where there is no room for a pair, it takes none from then on, and [`BestBuilder::finish`] says
+/// so: the loops that offer millions of values look at no result of each.
+#[derive(Debug)]
 pub struct BestBuilder {
     limit: usize,
     largest: bool,
@@ -230,13 +290,14 @@ pub struct BestBuilder {
     entries: Vec<Entry>,
     /// The number of that entry: `limit` entries are at least as good.
     worst: Option<Number>,
+    failed: Option<Error>,
 }
 
 /// With the settings and the entries of a [`Best`].
 impl From<Best> for BestBuilder {
     fn from(best: Best) -> Self {
         let Best { limit, largest, entries } = best;
-        let mut builder = Self { limit, largest, entries, worst: None };
+        let mut builder = Self { limit, largest, entries, worst: None, failed: None };
         builder.note_worst();
         builder
     }
@@ -265,22 +326,26 @@ impl BestBuilder {
     ///
     /// The number must not be NaN.
     #[inline]
-    pub fn offer(&mut self, number: Number, id: impl FnOnce() -> Id, times: u64) {
+    pub fn offer(&mut self, number: Number, id: impl FnOnce() -> Result<Id, Error>, times: u64) {
         if times == 0 || !self.admits(number) {
             return;
         }
-        let id = id();
-        // Among many equal numbers most fail here: their ids do not get them in.
-        if self.worst != Some(number) || id < self.entries[self.limit - 1].1 {
-            self.insert((number, id), times);
+        let inserted = id().and_then(|id| {
+            // Among many equal numbers most fail here: their ids do not get them in.
+            let enters = self.worst != Some(number) || id < self.entries[self.limit - 1].1;
+            if enters { self.insert((number, id), times) } else { Ok(()) }
+        });
+        if let Err(error) = inserted {
+            *self = Self { failed: Some(error), ..Best::new(0, false).into() };
         }
     }
 
     #[inline(never)]
-    fn insert(&mut self, entry: Entry, times: u64) {
+    fn insert(&mut self, entry: Entry, times: u64) -> Result<(), Error> {
         let times = usize::try_from(times).unwrap_or(usize::MAX).min(self.limit);
+        memory::reserve(&mut self.entries, times, WHAT)?;
         for _ in 1..times {
-            self.entries.push(entry.clone());
+            self.entries.push((entry.0, entry.1.copied()?));
         }
         self.entries.push(entry);
         let most = match self.worst {
@@ -290,6 +355,7 @@ impl BestBuilder {
         if self.entries.len() >= most {
             self.cut();
         }
+        Ok(())
     }
 
     /// Drops all but the best `limit` entries.
@@ -316,11 +382,15 @@ impl BestBuilder {
     }
 
     /// The best of all pairs taken in.
-    #[must_use]
-    pub fn finish(mut self) -> Best {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there was no room for one of them.
+    pub fn finish(mut self) -> Result<Best, Error> {
         self.cut();
         self.rank_all();
-        Best { limit: self.limit, largest: self.largest, entries: self.entries }
+        let Self { limit, largest, entries, failed, .. } = self;
+        failed.map_or(Ok(Best { limit, largest, entries }), Err)
     }
 }
 

@@ -28,18 +28,22 @@ mod flag {
 
 impl Summary {
     /// Writes it down.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for the bytes.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
         let mut writer = Writer::new();
         self.encode(&mut writer);
-        writer.bytes
+        writer.finish()
     }
 
     /// Reads what [`Summary::to_bytes`] wrote.
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] for anything else. Takes no more memory than in proportion to the bytes.
+    /// [`Error::Corrupt`] for anything else, [`Error::Memory`]. Takes no more memory than in
+    /// proportion to the bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(bytes);
         let summary = Self::decode(&mut reader)?;
@@ -48,7 +52,7 @@ impl Summary {
     }
 
     fn encode(&self, writer: &mut Writer) {
-        MAGIC.iter().for_each(|&byte| writer.u8(byte));
+        writer.raw(&MAGIC);
         writer.u8(VERSION);
         match self.parts() {
             None => writer.u8(0),

@@ -5,6 +5,7 @@
 //! nothing: lengths are compared with the bytes that are left before anything is allocated.
 
 use crate::error::Error;
+use crate::memory;
 
 /// Bytes of a number of 64 bits.
 const WORD: usize = 8;
@@ -14,10 +15,12 @@ const GROUP: u32 = 7;
 const MORE: u8 = 1 << GROUP;
 
 /// Where parts are encoded to.
-#[derive(Clone, Debug, Default)]
+///
+/// Where there is no room for more, it forgets what it has, and [`Writer::finish`] says so.
+#[derive(Debug, Default)]
 pub struct Writer {
-    /// What has been written.
-    pub bytes: Vec<u8>,
+    written: Vec<u8>,
+    failed: Option<Error>,
 }
 
 impl Writer {
@@ -27,14 +30,34 @@ impl Writer {
         Self::default()
     }
 
+    /// All that was written.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there was no room for it.
+    pub fn finish(self) -> Result<Vec<u8>, Error> {
+        self.failed.map_or(Ok(self.written), Err)
+    }
+
+    /// Bytes as they are.
+    #[inline]
+    pub fn raw(&mut self, bytes: &[u8]) {
+        if self.failed.is_some() {
+            return;
+        }
+        if let Err(error) = memory::append(&mut self.written, bytes, "the bytes of a summary") {
+            *self = Self { failed: Some(error), ..Self::default() };
+        }
+    }
+
     /// One byte.
     pub fn u8(&mut self, value: u8) {
-        self.bytes.push(value);
+        self.raw(&[value]);
     }
 
     /// Eight bytes, the lowest first.
     pub fn word(&mut self, value: u64) {
-        self.bytes.extend_from_slice(&value.to_le_bytes());
+        self.raw(&value.to_le_bytes());
     }
 
     /// The bits of the number, so that -0.0 and the infinities keep theirs.
@@ -65,15 +88,15 @@ impl Writer {
     /// Their number, then the bytes themselves.
     pub fn bytes(&mut self, value: &[u8]) {
         self.length(value.len());
-        self.bytes.extend_from_slice(value);
+        self.raw(value);
     }
 
     fn wide(&mut self, mut value: u128) {
         while value >= u128::from(MORE) {
-            self.bytes.push(value as u8 | MORE);
+            self.u8(value as u8 | MORE);
             value >>= GROUP;
         }
-        self.bytes.push(value as u8);
+        self.u8(value as u8);
     }
 }
 
@@ -248,8 +271,9 @@ mod tests {
         for (value, length) in [(0, 1), (127, 1), (128, 2), (1 << 14, 3), (u64::MAX, 10)] {
             let mut writer = Writer::new();
             writer.varint(value);
-            assert_eq!(writer.bytes.len(), length);
-            assert_eq!(Reader::new(&writer.bytes).varint("x").unwrap(), value);
+            let bytes = writer.finish().unwrap();
+            assert_eq!(bytes.len(), length);
+            assert_eq!(Reader::new(&bytes).varint("x").unwrap(), value);
         }
         for overlong in [&[0x80, 0][..], &[0xff, 0x80, 0]] {
             let error = Reader::new(overlong).varint("x").unwrap_err();
@@ -280,7 +304,7 @@ mod tests {
     fn lengths_are_checked_before_memory_is_asked_for() {
         let mut writer = Writer::new();
         writer.varint(u64::MAX);
-        assert!(Reader::new(&writer.bytes).bytes("a text").is_err());
+        assert!(Reader::new(&writer.finish().unwrap()).bytes("a text").is_err());
         let sixteen_bytes_hold_two = [2; 17];
         assert_eq!(Reader::new(&sixteen_bytes_hold_two).length("x", 8).unwrap(), 2);
         assert!(Reader::new(&sixteen_bytes_hold_two).length("x", 9).is_err());
@@ -299,7 +323,8 @@ mod tests {
             writer.wide_signed(wide);
             writer.f64(f64::from_bits(word));
             writer.bytes(&text);
-            let mut reader = Reader::new(&writer.bytes);
+            let bytes = writer.finish().unwrap();
+            let mut reader = Reader::new(&bytes);
             prop_assert_eq!(reader.u8("x").unwrap(), small);
             prop_assert_eq!(reader.word("x").unwrap(), word);
             prop_assert_eq!(reader.varint("x").unwrap(), number);
@@ -316,7 +341,8 @@ mod tests {
             if let Ok(value) = reader.wide_signed("x") {
                 let mut writer = Writer::new();
                 writer.wide_signed(value);
-                prop_assert_eq!(&writer.bytes[..], &bytes[..bytes.len() - reader.remaining()]);
+                let read = &bytes[..bytes.len() - reader.remaining()];
+                prop_assert_eq!(&writer.finish().unwrap()[..], read);
             }
         }
     }

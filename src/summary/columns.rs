@@ -42,7 +42,7 @@ pub fn summarize_columns<'d>(
 ) -> Result<Vec<Summary>, Error> {
     let rows = columns.first().map_or(0, Column::len);
     check_rows(rows, columns, &ids, weights.as_ref())?;
-    let template = template.empty_parts();
+    let template = template.empty_parts()?;
     let table = Table { template: &template, columns, ids, weights };
     let mut summaries = memory::with_capacity(columns.len(), WHAT)?;
     for start in (0..columns.len()).step_by(AT_ONCE) {
@@ -143,13 +143,13 @@ impl<'d> Table<'_, 'd> {
         })?;
         let empty = columns.clone().map(|_| {
             memory::check(WHAT)?;
-            Ok(Summary::from(self.template.clone()))
+            Ok(Summary::from(self.template.empty()?))
         });
         let mut summaries = memory::gathered(empty, WHAT)?;
         for accumulators in workers {
             for (summary, accumulator) in summaries.iter_mut().zip(accumulators) {
                 if let Some(accumulator) = accumulator {
-                    summary.try_merge(&Summary::from(accumulator.finish()))?;
+                    summary.try_merge(&Summary::from(accumulator.finish()?))?;
                 }
             }
         }
@@ -166,7 +166,9 @@ impl<'d> Table<'_, 'd> {
         let (octets, alone) = self.grouped(columns.clone());
         for target in accumulators.iter_mut() {
             memory::check(WHAT)?;
-            target.get_or_insert_with(|| Box::new(Accumulator::new(self.template)));
+            if target.is_none() {
+                *target = Some(Box::new(Accumulator::new(self.template)?));
+            }
         }
         let mut lanes: Vec<Lanes> = octets.iter().map(|_| Lanes::default()).collect();
         for block in blocks(rows.clone(), octets::ROWS) {

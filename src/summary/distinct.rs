@@ -145,7 +145,7 @@ impl Distinct {
                 for four in registers.chunks_exact(4) {
                     let packed =
                         four.iter().rev().fold(0_u32, |bits, &rank| bits << 6 | u32::from(rank));
-                    writer.bytes.extend_from_slice(&packed.to_le_bytes()[..3]);
+                    writer.raw(&packed.to_le_bytes()[..3]);
                 }
             }
         }

@@ -117,7 +117,7 @@ impl<const L: usize, const P: usize> Fixed<L, P> {
         writer.varint((((end - start) as u64) << 1) | u64::from(negative));
         if start < end {
             writer.varint(start as u64);
-            bytes[start..end].iter().for_each(|&byte| writer.u8(byte));
+            writer.raw(&bytes[start..end]);
         }
     }
 
@@ -206,13 +206,13 @@ mod tests {
             sum.add_integer(value, bit);
             let mut writer = Writer::default();
             sum.encode(&mut writer);
-            let bytes = writer.bytes;
+            let bytes = writer.finish().unwrap();
             let mut reader = Reader::new(&bytes);
             assert_eq!(Small::decode(&mut reader, u64::MAX).as_ref(), Ok(&sum));
             reader.finish().unwrap();
         }
         let mut writer = Writer::default();
         Small::ZERO.encode(&mut writer);
-        assert_eq!(writer.bytes, [0]);
+        assert_eq!(writer.finish().unwrap(), [0]);
     }
 }

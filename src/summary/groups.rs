@@ -50,7 +50,7 @@ pub fn summarize_groups<'d>(
     }
     let rows = keys.len();
     check_rows(rows, columns, &ids, weights.as_ref())?;
-    let template = template.empty_parts();
+    let template = template.empty_parts()?;
     let table = Table { columns, keys, ids, weights };
     let new = || Ok(Worker::new(context.stop(), &template, columns.len()));
     let partition = Partition::new(rows, TASK);
@@ -188,13 +188,16 @@ impl<'a> Worker<'a> {
             self.stop.check()?;
             running.take(accumulator);
         }
-        let mut summaries = self.accumulators.into_iter().map(|a| Summary::from(a.finish()));
+        let mut summaries = self
+            .accumulators
+            .into_iter()
+            .map(|accumulator| accumulator.finish().map(Summary::from));
         let n_columns = self.n_columns;
         let stop = self.stop;
         let group = |key| {
             stop.check()?;
             memory::check(WHAT)?;
-            Ok((key, memory::collected(summaries.by_ref().take(n_columns), WHAT)?))
+            Ok((key, memory::gathered(summaries.by_ref().take(n_columns), WHAT)?))
         };
         memory::gathered(self.numbers.keys.into_iter().map(group), WHAT)
     }
@@ -265,7 +268,7 @@ impl<'a> Worker<'a> {
         memory::reserve(&mut self.accumulators, targets - known, WHAT)?;
         for _ in known..targets {
             memory::check(WHAT)?;
-            self.accumulators.push(Accumulator::new(self.template));
+            self.accumulators.push(Accumulator::new(self.template)?);
         }
         if let Some(running) = &mut self.running {
             memory::reserve(running, targets.saturating_sub(running.len()), WHAT)?;

@@ -12,9 +12,14 @@ use self::edges::{Edges, common, fault};
 use super::codec::{Reader, Writer};
 use super::number::Number;
 use crate::error::Error;
+use crate::memory;
+
+/// What the memory is for, in errors.
+const WHAT: &str = "a histogram";
 
 /// How many values lie between each edge and the next.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(test, derive(Clone))]
 pub struct Histogram {
     edges: Arc<Edges>,
     /// Below, every bin, above.
@@ -27,23 +32,38 @@ impl Histogram {
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] unless there are at least two edges, finite and strictly
-    /// increasing.
-    pub fn new(edges: Vec<f64>) -> Result<Self, Error> {
-        match fault(&edges) {
-            None => Ok(Self::with_edges(Edges::new(edges.into()))),
+    /// increasing, [`Error::Memory`] if there is no room for the counts.
+    pub fn new(edges: &[f64]) -> Result<Self, Error> {
+        match fault(edges) {
+            None => Self::with_edges(memory::copied(edges, WHAT)?),
             Some(message) => Err(Error::InvalidArgument { name: "histogram", message }),
         }
     }
 
-    fn with_edges(edges: Edges) -> Self {
-        let counts = vec![0; edges.bins() + 2].into();
-        Self { edges: Arc::new(edges), counts }
+    /// Of nothing, with edges as they have to be.
+    fn with_edges(edges: Vec<f64>) -> Result<Self, Error> {
+        let counts = memory::filled(edges.len() + 1, 0, WHAT)?.into();
+        Ok(Self { edges: Arc::new(Edges::new(edges.into())), counts })
     }
 
     /// The same edges, and nothing counted.
-    #[must_use]
-    pub fn empty(&self) -> Self {
-        Self { edges: self.edges.clone(), counts: vec![0; self.counts.len()].into() }
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for the counts.
+    pub fn empty(&self) -> Result<Self, Error> {
+        let counts = memory::filled(self.counts.len(), 0, WHAT)?.into();
+        Ok(Self { edges: self.edges.clone(), counts })
+    }
+
+    /// A copy.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::empty`].
+    pub fn copied(&self) -> Result<Self, Error> {
+        let counts = memory::copied(&self.counts, WHAT)?.into();
+        Ok(Self { edges: self.edges.clone(), counts })
     }
 
     /// The edges: one more than bins.
@@ -98,18 +118,18 @@ impl Histogram {
     ///
     /// # Errors
     ///
-    /// [`Error::Incompatible`] if fewer than two edges are common or the last edges differ;
-    /// `self` then stays as it is.
+    /// [`Error::Incompatible`] if fewer than two edges are common or the last edges differ,
+    /// [`Error::Memory`] if there is no room for those; `self` then stays as it is.
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
         if self.edges == other.edges {
             add_counts(&mut self.counts, &other.counts);
             return Ok(());
         }
-        let common = common(self.edges(), other.edges());
+        let common = common(self.edges(), other.edges())?;
         if common.len() < 2 || self.edges.last() != other.edges.last() {
             return Err(Error::Incompatible { left: self.describe(), right: other.describe() });
         }
-        let mut merged = Self::with_edges(Edges::new(common.into()));
+        let mut merged = Self::with_edges(memory::copied(&common, WHAT)?)?;
         self.join_bins_into(&mut merged);
         other.join_bins_into(&mut merged);
         *self = merged;
@@ -147,11 +167,11 @@ impl Histogram {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] for anything else.
+    /// [`Error::Corrupt`] for anything else, [`Error::Memory`].
     pub fn decode(reader: &mut Reader) -> Result<Self, Error> {
         // An edge takes 8 bytes, and the count that goes with it at least one.
         let length = reader.length("the number of histogram edges", 9)?;
-        let mut edges = Vec::with_capacity(length);
+        let mut edges = memory::with_capacity(length, WHAT)?;
         for _ in 0..length {
             let edge = reader.f64("a histogram edge")?;
             if edge == 0.0 && edge.is_sign_negative() {
@@ -162,7 +182,7 @@ impl Histogram {
         if let Some(message) = fault(&edges) {
             return Err(reader.corrupt("a histogram", &format!("invalid: {message}")));
         }
-        let mut histogram = Self::with_edges(Edges::new(edges.into()));
+        let mut histogram = Self::with_edges(edges)?;
         for count in &mut histogram.counts {
             *count = reader.varint("a histogram count")?;
         }

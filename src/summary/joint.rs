@@ -18,12 +18,12 @@ use crate::fold::{Context, Partition, Stop};
 use crate::memory;
 
 /// What the memory is for, in errors.
-const WHAT: &str = "the joint sums of the columns";
+pub(super) const WHAT: &str = "the joint sums of the columns";
 
 /// Σxᵢ and Σxᵢxⱼ over the rows that are complete: finite in every column, and without a null.
 ///
 /// A monoid over rows for a given number of columns, and exact, as [`Summary`](super::Summary) is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Joint {
     n_columns: usize,
     count: u64,
@@ -178,16 +178,19 @@ impl Joint {
     }
 
     /// Writes it down.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for the bytes.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
         let mut writer = Writer::new();
-        MAGIC.iter().for_each(|&byte| writer.u8(byte));
+        writer.raw(&MAGIC);
         writer.length(self.n_columns);
         writer.varint(self.count);
         writer.varint(self.incomplete_count);
         self.sums.iter().for_each(|sum| sum.encode(&mut writer));
         self.products.iter().for_each(|sum| sum.encode(&mut writer));
-        writer.bytes
+        writer.finish()
     }
 
     /// Reads what [`Joint::to_bytes`] wrote.

@@ -5,7 +5,10 @@
 
 use super::Joint;
 use super::exact::{Exact, ratio, sqrt_ratio, with_sign};
+use super::joint::WHAT;
 use super::reads::{divisor, mean};
+use crate::error::Error;
+use crate::memory;
 
 /// A least-squares line y = slope · x + intercept.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,7 +22,7 @@ pub struct Line {
 }
 
 /// Several statistics of the same columns: what they share is worked out once.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct JointReads<'a> {
     joint: &'a Joint,
     count: Exact,
@@ -29,13 +32,23 @@ pub struct JointReads<'a> {
 
 impl<'a> JointReads<'a> {
     /// Of all columns of `joint`.
-    #[must_use]
-    pub fn new(joint: &'a Joint) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for what they share.
+    pub fn new(joint: &'a Joint) -> Result<Self, Error> {
         let count = joint.count().into();
-        let sums: Vec<_> = (0..joint.n_columns()).map(|i| joint.sum(i)).collect();
-        let squares = sums.iter().enumerate();
-        let squares = squares.map(|(i, sum)| cross(&count, &joint.product(i, i), sum, sum));
-        Self { joint, squares: squares.collect(), count, sums }
+        let sums = (0..joint.n_columns()).map(|i| {
+            memory::check(WHAT)?;
+            Ok(joint.sum(i))
+        });
+        let sums: Vec<Exact> = memory::gathered(sums, WHAT)?;
+        let squares = sums.iter().enumerate().map(|(i, sum)| {
+            memory::check(WHAT)?;
+            Ok(cross(&count, &joint.product(i, i), sum, sum))
+        });
+        let squares = memory::gathered(squares, WHAT)?;
+        Ok(Self { joint, squares, count, sums })
     }
 
     /// The covariance of two columns with divisor n − `ddof`; NaN if that is not positive.
@@ -114,7 +127,7 @@ mod tests {
     #[test]
     fn statistics_by_hand() {
         let joint = joint(&[&[0.0, 1.0, 2.0, 3.0], &[1.0, 3.0, 2.0, 6.0], &[7.0; 4]]);
-        let reads = JointReads::new(&joint);
+        let reads = JointReads::new(&joint).unwrap();
         assert_eq!((joint.mean(0), joint.mean(1), joint.mean(2)), (1.5, 3.0, 7.0));
         assert_eq!(reads.covariance(0, 1, 0), 7.0 / 4.0);
         assert_eq!(reads.covariance(1, 0, 1), 7.0 / 3.0);
@@ -135,7 +148,7 @@ mod tests {
     #[test]
     fn no_rows() {
         let joint = Joint::new(2).unwrap();
-        let reads = JointReads::new(&joint);
+        let reads = JointReads::new(&joint).unwrap();
         assert!(joint.mean(1).is_nan() && reads.covariance(0, 1, 0).is_nan());
         assert!(reads.correlation(0, 0).is_nan() && reads.line(0, 1).intercept.is_nan());
     }
@@ -145,7 +158,7 @@ mod tests {
         let x: Vec<f64> = (0..50).map(|i| 1e8 + f64::from(i) / 1024.0).collect();
         let y: Vec<f64> = x.iter().map(|x| -3.0 * (x - 1e8) + 0.5).collect();
         let joint = joint(&[&x, &y]);
-        let line = JointReads::new(&joint).line(0, 1);
+        let line = JointReads::new(&joint).unwrap().line(0, 1);
         assert_eq!(line, Line { slope: -3.0, intercept: 3e8 + 0.5, r: -1.0 });
     }
 
@@ -172,7 +185,7 @@ mod tests {
             prop_assume!(pairs.iter().all(|(x, y)| x.is_finite() && y.is_finite()));
             let (x, y): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
             let joint = joint(&[&x, &y]);
-            let reads = JointReads::new(&joint);
+            let reads = JointReads::new(&joint).unwrap();
             let n = &Exact::from(x.len() as u64);
             let (cxy, cxx, cyy) = (slow_cross(&x, &y), slow_cross(&x, &x), slow_cross(&y, &y));
             prop_assume!(!cxx.is_zero() && !cyy.is_zero());

@@ -13,6 +13,7 @@
 use super::exact::{Exact, ratio, sqrt_ratio, with_sign};
 use super::sketch::Infinities;
 use super::{Counts, Summary};
+use crate::error::Error;
 
 /// S₁ / n; NaN of nothing.
 #[must_use]
@@ -95,9 +96,12 @@ fn times(factor: i128, number: &Exact) -> Exact {
 
 impl Summary {
     /// A summary of nothing with the same settings; the identity has the default ones.
-    #[must_use]
-    pub fn empty_like(&self) -> Self {
-        self.empty_parts().into()
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for it.
+    pub fn empty_like(&self) -> Result<Self, Error> {
+        self.empty_parts().map(Self::from)
     }
 
     /// Σx, correctly rounded; an infinity if there is one among the values, NaN if both are.

@@ -44,7 +44,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] naming the setting that cannot be.
+    /// [`Error::InvalidArgument`] naming the setting that cannot be, [`Error::Memory`].
     pub(super) fn parts(&self) -> Result<Parts, Error> {
         let higher = match self.moments {
             2 => false,
@@ -62,7 +62,7 @@ impl Settings {
             sums: Sums::new(higher),
             best: Best::new(self.best, self.largest),
             sketch: self.quantiles.map(Sketch::new).transpose()?,
-            histogram: self.histogram.clone().map(Histogram::new).transpose()?,
+            histogram: self.histogram.as_deref().map(Histogram::new).transpose()?,
             distinct: self.distinct.then(Distinct::new),
             ..Parts::default()
         })

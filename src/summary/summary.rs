@@ -9,6 +9,10 @@ use super::settings::Settings;
 use super::sketch::Sketch;
 use super::sums::Sums;
 use crate::error::Error;
+use crate::memory;
+
+/// What the memory is for, in errors.
+const WHAT: &str = "a summary";
 
 /// How many values there were, of which kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -75,7 +79,7 @@ impl Extremes {
 }
 
 /// What a summary other than the identity consists of.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Parts {
     pub(super) counts: Counts,
     pub(super) extremes: Extremes,
@@ -102,12 +106,40 @@ impl Default for Parts {
 }
 
 impl Parts {
+    /// A copy.
+    pub(super) fn copied(&self) -> Result<Self, Error> {
+        memory::check(WHAT)?;
+        Ok(Self {
+            counts: self.counts,
+            extremes: self.extremes,
+            sums: self.sums.clone(),
+            best: self.best.copied()?,
+            sketch: self.sketch.clone(),
+            histogram: self.histogram.as_ref().map(Histogram::copied).transpose()?,
+            distinct: self.distinct.clone(),
+        })
+    }
+
+    /// The same settings, and no values.
+    pub(super) fn empty(&self) -> Result<Self, Error> {
+        memory::check(WHAT)?;
+        Ok(Self {
+            sums: Sums::new(self.sums.higher.is_some()),
+            best: Best::new(self.best.limit(), self.best.largest()),
+            sketch: self.sketch.as_ref().map(Sketch::empty),
+            histogram: self.histogram.as_ref().map(Histogram::empty).transpose()?,
+            distinct: self.distinct.as_ref().map(|_| Distinct::new()),
+            ..Self::default()
+        })
+    }
+
     fn merge(&mut self, other: &Self) -> Result<(), Error> {
         // What can fail comes first, and leaves its left side as it is if it does.
+        memory::check(WHAT)?;
         let counts = self.counts.sum(&other.counts).ok_or(Error::TooMany)?;
         let histogram = match (&self.histogram, &other.histogram) {
             (Some(left), Some(right)) => {
-                let mut merged = left.clone();
+                let mut merged = left.copied()?;
                 merged.merge(right)?;
                 Some(merged)
             }
@@ -139,7 +171,7 @@ fn merge_or_drop<P>(left: &mut Option<P>, right: Option<&P>, merge: impl Fn(&mut
 /// differ, a merge keeps what both sides can tell, and where there is nothing it fails: of two
 /// histograms without common bins, and of smallest and largest values. The laws hold for every
 /// tree of merges in which none fails. The identity stands above all settings and gives way to any.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Summary {
     /// `None` for the identity.
     parts: Option<Box<Parts>>,
@@ -162,9 +194,18 @@ impl Summary {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] naming the setting that cannot be.
+    /// [`Error::InvalidArgument`] naming the setting that cannot be, [`Error::Memory`].
     pub fn new(settings: &Settings) -> Result<Self, Error> {
         settings.parts().map(Self::from)
+    }
+
+    /// A copy.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for it.
+    pub fn copied(&self) -> Result<Self, Error> {
+        Ok(Self { parts: self.parts().map(|parts| parts.copied().map(Box::new)).transpose()? })
     }
 
     /// Whether it is the identity.
@@ -178,16 +219,8 @@ impl Summary {
     }
 
     /// Its parts, without values: those of the default settings for the identity.
-    pub(super) fn empty_parts(&self) -> Parts {
-        let Some(parts) = self.parts() else { return Parts::default() };
-        Parts {
-            sums: Sums::new(parts.sums.higher.is_some()),
-            best: Best::new(parts.best.limit(), parts.best.largest()),
-            sketch: parts.sketch.as_ref().map(Sketch::empty),
-            histogram: parts.histogram.as_ref().map(Histogram::empty),
-            distinct: parts.distinct.as_ref().map(|_| Distinct::new()),
-            ..Parts::default()
-        }
+    pub(super) fn empty_parts(&self) -> Result<Parts, Error> {
+        self.parts().map_or_else(|| Ok(Parts::default()), Parts::empty)
     }
 
     /// Adds the values of another summary.
@@ -195,12 +228,12 @@ impl Summary {
     /// # Errors
     ///
     /// [`Error::Incompatible`] if no summary can tell both, [`Error::TooMany`] if there would be
-    /// more than 2⁶⁴ − 1 rows; `self` then stays as it is.
+    /// more than 2⁶⁴ − 1 rows, [`Error::Memory`]; `self` then stays as it is.
     pub fn try_merge(&mut self, other: &Self) -> Result<(), Error> {
         match (&mut self.parts, &other.parts) {
             (_, None) => Ok(()),
             (None, Some(_)) => {
-                self.parts.clone_from(&other.parts);
+                *self = other.copied()?;
                 Ok(())
             }
             (Some(left), Some(right)) => left.merge(right),
@@ -211,19 +244,19 @@ impl Summary {
     ///
     /// # Errors
     ///
-    /// [`Error::TooMany`], and then nothing was added.
+    /// [`Error::TooMany`] and [`Error::Memory`], and then nothing was added.
     pub fn push(
         &mut self,
         value: Option<Number>,
-        id: impl FnOnce() -> Id,
+        id: impl FnOnce() -> Result<Id, Error>,
         times: u64,
     ) -> Result<(), Error> {
-        let mut accumulator = super::accumulate::Accumulator::new(&self.empty_parts());
+        let mut accumulator = super::accumulate::Accumulator::new(&self.empty_parts()?)?;
         match value {
             None => accumulator.add_nulls(times),
             Some(value) => accumulator.add_number(value, id, times),
         }
-        self.try_merge(&Self::from(accumulator.finish()))
+        self.try_merge(&Self::from(accumulator.finish()?))
     }
 
     /// How many values of which kind.

@@ -54,8 +54,8 @@ mod tests {
         assert_eq!(summary.counts(), counts);
         assert_eq!(summary.distinct().map(super::super::Distinct::estimate), Some(3));
         assert_eq!(summary.minimum(), None);
-        assert_eq!(Summary::from_bytes(&summary.to_bytes()), Ok(summary.clone()));
-        let mut twice = summary.clone();
+        assert_eq!(Summary::from_bytes(&summary.to_bytes().unwrap()), summary.copied());
+        let mut twice = summary.copied().unwrap();
         twice.try_merge(&summary).expect("the same settings");
         assert_eq!(twice.distinct(), summary.distinct());
         assert_eq!(twice.counts().count, 10);

@@ -9,7 +9,8 @@ use pyo3::prelude::*;
 
 use super::{Borrowed, untyped};
 use crate::error::Error;
-use crate::summary::Values;
+use crate::memory;
+use crate::summary::{Column, Values};
 
 /// A borrowed array of real numbers, of one or two dimensions and any stride.
 ///
@@ -55,12 +56,16 @@ impl BorrowedNumbers<'_> {
 
     /// The numbers along each line of a matrix: of each column where `axis` is 0, of each row
     /// where it is 1.
-    #[must_use]
-    pub fn lines(&self, axis: usize) -> Vec<Values<'_>> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there are more than there is room for.
+    pub fn lines(&self, axis: usize) -> Result<Vec<Column<'_>>, Error> {
         let lines = if axis == 0 { 1 } else { 0 };
         with_numbers!(self, array, Kind => {
             let count = array.shape().get(lines).copied().unwrap_or(1);
-            (0..count).map(|index| Kind(line(array, lines, index))).collect()
+            let column = |index| Column::new(Kind(line(array, lines, index)));
+            memory::collected((0..count).map(column), "the lines of a matrix")
         })
     }
 

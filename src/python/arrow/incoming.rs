@@ -7,13 +7,14 @@ use arrow_array::cast::AsArray;
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use arrow_array::types::{Float16Type, Float32Type, Int8Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray, make_array};
-use arrow_buffer::NullBuffer;
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow_schema::DataType;
 
 use super::foreign::{Foreign, metadata};
 use super::import::invalid;
-use super::{ArrowColumn, Kind, in_words};
+use super::{ArrowColumn, Kind, WHAT, in_words};
 use crate::error::Error;
+use crate::memory;
 
 /// The columns of one source: one per field of a struct, the whole for any other type.
 pub struct Incoming {
@@ -121,8 +122,8 @@ impl IncomingColumn {
         }
         let chunk = self.read(array, rows, validity)?;
         self.column.null_count += chunk.logical_null_count();
-        self.column.chunks.push(chunk);
-        Ok(())
+        memory::check(WHAT)?;
+        memory::push(&mut self.column.chunks, chunk, WHAT)
     }
 
     /// The nulls of values that nobody will read.
@@ -142,7 +143,13 @@ impl IncomingColumn {
             None => array.validity().filter(|_| self.has_validity),
         };
         let own = own.map(|nulls| nulls.slice(rows.start, rows.len()));
-        NullBuffer::union(own.as_ref(), validity).map_or(0, |nulls| nulls.null_count())
+        match (own, validity) {
+            (Some(own), Some(outer)) => {
+                (0..rows.len()).filter(|&row| own.is_null(row) || outer.is_null(row)).count()
+            }
+            (Some(nulls), None) => nulls.null_count(),
+            (None, outer) => outer.map_or(0, NullBuffer::null_count),
+        }
     }
 
     /// A chunk of a type that [`super::column_of`] knows, or of texts.
@@ -155,27 +162,43 @@ impl IncomingColumn {
         let storage = self.storage.as_ref().unwrap_or(&DataType::Null);
         if *storage == DataType::Null {
             // Not imported: some producers hand over a buffer, which this type does not have.
-            return Ok(Arc::new(BooleanArray::new_null(rows.len())));
+            let none = bits(rows.len(), |_| false)?;
+            return Ok(Arc::new(BooleanArray::new(none.clone(), Some(NullBuffer::new(none)))));
         }
         let mut chunk = array.import(storage)?.slice(rows.start, rows.len());
-        if validity.is_some() {
-            let nulls = NullBuffer::union(validity, chunk.nulls());
+        if let Some(outer) = validity {
+            let own = chunk.nulls();
+            let nulls = bits(rows.len(), |row| {
+                outer.is_valid(row) && own.is_none_or(|own| own.is_valid(row))
+            })?;
+            let nulls = Some(NullBuffer::new(nulls));
             let data = chunk.to_data().into_builder().nulls(nulls).build();
             chunk = make_array(data.map_err(invalid)?);
         }
         Ok(match storage {
             DataType::Float16 => {
-                let wide: PrimitiveArray<Float32Type> =
-                    chunk.as_primitive::<Float16Type>().unary(|value| value.to_f32());
-                Arc::new(wide)
+                let values = chunk.as_primitive::<Float16Type>().values().iter();
+                let wide = memory::collected(values.map(|value| value.to_f32()), WHAT)?;
+                let nulls = chunk.nulls().cloned();
+                Arc::new(PrimitiveArray::<Float32Type>::new(wide.into(), nulls))
             }
             DataType::Int8 if self.column.kind == Kind::Boolean => {
-                let bytes = chunk.as_primitive::<Int8Type>();
-                Arc::new(BooleanArray::from_unary(bytes, |byte| byte != 0))
+                let bytes = chunk.as_primitive::<Int8Type>().values();
+                let truths = bits(bytes.len(), |row| bytes[row] != 0)?;
+                Arc::new(BooleanArray::new(truths, chunk.nulls().cloned()))
             }
             _ => chunk,
         })
     }
+}
+
+/// So many bits, of which `bit` tells each.
+fn bits(length: usize, bit: impl Fn(usize) -> bool) -> Result<BooleanBuffer, Error> {
+    let byte = |first: usize| {
+        (first..(first + 8).min(length)).rev().fold(0, |byte, row| byte << 1 | u8::from(bit(row)))
+    };
+    let bytes = memory::collected((0..length).step_by(8).map(byte), WHAT)?;
+    Ok(BooleanBuffer::new(Buffer::from_vec(bytes), 0, length))
 }
 
 /// What to call a type that is unknown here, or has such types inside.

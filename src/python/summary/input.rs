@@ -8,11 +8,15 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyRange, PyRangeMethods, PyString};
 
+use crate::error::Error;
 use crate::memory;
 use crate::python::arrays::{self, BorrowedNumbers};
 use crate::python::arrow::{self, ArrowColumn, Kind};
 use crate::python::refusals::{digits, if_it_fits, if_of_type};
 use crate::summary::{Column, Id, Ids, Values};
+
+/// What the memory is for, in errors.
+const WHAT: &str = "the pieces of the columns";
 
 /// Consecutive rows in which every column lies in one piece.
 #[derive(Debug)]
@@ -73,11 +77,13 @@ impl<'py> Inputs<'py> {
     /// `ValueError` if their lengths differ.
     pub fn borrow(columns: &[Bound<'py, PyAny>], name: impl Fn(usize) -> String) -> PyResult<Self> {
         let mut cuts = vec![0];
-        let mut given = Vec::with_capacity(columns.len());
+        let mut given = memory::with_capacity(columns.len(), WHAT)?;
         for (index, column) in columns.iter().enumerate() {
             let column = Given::borrow(column, &name(index))?;
             if let Given::Arrow(column) = column {
-                cuts.extend(column.chunk_starts());
+                for start in column.chunk_starts() {
+                    memory::push(&mut cuts, start, WHAT)?;
+                }
             }
             given.push(column);
         }
@@ -93,12 +99,13 @@ impl<'py> Inputs<'py> {
                 )));
             }
         }
-        let ranges = ranges(cuts, n_rows);
+        let ranges = ranges(cuts, n_rows)?;
         let sources = given.into_iter().map(|column| match column {
-            Given::Arrow(column) => Source::Arrow(column.pieces(&ranges)),
-            Given::NumPy(numbers) => Source::NumPy(numbers),
+            Given::Arrow(column) => Ok(Source::Arrow(column.pieces(&ranges)?)),
+            Given::NumPy(numbers) => Ok(Source::NumPy(numbers)),
         });
-        Ok(Self { sources: sources.collect(), ranges, n_rows })
+        let sources = memory::gathered::<_, Error>(sources, WHAT)?;
+        Ok(Self { sources, ranges, n_rows })
     }
 
     /// Number of rows.
@@ -112,7 +119,11 @@ impl<'py> Inputs<'py> {
     }
 
     /// The rows, in order and as few pieces as they allow; one, if there are no rows.
-    pub fn segments(&self) -> Vec<Segment<'_>> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there are more of them, times the columns, than there is room for.
+    pub fn segments(&self) -> Result<Vec<Segment<'_>>, Error> {
         let segments = self.ranges.iter().enumerate().map(|(index, rows)| {
             let columns = self.sources.iter().map(|source| match source {
                 Source::NumPy(numbers) => Column::new(slice(numbers.values(), rows.clone())),
@@ -121,9 +132,9 @@ impl<'py> Inputs<'py> {
                     .and_then(|piece| arrow::column_of(piece))
                     .unwrap_or(Column::new(Values::F64(ArrayView1::from(&[])))),
             });
-            Segment { rows: rows.clone(), columns: columns.collect() }
+            Ok(Segment { rows: rows.clone(), columns: memory::collected(columns, WHAT)? })
         });
-        segments.collect()
+        memory::gathered(segments, WHAT)
     }
 }
 
@@ -141,8 +152,9 @@ pub fn one_column<'py>(values: &Bound<'py, PyAny>) -> PyResult<Inputs<'py>> {
 /// # Errors
 ///
 /// As [`Inputs::borrow`].
-pub fn columns<'py>(columns: &[Bound<'py, PyAny>]) -> PyResult<Inputs<'py>> {
-    Inputs::borrow(columns, |index| format!("columns[{index}]"))
+pub fn columns<'py>(columns: &Bound<'py, PyList>) -> PyResult<Inputs<'py>> {
+    let columns = memory::collected(columns, WHAT)?;
+    Inputs::borrow(&columns, |index| format!("columns[{index}]"))
 }
 
 fn check_numbers(column: &ArrowColumn, name: &str) -> PyResult<()> {
@@ -157,13 +169,13 @@ fn check_numbers(column: &ArrowColumn, name: &str) -> PyResult<()> {
 }
 
 /// The ranges between cuts.
-fn ranges(mut cuts: Vec<usize>, n_rows: usize) -> Vec<Range<usize>> {
-    cuts.push(n_rows);
+fn ranges(mut cuts: Vec<usize>, n_rows: usize) -> Result<Vec<Range<usize>>, Error> {
+    memory::push(&mut cuts, n_rows, WHAT)?;
     cuts.sort_unstable();
     cuts.dedup();
     match cuts[..] {
-        [] | [_] => std::iter::once(0..n_rows).collect(),
-        _ => cuts.windows(2).map(|pair| pair[0]..pair[1]).collect(),
+        [] | [_] => memory::collected([0..n_rows], WHAT),
+        _ => memory::collected(cuts.windows(2).map(|pair| pair[0]..pair[1]), WHAT),
     }
 }
 
@@ -213,10 +225,7 @@ impl<'py> RowIds<'py> {
         }
         if let Ok(list) = object.cast::<PyList>() {
             let ids = list.iter().enumerate();
-            let ids = ids.map(|(index, id)| {
-                memory::check("the ids")?;
-                self::id(&id, || format!("ids[{index}]"))
-            });
+            let ids = ids.map(|(index, id)| self::id(&id, || format!("ids[{index}]")));
             return Ok(Self::Given(memory::gathered(ids, "the ids")?));
         }
         match arrays::numbers(object, "ids", 1)? {
@@ -284,10 +293,10 @@ pub fn id(object: &Bound<'_, PyAny>, place: impl Fn() -> String) -> PyResult<Id>
         let text = text.to_str().map_err(|error| {
             PyValueError::new_err(format!("{} is a text that is not Unicode: {error}", place()))
         })?;
-        return Ok(Id::Text(text.into()));
+        return Ok(Id::of_text(text)?);
     }
     if let Ok(bytes) = object.cast::<PyBytes>() {
-        return Ok(Id::Bytes(bytes.as_bytes().into()));
+        return Ok(Id::of_bytes(bytes.as_bytes())?);
     }
     let py = object.py();
     let Some(short) = if_of_type(py, if_it_fits(py, object.extract::<i64>()))? else {
@@ -351,10 +360,10 @@ mod tests {
 
     #[test]
     fn ranges_meet_at_the_cuts() {
-        assert_eq!(ranges(vec![0], 0), vec![0..0]);
-        assert_eq!(ranges(vec![0], 5), vec![0..5]);
+        assert_eq!(ranges(vec![0], 0).unwrap(), [0..0]);
+        assert_eq!(ranges(vec![0], 5).unwrap(), [0..5]);
         // Of two columns; one chunk is empty.
-        assert_eq!(ranges(vec![0, 0, 3, 3, 0, 4], 5), [0..3, 3..4, 4..5]);
+        assert_eq!(ranges(vec![0, 0, 3, 3, 0, 4], 5).unwrap(), [0..3, 3..4, 4..5]);
     }
 
     #[test]

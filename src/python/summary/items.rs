@@ -10,6 +10,8 @@ use pyo3::types::{PyBool, PyFloat, PyInt, PyType};
 
 use super::SummaryState;
 use super::input::{RowIds, slice_ids};
+use crate::error::Error;
+use crate::memory;
 use crate::python::enter::enter;
 use crate::python::refusals::{digits, if_it_fits};
 use crate::summary::{Bits, Column, Number, Summary, Values, summarize_columns};
@@ -143,19 +145,18 @@ struct Update<'a> {
 }
 
 impl<'a> Update<'a> {
-    fn new(state: &'a SummaryState, ids: &'a RowIds<'a>) -> Self {
-        let template = state.template();
-        Self {
+    fn new(state: &'a SummaryState, ids: &'a RowIds<'a>) -> Result<Self, Error> {
+        Ok(Self {
             state,
             ids,
-            partial: template.clone(),
-            template,
+            partial: state.template()?,
+            template: state.template()?,
             before: 0,
             positions: Vec::new(),
             run: Run::Floats(Vec::new()),
             validity: Vec::new(),
             has_nulls: false,
-        }
+        })
     }
 
     fn add_all(&mut self, items: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -201,7 +202,7 @@ impl<'a> Update<'a> {
         }
         let positions = self.state.reserve(rows.len() as u64);
         let first = i128::from(positions.start) - rows.start as i128;
-        self.positions.push(positions);
+        memory::push(&mut self.positions, positions, "the positions of the items")?;
         let validity = Bits::new(&self.validity, 0, rows.len()).filter(|_| self.has_nulls);
         let column = Column { values: self.run.values(), validity };
         let ids = slice_ids(self.ids.ids(first), rows.clone());
@@ -219,7 +220,7 @@ impl<'a> Update<'a> {
 
 /// Adds all items to the state, or none if it raises.
 pub fn update(state: &SummaryState, items: &Bound<'_, PyAny>, ids: &RowIds<'_>) -> PyResult<()> {
-    let mut update = Update::new(state, ids);
+    let mut update = Update::new(state, ids)?;
     update.add_all(items).inspect_err(|_| {
         for positions in update.positions.drain(..).rev() {
             state.release(positions);

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 
-use ndarray::{ArrayView1, Ix2, s};
+use ndarray::{ArrayView1, Ix1, Ix2, s};
 use numpy::{PyArray1, PyArray2};
 use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::fold::{Partition, RowsMut};
 use crate::python::arrays::{self, NewArray};
 use crate::python::enter::enter;
-use crate::summary::{Column, Joint, JointReads};
+use crate::summary::{Joint, JointReads};
 
 /// Nanoseconds that one covariance takes to read, about.
 const READ_NANOSECONDS: f64 = 1e3;
@@ -82,7 +82,7 @@ impl JointState {
         let values = matrix.values();
         let work = READ_NANOSECONDS * (d * d) as f64;
         enter(py, work, None, None, |context| {
-            let reads = JointReads::new(&joint);
+            let reads = JointReads::new(&joint)?;
             let output = RowsMut::new(&mut *values, d, d);
             context.for_each_chunk(&Partition::new(d, 1), output, |rows, mut row| {
                 for (j, value) in (0..=rows.start).zip(row.row(0)) {
@@ -120,13 +120,13 @@ impl JointState {
     fn update(
         &self,
         py: Python<'_>,
-        columns: Vec<Bound<'_, PyAny>>,
+        columns: &Bound<'_, PyList>,
         sample_weight: Option<&Bound<'_, PyAny>>,
         n_jobs: Option<isize>,
     ) -> PyResult<()> {
-        let inputs = input::columns(&columns)?;
+        let inputs = input::columns(columns)?;
         let weights = RowWeights::borrow(sample_weight, inputs.n_rows())?;
-        self.add(py, &inputs.segments(), weights.values(), n_jobs)
+        self.add(py, &inputs.segments()?, weights.values(), n_jobs)
     }
 
     /// Adds the rows of a matrix; all of them, or none if it raises.
@@ -140,7 +140,7 @@ impl JointState {
         let matrix = arrays::numbers(values, "values", 2)?;
         let n_rows = matrix.shape()[0];
         let weights = RowWeights::borrow(sample_weight, n_rows)?;
-        let columns = matrix.lines(0).into_iter().map(Column::new).collect();
+        let columns = matrix.lines(0)?;
         self.add(values.py(), &[Segment { rows: 0..n_rows, columns }], weights.values(), n_jobs)
     }
 
@@ -178,7 +178,7 @@ impl JointState {
 
     /// Versioned bytes that ``from_bytes`` reads on any machine.
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        arrays::bytes(py, &self.with(|joint| joint.to_bytes()))
+        arrays::bytes(py, &self.with(|joint| joint.to_bytes())?)
     }
 
     /// Reads what ``to_bytes`` wrote; ValueError for anything else.
@@ -224,9 +224,10 @@ impl JointState {
     /// The mean of each column over the complete rows, correctly rounded.
     #[getter]
     fn means<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<f64>>> {
-        let mean = |joint: &mut Joint| (0..joint.n_columns()).map(|i| joint.mean(i)).collect();
-        let means: Vec<f64> = self.with(mean);
-        NewArray::of(py, means.len(), &means)
+        let mut means = NewArray::<f64, Ix1>::zeros(py, self.n_columns())?;
+        let places = means.values().iter_mut().enumerate();
+        self.with(|joint| places.for_each(|(i, mean)| *mean = joint.mean(i)));
+        Ok(means.finish())
     }
 
     /// The covariances with divisor n - ddof, correctly rounded, shape (n_columns, n_columns).
@@ -249,7 +250,7 @@ impl JointState {
                 "there is no column {index}: there are {n_columns}"
             )));
         }
-        let line = JointReads::new(&joint).line(x, y);
+        let line = JointReads::new(&joint)?.line(x, y);
         Ok((line.slope, line.intercept, line.r))
     }
 }

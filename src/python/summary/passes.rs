@@ -7,6 +7,7 @@ use ndarray::{ArrayView1, Ix1, s};
 use numpy::Element;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyList;
 
 use super::input::{self, RowIds, RowWeights, Segment};
 use super::{SummaryState, VALUE_NANOSECONDS};
@@ -14,7 +15,8 @@ use crate::error::Error;
 use crate::fold::Context;
 use crate::python::arrays::{self, NewArray};
 use crate::python::enter::enter;
-use crate::summary::{self, Column, Ids, Summary, Values};
+use crate::python::objects;
+use crate::summary::{self, Ids, Summary, Values};
 
 /// Nanoseconds that finding the group of a row takes, about.
 const GROUP_NANOSECONDS: f64 = 5.0;
@@ -82,44 +84,46 @@ fn merge_each(totals: &mut Vec<Summary>, partials: Vec<Summary>) -> Result<(), E
     totals.iter_mut().zip(&partials).try_for_each(|(total, partial)| total.try_merge(partial))
 }
 
-fn states(summaries: Vec<Summary>) -> Vec<SummaryState> {
-    summaries.into_iter().map(SummaryState::from).collect()
+/// A list of states.
+fn states(py: Python<'_>, summaries: Vec<Summary>) -> PyResult<Bound<'_, PyList>> {
+    let states = summaries.into_iter().map(|summary| Bound::new(py, SummaryState::from(summary)));
+    objects::list(py, states, "the list of the summaries")
 }
 
 /// One state per column, with the settings of `template`.
 #[pyfunction]
 #[pyo3(signature = (columns, template, ids=None, sample_weight=None, n_jobs=None))]
-fn summarize_columns(
-    py: Python<'_>,
-    columns: Vec<Bound<'_, PyAny>>,
+fn summarize_columns<'py>(
+    columns: &Bound<'py, PyList>,
     template: &SummaryState,
-    ids: Option<&Bound<'_, PyAny>>,
-    sample_weight: Option<&Bound<'_, PyAny>>,
+    ids: Option<&Bound<'py, PyAny>>,
+    sample_weight: Option<&Bound<'py, PyAny>>,
     n_jobs: Option<isize>,
-) -> PyResult<Vec<SummaryState>> {
-    let inputs = input::columns(&columns)?;
+) -> PyResult<Bound<'py, PyList>> {
+    let py = columns.py();
+    let inputs = input::columns(columns)?;
     let ids = RowIds::borrow(ids)?;
     ids.check_length(inputs.n_rows())?;
     let weights = RowWeights::borrow(sample_weight, inputs.n_rows())?;
-    let (template, segments) = (template.template(), inputs.segments());
+    let (template, segments) = (template.template()?, inputs.segments()?);
     let (ids, weights) = (ids.ids(0), weights.values());
     let rows = Rows { template: &template, ids, weights };
     let work = VALUE_NANOSECONDS * inputs.size();
     let summaries = enter(py, work, n_jobs, None, |context| rows.summarize(context, &segments))?;
-    Ok(states(summaries))
+    states(py, summaries)
 }
 
 /// One state per column (axis 0) or row (axis 1) of a matrix.
 #[pyfunction]
 #[pyo3(signature = (values, axis, template, ids=None, sample_weight=None, n_jobs=None))]
-fn summarize_matrix(
-    values: &Bound<'_, PyAny>,
+fn summarize_matrix<'py>(
+    values: &Bound<'py, PyAny>,
     axis: usize,
     template: &SummaryState,
-    ids: Option<&Bound<'_, PyAny>>,
-    sample_weight: Option<&Bound<'_, PyAny>>,
+    ids: Option<&Bound<'py, PyAny>>,
+    sample_weight: Option<&Bound<'py, PyAny>>,
     n_jobs: Option<isize>,
-) -> PyResult<Vec<SummaryState>> {
+) -> PyResult<Bound<'py, PyList>> {
     if axis > 1 {
         return Err(PyValueError::new_err(format!("axis must be 0 or 1, found {axis}")));
     }
@@ -128,31 +132,30 @@ fn summarize_matrix(
     let ids = RowIds::borrow(ids)?;
     ids.check_length(length)?;
     let weights = RowWeights::borrow(sample_weight, length)?;
-    let template = template.template();
-    let columns = matrix.lines(axis).into_iter().map(Column::new).collect();
-    let segment = Segment { rows: 0..length, columns };
+    let template = template.template()?;
+    let segment = Segment { rows: 0..length, columns: matrix.lines(axis)? };
     let (ids, weights) = (ids.ids(0), weights.values());
     let rows = Rows { template: &template, ids, weights };
     let work = VALUE_NANOSECONDS * length as f64 * count as f64;
     let summaries = enter(values.py(), work, n_jobs, None, |context| {
         rows.summarize(context, std::slice::from_ref(&segment))
     })?;
-    Ok(states(summaries))
+    states(values.py(), summaries)
 }
 
 /// The keys in ascending order and, for each, one state per column.
 #[pyfunction]
 #[pyo3(signature = (columns, keys, template, ids=None, sample_weight=None, n_jobs=None))]
 fn summarize_groups<'py>(
-    py: Python<'py>,
-    columns: Vec<Bound<'py, PyAny>>,
+    columns: &Bound<'py, PyList>,
     keys: &Bound<'py, PyAny>,
     template: &SummaryState,
     ids: Option<&Bound<'py, PyAny>>,
     sample_weight: Option<&Bound<'py, PyAny>>,
     n_jobs: Option<isize>,
-) -> PyResult<(Bound<'py, PyAny>, Vec<Vec<SummaryState>>)> {
-    let inputs = input::columns(&columns)?;
+) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyList>)> {
+    let py = columns.py();
+    let inputs = input::columns(columns)?;
     let keys = arrays::numbers(keys, "keys", 1)?;
     let keys = keys.values();
     if matches!(keys, Values::F64(_) | Values::F32(_)) {
@@ -168,7 +171,7 @@ fn summarize_groups<'py>(
     let ids = RowIds::borrow(ids)?;
     ids.check_length(inputs.n_rows())?;
     let weights = RowWeights::borrow(sample_weight, inputs.n_rows())?;
-    let (template, segments) = (template.template(), inputs.segments());
+    let (template, segments) = (template.template()?, inputs.segments()?);
     let (ids, weights) = (ids.ids(0), weights.values());
     let rows = Rows { template: &template, ids, weights };
     let work = VALUE_NANOSECONDS * inputs.size() + GROUP_NANOSECONDS * inputs.n_rows() as f64;
@@ -180,7 +183,8 @@ fn summarize_groups<'py>(
     } else {
         keys_of(py, found.map(|key| key as i64))?
     };
-    Ok((found, groups.into_values().map(states).collect()))
+    let groups = groups.into_values().map(|summaries| states(py, summaries));
+    Ok((found, objects::list(py, groups, "the list of the groups")?))
 }
 
 /// An array of as many keys.

@@ -15,7 +15,8 @@ use super::{VALUE_NANOSECONDS, convert, items};
 use crate::error::Error;
 use crate::python::arrays::{self, NewArray};
 use crate::python::enter::enter;
-use crate::summary::{Histogram, Id, Number, Settings, Summary};
+use crate::python::objects;
+use crate::summary::{Best, Histogram, Id, Number, Settings, Summary};
 
 /// A summary that threads may share.
 ///
@@ -25,11 +26,17 @@ use crate::summary::{Histogram, Id, Number, Settings, Summary};
 #[derive(Debug)]
 pub struct SummaryState(Mutex<Inner>);
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Inner {
     summary: Summary,
     /// The id that the next row gets, if it is given none: how many rows came before it.
     next_position: u64,
+}
+
+impl Inner {
+    fn copied(&self) -> Result<Self, Error> {
+        Ok(Self { summary: self.summary.copied()?, next_position: self.next_position })
+    }
 }
 
 impl From<Summary> for SummaryState {
@@ -45,13 +52,17 @@ impl SummaryState {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    fn snapshot(&self) -> Result<Inner, Error> {
+        self.with(|inner| inner.copied())
+    }
+
     /// What is read from the summary.
     pub(super) fn read<R>(&self, f: impl FnOnce(&Summary) -> R) -> R {
         self.with(|inner| f(&inner.summary))
     }
 
     /// A summary of nothing with the same settings; the identity becomes a plain one.
-    pub(super) fn template(&self) -> Summary {
+    pub(super) fn template(&self) -> Result<Summary, Error> {
         self.read(Summary::empty_like)
     }
 
@@ -94,7 +105,7 @@ impl SummaryState {
         distinct: bool,
     ) -> PyResult<Self> {
         let edges = histogram.map(|edges| arrays::vector(edges, "histogram")).transpose()?;
-        let histogram = edges.map(|edges| edges.to_vec());
+        let histogram = edges.map(|edges| edges.into_raw_vec_and_offset().0);
         let settings = Settings { moments, best, largest, quantiles, histogram, distinct };
         Ok(Summary::new(&settings)?.into())
     }
@@ -119,7 +130,7 @@ impl SummaryState {
         let ids = RowIds::borrow(ids)?;
         ids.check_length(inputs.n_rows())?;
         let weights = RowWeights::borrow(sample_weight, inputs.n_rows())?;
-        let (template, segments) = (self.template(), inputs.segments());
+        let (template, segments) = (self.template()?, inputs.segments()?);
         let positions = self.reserve(inputs.n_rows() as u64);
         let (ids, weights) = (ids.ids(positions.start.into()), weights.values());
         let partial = enter(py, VALUE_NANOSECONDS * inputs.size(), n_jobs, None, |context| {
@@ -153,7 +164,7 @@ impl SummaryState {
         let id = id.transpose()?;
         let position = self.reserve(1);
         let pushed = self.with(|inner| {
-            let id = || id.unwrap_or(Id::Integer(position.start.into()));
+            let id = || Ok(id.unwrap_or(Id::Integer(position.start.into())));
             inner.summary.push(number, id, times)
         });
         Ok(pushed.inspect_err(|_| self.release(position))?)
@@ -162,7 +173,7 @@ impl SummaryState {
     /// Adds the numbers of another summary.
     fn merge(&self, other: &Self) -> PyResult<()> {
         // One lock at a time: the other may be this one, or just now be merging this one.
-        let Inner { summary, next_position } = other.with(|inner| inner.clone());
+        let Inner { summary, next_position } = other.snapshot()?;
         self.add(&summary)?;
         self.reserve(next_position);
         Ok(())
@@ -170,14 +181,14 @@ impl SummaryState {
 
     /// An empty state with these settings, whose positions go on from here: what several calls
     /// add to it, `commit` adds to this one at once.
-    fn begin(&self) -> Self {
+    fn begin(&self) -> PyResult<Self> {
         let next_position = self.with(|inner| inner.next_position);
-        Self(Mutex::new(Inner { summary: self.template(), next_position }))
+        Ok(Self(Mutex::new(Inner { summary: self.template()?, next_position })))
     }
 
     /// Adds the numbers of what `begin` gave, and goes on from its positions.
     fn commit(&self, begun: &Self) -> PyResult<()> {
-        let Inner { summary, next_position } = begun.with(|inner| inner.clone());
+        let Inner { summary, next_position } = begun.snapshot()?;
         self.add(&summary)?;
         self.with(|inner| inner.next_position = inner.next_position.max(next_position));
         Ok(())
@@ -200,13 +211,13 @@ impl SummaryState {
     }
 
     /// A copy that further numbers leave alone.
-    fn copy(&self) -> Self {
-        Self(Mutex::new(self.with(|inner| inner.clone())))
+    fn copy(&self) -> PyResult<Self> {
+        Ok(Self(Mutex::new(self.snapshot()?)))
     }
 
     /// Versioned bytes that ``from_bytes`` reads on any machine.
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        arrays::bytes(py, &self.read(Summary::to_bytes))
+        arrays::bytes(py, &self.read(Summary::to_bytes)?)
     }
 
     /// Reads what ``to_bytes`` wrote; ValueError for anything else.
@@ -215,9 +226,9 @@ impl SummaryState {
         Ok(Summary::from_bytes(data)?.into())
     }
 
-    fn __eq__(&self, other: &Self) -> bool {
-        let other = other.read(Summary::clone);
-        self.read(|summary| *summary == other)
+    fn __eq__(&self, other: &Self) -> PyResult<bool> {
+        let other = other.snapshot()?.summary;
+        Ok(self.read(|summary| *summary == other))
     }
 
     fn __hash__(&self) -> u64 {
@@ -384,11 +395,12 @@ impl SummaryState {
     }
     /// The best values with their ids, the best one first.
     #[getter]
-    fn best<'py>(&self, py: Python<'py>) -> PyResult<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
-        let entries = self.read(|summary| summary.best().map(|best| best.entries().to_vec()));
-        let entries = entries.unwrap_or_default();
-        let pair =
-            |(number, id): &(Number, Id)| Ok((convert::number(py, *number)?, convert::id(py, id)?));
-        entries.iter().map(pair).collect()
+    fn best<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let best = self.read(|summary| summary.best().map(Best::copied)).transpose()?;
+        let entries = best.as_ref().map_or(&[][..], Best::entries);
+        let pair = |(number, id): &(Number, Id)| {
+            objects::pair(&convert::number(py, *number)?, &convert::id(py, id)?)
+        };
+        objects::list(py, entries.iter().map(pair), "the list of the best values")
     }
 }

@@ -1,7 +1,7 @@
 //! Columns of texts: counted, not read as numbers.
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayAccessor};
+use arrow_array::{Array, ArrayAccessor, ArrayRef};
 use arrow_schema::DataType;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use super::SummaryState;
 use crate::error::Error;
 use crate::fold::Context;
+use crate::memory;
 use crate::python::arrow::{ArrowColumn, Kind};
 use crate::python::enter::enter;
 use crate::summary::TextTally;
@@ -44,21 +45,29 @@ fn count(context: &Context, array: &dyn Array, tally: &mut TextTally) -> Result<
         let message = error.to_string();
         Error::InvalidArgument { name: "Arrow data", message }
     })?;
-    let nulls = array.logical_null_count();
+    let nulls = blocks(array).map(|block| block.logical_null_count()).sum::<usize>();
     tally.count(array.len() - nulls, nulls);
     match array.as_any_dictionary_opt() {
         None => add(context, array, |index| array.is_valid(index), tally),
         Some(dictionary) => {
             let values = dictionary.values();
-            let mut used = vec![false; values.len()];
-            if !values.is_empty() {
-                for (row, key) in dictionary.normalized_keys().into_iter().enumerate() {
-                    used[key] |= dictionary.keys().is_valid(row);
+            let mut used = memory::filled(values.len(), false, "the texts of a dictionary")?;
+            for block in blocks(array).filter(|_| !values.is_empty()) {
+                context.check()?;
+                let block = block.as_any_dictionary();
+                for (row, key) in block.normalized_keys().into_iter().enumerate() {
+                    used[key] |= block.keys().is_valid(row);
                 }
             }
             add(context, values, |index| used[index] && values.is_valid(index), tally)
         }
     }
+}
+
+/// The array piece by piece, so that what is worked out of a piece takes little memory.
+fn blocks(array: &dyn Array) -> impl Iterator<Item = ArrayRef> {
+    let length = array.len();
+    (0..length).step_by(BLOCK).map(move |start| array.slice(start, BLOCK.min(length - start)))
 }
 
 /// Adds those of the texts that are to be taken.

@@ -28,9 +28,9 @@ fn entries() -> impl Strategy<Value = Vec<(Number, Id, u64)>> {
 fn build(limit: usize, largest: bool, pairs: &[(Number, Id, u64)]) -> Best {
     let mut builder = Best::new(limit, largest).builder();
     for (number, id, times) in pairs {
-        builder.offer(*number, || id.clone(), *times);
+        builder.offer(*number, || Ok(id.clone()), *times);
     }
-    builder.finish()
+    builder.finish().unwrap()
 }
 
 fn merged(a: &Best, b: &Best) -> Best {
@@ -42,7 +42,7 @@ fn merged(a: &Best, b: &Best) -> Best {
 fn bytes(best: &Best) -> Vec<u8> {
     let mut writer = Writer::new();
     best.encode(&mut writer);
-    writer.bytes
+    writer.finish().unwrap()
 }
 
 proptest! {
@@ -75,9 +75,9 @@ proptest! {
         prop_assert_eq!(merged(&a, &b), build(limit, largest, &together));
         let mut resumed = BestBuilder::from(build(limit, largest, &x));
         for (number, id, times) in &y {
-            resumed.offer(*number, || id.clone(), *times);
+            resumed.offer(*number, || Ok(id.clone()), *times);
         }
-        prop_assert_eq!(resumed.finish(), build(limit, largest, &together));
+        prop_assert_eq!(resumed.finish().unwrap(), build(limit, largest, &together));
     }
 
     #[test]
@@ -100,26 +100,37 @@ proptest! {
 fn many_offers_keep_few_entries() {
     let mut builder = Best::new(10, true).builder();
     for i in 0..100_000_i64 {
-        builder.offer(Number::from(i), || Id::Integer(i.into()), 1);
+        builder.offer(Number::from(i), || Ok(Id::Integer(i.into())), 1);
         assert!(builder.entries.len() <= 2 * 10 + SLACK);
     }
-    assert_eq!(builder.finish().entries()[0].0, Number::from(99_999_i64));
+    assert_eq!(builder.finish().unwrap().entries()[0].0, Number::from(99_999_i64));
     let mut weighted = Best::new(3, false).builder();
-    weighted.offer(Number::from(1.0), || Id::Integer(1), u64::MAX);
-    assert_eq!(weighted.finish().entries().len(), 3);
+    weighted.offer(Number::from(1.0), || Ok(Id::Integer(1)), u64::MAX);
+    assert_eq!(weighted.finish().unwrap().entries().len(), 3);
+}
+
+#[test]
+fn what_finds_no_room_is_told_in_the_end_and_takes_no_more() {
+    let short = || Error::Memory { what: "an id", bytes: 1 << 40 };
+    let mut builder = Best::new(3, true).builder();
+    builder.offer(Number::from(1.0), || Ok(Id::Integer(1)), 1);
+    builder.offer(Number::from(2.0), || Err(short()), 1);
+    assert!(!builder.admits(Number::from(f64::INFINITY)));
+    builder.offer(Number::from(3.0), || unreachable!(), 1);
+    assert_eq!(builder.finish(), Err(short()));
 }
 
 #[test]
 fn ids_are_asked_for_only_where_they_matter() {
     let mut builder = Best::new(1, false).builder();
     assert_eq!(builder.worst(), None);
-    builder.offer(Number::from(1.0), || Id::Integer(7), 1);
+    builder.offer(Number::from(1.0), || Ok(Id::Integer(7)), 1);
     assert_eq!(builder.worst(), Some(Number::from(1.0)));
     assert!(builder.admits(Number::from(1.0)) && !builder.admits(Number::from(2.0)));
     builder.offer(Number::from(2.0), || unreachable!(), 1);
     builder.offer(Number::from(0.0), || unreachable!(), 0);
-    builder.offer(Number::from(1.0), || Id::Integer(6), 1);
-    assert_eq!(builder.finish().entries(), [(Number::from(1.0), Id::Integer(6))]);
+    builder.offer(Number::from(1.0), || Ok(Id::Integer(6)), 1);
+    assert_eq!(builder.finish().unwrap().entries(), [(Number::from(1.0), Id::Integer(6))]);
 }
 
 #[test]
@@ -142,7 +153,8 @@ fn invalid_bytes_are_refused() {
         writer.length(length);
         writer
     };
-    let refused = |writer: Writer| Best::decode(&mut Reader::new(&writer.bytes)).is_err();
+    let refused =
+        |writer: Writer| Best::decode(&mut Reader::new(&writer.finish().unwrap())).is_err();
     assert!(!refused(head(0, 0, 0)));
     assert!(refused(head(0, 1, 0)), "direction of nothing");
     assert!(refused(head(usize::MAX, 0, 1 << 40)), "length beyond the bytes");

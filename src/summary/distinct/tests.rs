@@ -23,7 +23,7 @@ fn merged(a: &Distinct, b: &Distinct) -> Distinct {
 fn bytes(distinct: &Distinct) -> Vec<u8> {
     let mut writer = Writer::new();
     distinct.encode(&mut writer);
-    writer.bytes
+    writer.finish().unwrap()
 }
 
 #[test]

@@ -2,6 +2,10 @@
 
 use std::hash::{Hash, Hasher};
 
+use super::WHAT;
+use crate::error::Error;
+use crate::memory;
+
 /// The edges of a histogram, and a short cut to the bin of a number.
 #[derive(Clone, Debug)]
 pub(super) struct Edges {
@@ -103,11 +107,13 @@ pub(super) fn fault(edges: &[f64]) -> Option<String> {
 }
 
 /// The edges that are in both.
-pub(super) fn common(left: &[f64], right: &[f64]) -> Vec<f64> {
+pub(super) fn common(left: &[f64], right: &[f64]) -> Result<Vec<f64>, Error> {
     let mut rest = right.iter().peekable();
     let is_in_right = |edge: &&f64| {
         while rest.next_if(|other| other < edge).is_some() {}
         rest.peek() == Some(edge)
     };
-    left.iter().filter(is_in_right).copied().collect()
+    let mut common = memory::with_capacity(left.len().min(right.len()), WHAT)?;
+    common.extend(left.iter().filter(is_in_right));
+    Ok(common)
 }

@@ -19,7 +19,7 @@ fn merged(a: &Sketch, b: &Sketch) -> Sketch {
 fn bytes(sketch: &Sketch) -> Vec<u8> {
     let mut writer = Writer::new();
     sketch.encode(&mut writer);
-    writer.bytes
+    writer.finish().unwrap()
 }
 
 /// The quantile of values that are all there.
@@ -184,7 +184,7 @@ fn invalid_arguments_and_bytes_are_refused() {
     let refused = |numbers: &[u64]| {
         let mut writer = Writer::new();
         numbers.iter().for_each(|&number| writer.varint(number));
-        Sketch::decode(&mut Reader::new(&writer.bytes)).is_err()
+        Sketch::decode(&mut Reader::new(&writer.finish().unwrap())).is_err()
     };
     let last = 2098;
     assert!(!refused(&[0, 0, 0]) && !refused(&[0, 0, 1, 2 * last, 1]));
