@@ -125,7 +125,7 @@ proptest! {
         prop_assert_eq!(merged(&merged(&a, &b), &c), merged(&a, &merged(&b, &c)));
         prop_assert_eq!(merged(&a, &a.empty().unwrap()), a.clone());
         let all: Vec<f64> = values[..2].concat();
-        prop_assert_eq!(merged(&a, &b), of(&common(&edges[0], &edges[1]), &all));
+        prop_assert_eq!(merged(&a, &b), of(&common(&edges[0], &edges[1]).unwrap(), &all));
     }
 
     #[test]
