@@ -182,9 +182,13 @@ fn mixtures_have_every_covariance_type() {
         let model = model(family);
         match family {
             CovarianceType::Full | CovarianceType::Tied => {
-                assert_follows(Mixture::triangular(&model), &points, |x| ln_mixture(&model, x));
+                assert_follows(Mixture::triangular(&model).unwrap(), &points, |x| {
+                    ln_mixture(&model, x)
+                });
             }
-            _ => assert_follows(Mixture::diagonal(&model), &points, |x| ln_mixture(&model, x)),
+            _ => assert_follows(Mixture::diagonal(&model).unwrap(), &points, |x| {
+                ln_mixture(&model, x)
+            }),
         }
     }
 }
@@ -198,9 +202,9 @@ fn a_component_without_weight_is_not_there() {
     };
     let points = scattered(20, 1, 4.0);
     let alone = |x: &[f64]| ln_normal(x[0], 1.0, 0.5);
-    assert_follows(Mixture::diagonal(&of(vec![0.0, 1.0])), &points, alone);
+    assert_follows(Mixture::diagonal(&of(vec![0.0, 1.0])).unwrap(), &points, alone);
     let alone = |x: &[f64]| ln_normal(x[0], 0.0, 1.0);
-    assert_follows(Mixture::diagonal(&of(vec![1.0, 0.0])), &points, alone);
+    assert_follows(Mixture::diagonal(&of(vec![1.0, 0.0])).unwrap(), &points, alone);
 }
 
 /// Points with every combination of tame and huge coordinates in the first three dimensions.
@@ -260,16 +264,16 @@ fn huge_coordinates_have_no_density() {
         let model = model(family);
         match family {
             CovarianceType::Full | CovarianceType::Tied => {
-                assert_never_infinite(Mixture::triangular(&model));
+                assert_never_infinite(Mixture::triangular(&model).unwrap());
             }
-            _ => assert_never_infinite(Mixture::diagonal(&model)),
+            _ => assert_never_infinite(Mixture::diagonal(&model).unwrap()),
         }
     }
     // Residuals that overflow, times zeros.
     let factor = vec![1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];
     let far =
         Parameters::new(CovarianceType::Tied, 3, vec![1.0], vec![-1.7e308; 3], factor).unwrap();
-    assert_never_infinite(Mixture::triangular(&far));
+    assert_never_infinite(Mixture::triangular(&far).unwrap());
 }
 
 #[test]
@@ -330,8 +334,8 @@ fn every_level_gives_the_same_bits() {
     assert_same_bits(Ring::new(4.0, 0.5).unwrap());
     assert_same_bits(EggBox);
     assert_same_bits(EightSchools::new());
-    assert_same_bits(Mixture::triangular(&model(CovarianceType::Full)));
-    assert_same_bits(Mixture::diagonal(&model(CovarianceType::Diagonal)));
+    assert_same_bits(Mixture::triangular(&model(CovarianceType::Full)).unwrap());
+    assert_same_bits(Mixture::diagonal(&model(CovarianceType::Diagonal)).unwrap());
 }
 
 /// Cosines of many numbers.

@@ -12,7 +12,13 @@ pub struct Idle<T>(Mutex<Vec<T>>);
 
 impl<T> Default for Idle<T> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self::from(Vec::new())
+    }
+}
+
+impl<T> From<Vec<T>> for Idle<T> {
+    fn from(values: Vec<T>) -> Self {
+        Self(Mutex::new(values))
     }
 }
 

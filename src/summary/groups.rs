@@ -68,6 +68,7 @@ fn merge(
     for worker in workers {
         for (key, found) in worker.finish()? {
             context.check()?;
+            memory::check(WHAT)?;
             match groups.entry(key) {
                 Entry::Vacant(entry) => {
                     entry.insert(found);

@@ -11,7 +11,7 @@ use crate::simd::{Lanes, Lanes64};
 /// Some walkers of a [`State`], eight to a vector.
 ///
 /// Arrays are indexed by coordinate (or number) first and vector second.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Block {
     /// Which walkers; further lanes begin as copies of the last of them and are never written back.
     pub walkers: Range<usize>,
@@ -98,14 +98,14 @@ impl Block {
         }
     }
 
-    /// Becomes a copy of `other`, without new memory.
+    /// Becomes what `other`, which has the same walkers, is.
     pub fn copy_from(&mut self, other: &Self) {
-        self.positions.clone_from(&other.positions);
-        self.log_density.clone_from(&other.log_density);
-        self.proposal.clone_from(&other.proposal);
-        self.acceptance.clone_from(&other.acceptance);
-        self.memory.clone_from(&other.memory);
-        self.accepted.clone_from(&other.accepted);
+        self.positions.copy_from_slice(&other.positions);
+        self.log_density.copy_from_slice(&other.log_density);
+        self.proposal.copy_from_slice(&other.proposal);
+        self.acceptance.copy_from_slice(&other.acceptance);
+        self.memory.copy_from_slice(&other.memory);
+        self.accepted.copy_from_slice(&other.accepted);
     }
 
     /// Number of walkers.
@@ -154,13 +154,9 @@ pub fn scatter(
 }
 
 /// Cuts the walkers of `range` into blocks of at most `most` of nearly equal numbers.
-#[must_use]
-pub fn cut(range: Range<usize>, most: usize) -> Vec<Range<usize>> {
+pub fn cut(range: &Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> {
     let n_blocks = range.len().div_ceil(most.max(1));
-    (0..n_blocks)
-        .map(|block| {
-            let at = |i: usize| range.start + i * range.len() / n_blocks;
-            at(block)..at(block + 1)
-        })
-        .collect()
+    let (start, length) = (range.start, range.len());
+    let at = move |i: usize| start + i * length / n_blocks;
+    (0..n_blocks).map(move |block| at(block)..at(block + 1))
 }

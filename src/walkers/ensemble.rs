@@ -74,13 +74,14 @@ pub fn advance(
     let members = blocks.drain(..).zip(recorders.drain(..));
     let members = members.map(|(block, recorder)| Member::new(job, block, recorder));
     let members: Vec<Member<'_>> = memory::gathered(members, WHAT)?;
-    let mut parts = deal(context, job, members.into_iter(), &seen);
+    let mut all = memory::with_capacity(members.len(), WHAT)?;
+    let mut parts = deal(context, job, members, &seen)?;
     let result = chunks(context, job, &mut parts, (&seen, tally), (first, steps));
     let parts =
         parts.into_iter().map(|part| part.into_inner().unwrap_or_else(PoisonError::into_inner));
-    let mut members: Vec<_> = parts.flat_map(|part| part.members.into_iter().flatten()).collect();
-    members.sort_unstable_by_key(|member| member.block.walkers.start);
-    for member in members {
+    all.extend(parts.flat_map(|part| part.members.into_iter().flatten()));
+    all.sort_unstable_by_key(|member: &Member<'_>| member.block.walkers.start);
+    for member in all {
         blocks.push(member.block);
         recorders.push(member.recorder);
     }
@@ -91,34 +92,37 @@ pub fn advance(
 fn deal<'a>(
     context: &Context,
     job: &Job<'_>,
-    members: impl Iterator<Item = Member<'a>>,
+    members: Vec<Member<'a>>,
     seen: &[Seen],
-) -> Vec<Mutex<Part<'a>>> {
+) -> Result<Vec<Mutex<Part<'a>>>, Error> {
     let mut groups: Vec<Vec<Member<'a>>> = seen.iter().map(|_| Vec::new()).collect();
     for member in members {
         let start = member.block.walkers.start;
         let group = seen.iter().position(|seen| seen.walkers.contains(&start)).unwrap_or(0);
-        groups[group].push(member);
+        memory::push(&mut groups[group], member, WHAT)?;
     }
     // Functions of Python are called by one thread; built-in densities are done sooner than a
     // thread is waited for, if there are few walkers.
     let least = if job.density.fused().is_some() { LEAST_BLOCKS } else { 1 };
     let blocks = groups.iter().map(Vec::len).min().unwrap_or(0);
-    let n_parts = match job.density.calls() {
-        Calls::Together => 1,
-        Calls::Parallel => context.most_in_lockstep().min(blocks / least).max(1),
+    // Rows of all walkers of a group, where these are evaluated in one call.
+    let (n_parts, n_rows) = match job.density.calls() {
+        Calls::Together => (1, seen.iter().map(|seen| seen.walkers.len()).max().unwrap_or(0)),
+        Calls::Parallel => (context.most_in_lockstep().min(blocks / least).max(1), 0),
     };
-    let mut parts: Vec<Part<'_>> = (0..n_parts)
-        .map(|_| Part { members: Vec::new(), rows: update::Rows::whole(), shared: n_parts > 1 })
-        .collect();
+    let part = |_| {
+        let rows = update::Rows::whole(n_rows, job.n_dims)?;
+        Ok(Part { members: Vec::new(), rows, shared: n_parts > 1 })
+    };
+    let mut parts: Vec<Part<'_>> = memory::gathered::<_, Error>((0..n_parts).map(part), WHAT)?;
     for group in groups {
         let (len, mut group) = (group.len(), group.into_iter());
         for (i, part) in parts.iter_mut().enumerate() {
             let count = (i + 1) * len / n_parts - i * len / n_parts;
-            part.members.push(group.by_ref().take(count).collect());
+            part.members.push(memory::collected(group.by_ref().take(count), WHAT)?);
         }
     }
-    parts.into_iter().map(Mutex::new).collect()
+    memory::collected(parts.into_iter().map(Mutex::new), WHAT)
 }
 
 /// Some steps at a time, before which the walkers are saved.
@@ -129,7 +133,7 @@ fn chunks(
     (seen, tally): (&[Seen], &mut Tally<'_>),
     (first, steps): (u64, u64),
 ) -> Result<(), Stopped> {
-    let most = tally.most_steps(seen.iter().map(|seen| seen.walkers.len()).sum());
+    let most = tally.most_steps();
     // Functions of Python are not called again for steps that they have been called for.
     let once = job.density.calls() == Calls::Together;
     let (mut done, mut chunk) = (0, Chunk::of(1));

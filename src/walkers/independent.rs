@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::block::Block;
 use super::fused::Walk;
 use super::job::{Job, Memory};
-use super::moments::BlockMoments;
+use super::moments::{self, BlockMoments};
 use super::moves::{Adaptation, Increments, Move};
 use super::pace::Chunk;
 use super::record::{Path, Recorder, Tally};
@@ -25,7 +25,7 @@ struct Walker<'a> {
     block: Block,
     saved: Block,
     recorder: Recorder<'a>,
-    saved_moments: Option<super::moments::BlockMoments>,
+    saved_moments: Option<BlockMoments>,
     /// Why and after how many steps it stopped.
     stopped: Option<(u64, Rejected)>,
 }
@@ -41,6 +41,7 @@ struct Tile {
     proposed: Vec<Lanes64>,
     candidates: Candidates,
     rows: update::Rows,
+    memory: Vec<Lanes64>,
 }
 
 /// Does `steps` steps from step `first` on; blocks and recorders are those of all walkers.
@@ -77,8 +78,8 @@ fn meet(
     tally: &mut Tally<'_>,
     (first, steps): (u64, u64),
 ) -> Result<(), Stopped> {
-    let most = tally.most_steps(walkers.iter().map(|walker| walker.block.n_walkers()).sum());
-    let tiles = Idle::default();
+    let most = tally.most_steps();
+    let tiles = Idle::from(tiles(context, job, walkers)?);
     let mut done = 0;
     // A chunk that is interrupted is lost: it begins with a single step where one may take long.
     let mut chunk = Chunk::of(if job.fused.is_some() { 16 } else { 1 });
@@ -98,6 +99,14 @@ fn meet(
     Ok(())
 }
 
+/// The buffers of all threads, with room for the updates of any block.
+fn tiles(context: &Context, job: &Job<'_>, walkers: &[Walker<'_>]) -> Result<Vec<Tile>, Error> {
+    let Some(first) = walkers.first() else { return Ok(Vec::new()) };
+    let (width, updates) = (first.block.width, first.most_updates(job));
+    let threads = context.threads().min(walkers.len());
+    memory::gathered((0..threads).map(|_| Tile::new(job, width, updates)), WHAT)
+}
+
 /// One chunk. If a walker fails, all of them do the steps before the one that failed.
 fn together(
     context: &Context,
@@ -111,7 +120,7 @@ fn together(
             walker.block.accepted.fill(Lanes64::ZERO);
         }
         walker.saved.copy_from(&walker.block);
-        walker.saved_moments.clone_from(&walker.recorder.moments);
+        moments::copy(&mut walker.saved_moments, walker.recorder.moments.as_ref());
     }
     if run_all(context, job, walkers, tiles, (first, steps)) {
         return Ok(());
@@ -163,7 +172,7 @@ impl Walker<'_> {
     /// Back to where the chunk began.
     fn back(&mut self) {
         self.block.copy_from(&self.saved);
-        self.recorder.moments.clone_from(&self.saved_moments);
+        moments::copy(&mut self.recorder.moments, self.saved_moments.as_ref());
         self.stopped = None;
     }
 
@@ -322,6 +331,25 @@ struct Piece<'a> {
 }
 
 impl Tile {
+    /// Room for so many updates of a block: what [`Tile::resize`] then asks for is there.
+    fn new(job: &Job<'_>, width: usize, updates: usize) -> Result<Self, Error> {
+        let (d, learnt) = (job.n_dims, job.memories.iter().map(|memory| memory.numbers.len()));
+        let room =
+            |lengths: [usize; 2]| memory::with_capacity(memory::product(&lengths, WHAT)?, WHAT);
+        let walkers = if job.fused.is_some() { 0 } else { 8 * width };
+        Ok(Self {
+            increments: room([updates, d * width])?,
+            uniforms: room([updates, width])?,
+            path: room([updates, d * width])?,
+            path_density: room([updates, width])?,
+            note: room([updates, 1])?,
+            proposed: room([d, width])?,
+            candidates: Candidates::new(d, width)?,
+            rows: update::Rows::new(walkers, d)?,
+            memory: room([learnt.max().unwrap_or(0), 1])?,
+        })
+    }
+
     fn resize(&mut self, d: usize, width: usize, updates: usize) {
         let resize = |lanes: &mut Vec<Lanes64>, len| lanes.resize(len, Lanes64::ZERO);
         resize(&mut self.increments, updates * d * width);
@@ -339,7 +367,7 @@ impl Block {
     fn prepare(&mut self, tile: &mut Tile, n_dims: usize, piece: &Piece<'_>) {
         let (width, n_updates) = (self.width, piece.updates);
         let numbers = piece.memory.numbers.clone();
-        let mut memory = Vec::with_capacity(numbers.len());
+        let mut memory = std::mem::take(&mut tile.memory);
         for p in 0..width {
             memory.clear();
             memory.extend(numbers.clone().map(|number| self.memory[number * width + p]));
@@ -355,5 +383,6 @@ impl Block {
             });
             update::uniforms(&mut self.acceptance[p], n_updates, &mut tile.uniforms[p..], width);
         }
+        tile.memory = memory;
     }
 }

@@ -47,13 +47,6 @@ pub struct Clock {
     last_look: AtomicU64,
 }
 
-/// Another sampler reports by itself.
-impl Clone for Clock {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
 impl Default for Clock {
     fn default() -> Self {
         Self { begin: Instant::now(), last: AtomicU64::new(0), last_look: AtomicU64::new(0) }

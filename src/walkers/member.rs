@@ -1,8 +1,9 @@
 //! A block of an ensemble whose walkers are updated in turns.
 
 use super::block::Block;
+use super::density::Calls;
 use super::job::{Job, Memory};
-use super::moments::BlockMoments;
+use super::moments::{self, BlockMoments};
 use super::moves::{Adaptation, Increments, Move, Others, Proposal};
 use super::record::{Path, Recorder};
 use super::update::{self, Candidates, Rejected};
@@ -27,7 +28,6 @@ pub struct Member<'a> {
 }
 
 /// Steps that are not recorded yet: writing several at a time fills whole cache lines.
-#[derive(Default)]
 struct Trail {
     positions: Vec<Lanes64>,
     log_density: Vec<Lanes64>,
@@ -84,6 +84,15 @@ pub fn update_together(
 }
 
 impl Trail {
+    /// Room for the steps of a block.
+    fn new(block: &Block) -> Result<Self, Error> {
+        let room = |lanes: &[Lanes64]| {
+            memory::with_capacity(TRAIL * lanes.len(), "the records of the walkers")
+        };
+        let (positions, log_density) = (room(&block.positions)?, room(&block.log_density)?);
+        Ok(Self { positions, log_density, before: 0, steps: 0 })
+    }
+
     fn clear(&mut self) {
         self.positions.clear();
         self.log_density.clear();
@@ -98,14 +107,16 @@ impl<'a> Member<'a> {
     ///
     /// [`Error::Memory`] if there is none.
     pub fn new(job: &Job<'_>, block: Block, recorder: Recorder<'a>) -> Result<Self, Error> {
-        let candidates = Candidates::new(job.n_dims, block.width);
+        let candidates = Candidates::new(job.n_dims, block.width)?;
+        let alone = job.density.fused().is_none() && job.density.calls() == Calls::Parallel;
+        let rows = if alone { block.n_walkers() } else { 0 };
         Ok(Self {
             saved: block.copied()?,
             saved_moments: recorder.moments.as_ref().map(BlockMoments::copied).transpose()?,
             increments: memory::copied(&block.positions, "the records of the walkers")?,
             note: [Lanes64::ZERO],
-            rows: update::Rows::default(),
-            trail: Trail::default(),
+            rows: update::Rows::new(rows, job.n_dims)?,
+            trail: Trail::new(&block)?,
             candidates,
             block,
             recorder,
@@ -118,13 +129,13 @@ impl<'a> Member<'a> {
             self.block.accepted.fill(Lanes64::ZERO);
         }
         self.saved.copy_from(&self.block);
-        self.saved_moments.clone_from(&self.recorder.moments);
+        moments::copy(&mut self.saved_moments, self.recorder.moments.as_ref());
     }
 
     /// Goes back to where the walkers were when they were saved.
     pub fn restore(&mut self) {
         self.block.copy_from(&self.saved);
-        self.recorder.moments.clone_from(&self.saved_moments);
+        moments::copy(&mut self.recorder.moments, self.saved_moments.as_ref());
         self.trail.clear();
     }
 

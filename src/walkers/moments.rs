@@ -11,7 +11,7 @@ use crate::simd::{Kernel, Lanes64, Level, Vector, dispatch};
 /// Which bin of a histogram of one or several coordinates a point belongs to.
 ///
 /// Bins hold their lower edge, the last one also its upper; values beyond the edges have no bin.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct Binning {
     /// Which coordinates, each with its increasing edges; the last axis is the fastest.
     pub axes: Vec<(usize, Vec<f64>)>,
@@ -21,6 +21,10 @@ pub struct Binning {
 
 /// Bins are kept by their index in 32 bits until they are counted.
 const MOST_BINS: usize = u32::MAX as usize;
+/// Draws of all walkers and histograms whose bins are kept before they are counted, 4 bytes each.
+const UNCOUNTED: usize = 1 << 20;
+/// What the memory of a histogram is for, in errors.
+const BINS: &str = "the bins of a histogram";
 
 impl Binning {
     fn new(axes: Vec<(usize, Vec<f64>)>) -> Self {
@@ -60,7 +64,7 @@ fn bin(edges: &[f64], scale: f64, x: f64) -> Option<usize> {
 }
 
 /// A histogram of all walkers.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct Histogram {
     /// Its bins, shared with those who look for them.
     pub binning: Arc<Binning>,
@@ -83,8 +87,18 @@ impl Histogram {
             let message = format!("have {bins} bins together, more than there is memory for");
             return Err(Error::InvalidArgument { name: "histograms", message });
         }
-        let counts = memory::filled(bins, 0, "the bins of a histogram")?;
+        let counts = memory::filled(bins, 0, BINS)?;
         Ok(Self { binning: Arc::new(Binning::new(axes)), counts })
+    }
+
+    /// A copy.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for its bins.
+    pub fn copied(&self) -> Result<Self, Error> {
+        let counts = memory::copied(&self.counts, BINS)?;
+        Ok(Self { binning: Arc::clone(&self.binning), counts })
     }
 }
 
@@ -94,7 +108,7 @@ const WHAT: &str = "the moments of the walkers";
 /// Moments of each walker and histograms of all of them.
 ///
 /// Sums are taken about each walker's first draw, so that an offset costs no digits.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct Moments {
     /// Number of coordinates.
     pub n_dims: usize,
@@ -127,6 +141,31 @@ impl Moments {
         Ok(Self { n_dims, count: 0, origins, sums, products, histograms })
     }
 
+    /// A copy.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn copied(&self) -> Result<Self, Error> {
+        Ok(Self {
+            n_dims: self.n_dims,
+            count: self.count,
+            origins: memory::copied(&self.origins, WHAT)?,
+            sums: memory::copied(&self.sums, WHAT)?,
+            products: memory::copied(&self.products, WHAT)?,
+            histograms: memory::gathered(self.histograms.iter().map(Histogram::copied), WHAT)?,
+        })
+    }
+
+    /// Steps after which the bins of the draws have to be counted.
+    #[must_use]
+    pub fn most_steps(&self) -> u64 {
+        match self.histograms.len() {
+            0 => u64::MAX,
+            n => (UNCOUNTED / (n * self.n_walkers())).max(1) as u64,
+        }
+    }
+
     /// Number of walkers.
     #[must_use]
     pub fn n_walkers(&self) -> usize {
@@ -144,16 +183,10 @@ impl Moments {
         memory::collected(means, WHAT)
     }
 
-    /// Covariance matrix of each walker, divided by n − 1; NaN for fewer than two draws.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::means`].
-    pub fn covariances(&self) -> Result<Vec<f64>, Error> {
+    /// Writes the covariance matrix of each walker, divided by n − 1; NaN for fewer than two draws.
+    pub fn covariances(&self, covariances: &mut [f64]) {
         let (d, n) = (self.n_dims, self.count as f64);
         let divisor = if self.count < 2 { f64::NAN } else { n - 1.0 };
-        let length = memory::product(&[self.n_walkers(), d, d], WHAT)?;
-        let mut covariances = memory::filled(length, 0.0, WHAT)?;
         for (walker, matrix) in covariances.chunks_exact_mut((d * d).max(1)).enumerate() {
             let sums = &self.sums[walker * d..][..d];
             let products = &self.products[walker * triangle(d)..][..triangle(d)];
@@ -165,7 +198,6 @@ impl Moments {
                 }
             }
         }
-        Ok(covariances)
     }
 
     /// The largest potential scale reduction over the coordinates, from the walkers' means and
@@ -227,7 +259,7 @@ fn triangle(rows: usize) -> usize {
 }
 
 /// The moments of the walkers of one block, eight to a vector as in [`super::block::Block`].
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct BlockMoments {
     walkers: Range<usize>,
     width: usize,
@@ -249,6 +281,10 @@ impl BlockMoments {
     pub fn load(moments: &Moments, walkers: Range<usize>, width: usize) -> Result<Self, Error> {
         let d = moments.n_dims;
         let gather = |values: &[f64], per_walker| gather(values, per_walker, &walkers, width);
+        let bins = (moments.most_steps() as usize).saturating_mul(walkers.len());
+        let uncounted = |histogram: &Histogram| {
+            Ok((Arc::clone(&histogram.binning), memory::with_capacity(bins, BINS)?))
+        };
         Ok(Self {
             width,
             n_dims: d,
@@ -256,14 +292,12 @@ impl BlockMoments {
             origins: gather(&moments.origins, d)?,
             sums: gather(&moments.sums, d)?,
             products: gather(&moments.products, triangle(d))?,
-            uncounted: (moments.histograms.iter())
-                .map(|histogram| (Arc::clone(&histogram.binning), Vec::new()))
-                .collect(),
+            uncounted: memory::gathered(moments.histograms.iter().map(uncounted), WHAT)?,
             walkers,
         })
     }
 
-    /// A copy.
+    /// A copy without the draws that are not counted.
     ///
     /// # Errors
     ///
@@ -274,9 +308,18 @@ impl BlockMoments {
             origins: memory::copied(&self.origins, WHAT)?,
             sums: memory::copied(&self.sums, WHAT)?,
             products: memory::copied(&self.products, WHAT)?,
-            uncounted: self.uncounted.clone(),
+            uncounted: Vec::new(),
             ..*self
         })
+    }
+
+    /// Becomes what `other`, which has the same walkers and no draws that are not counted, is.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.count = other.count;
+        self.origins.copy_from_slice(&other.origins);
+        self.sums.copy_from_slice(&other.sums);
+        self.products.copy_from_slice(&other.products);
+        self.uncounted.iter_mut().for_each(|(_, bins)| bins.clear());
     }
 
     /// Puts the walkers back.
@@ -313,6 +356,13 @@ impl BlockMoments {
                 bins.extend(binning.index(|dim| draw[dim * width + lane / 8].0[lane % 8]));
             }
         }
+    }
+}
+
+/// Both or none are there: the first becomes what the second is.
+pub fn copy(to: &mut Option<BlockMoments>, from: Option<&BlockMoments>) {
+    if let (Some(to), Some(from)) = (to, from) {
+        to.copy_from(from);
     }
 }
 

@@ -63,21 +63,15 @@ pub fn recorders<'a>(
 #[derive(Debug, Default)]
 pub struct Tally<'a>(Option<&'a mut Moments>);
 
-/// Draws that wait to be counted, at most.
-const UNCOUNTED: usize = 1 << 20;
-
 impl<'a> Tally<'a> {
     /// Those of these moments.
     pub fn new(moments: Option<&'a mut Moments>) -> Self {
         Self(moments)
     }
 
-    /// Steps after which so many walkers' draws should be counted.
-    pub fn most_steps(&self, n_walkers: usize) -> u64 {
-        match self.0.as_ref().map_or(0, |moments| moments.histograms.len()) {
-            0 => u64::MAX,
-            n => (UNCOUNTED / (n * n_walkers)).max(1) as u64,
-        }
+    /// Steps after which the draws should be counted.
+    pub fn most_steps(&self) -> u64 {
+        self.0.as_ref().map_or(u64::MAX, |moments| moments.most_steps())
     }
 
     /// Puts the moments of one block back.

@@ -3,10 +3,12 @@
 use super::block::Block;
 use super::density::Reason;
 use super::update::Candidates;
+use crate::error::Error;
+use crate::memory;
 use crate::simd::{Kernel, Lanes, Level, Vector, dispatch, ln};
 
 /// How values of a density are read.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct Rules {
     /// Whether values are logarithms of densities.
     pub log: bool,
@@ -17,6 +19,16 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// A copy.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for the bounds.
+    pub fn copied(&self) -> Result<Self, Error> {
+        let bounds = self.bounds.as_ref().map(|bounds| memory::copied(bounds, "the bounds"));
+        Ok(Self { bounds: bounds.transpose()?, ..*self })
+    }
+
     /// The log-density that a value stands for.
     ///
     /// # Errors

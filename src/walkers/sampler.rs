@@ -69,7 +69,6 @@ impl Rejected {
 }
 
 /// Walkers over a density.
-#[derive(Clone)]
 pub struct Sampler {
     state: State,
     schedule: Schedule,
@@ -96,7 +95,7 @@ impl Sampler {
             let message = "needs at least one walker and one coordinate".to_owned();
             return Err(Error::InvalidArgument { name: "start", message });
         }
-        let (memory, memories) = memory_of(&schedule, n_dims);
+        let (memory, memories) = memory_of(&schedule, n_dims)?;
         let state = State::new(schedule.key(), start, n_dims, &memory)?;
         Ok(Self { state, schedule, memories, rules, burn_in, clock: Clock::default() })
     }
@@ -112,7 +111,7 @@ impl Sampler {
         rules: Rules,
         burn_in: u64,
     ) -> Result<Self, Error> {
-        let (memory, memories) = memory_of(&schedule, state.n_dims);
+        let (memory, memories) = memory_of(&schedule, state.n_dims)?;
         if memory.len() != state.memory_size() {
             let message = format!(
                 "learn {} numbers per walker, but the state has {}",
@@ -122,6 +121,22 @@ impl Sampler {
             return Err(Error::InvalidArgument { name: "moves", message });
         }
         Ok(Self { state, schedule, memories, rules, burn_in, clock: Clock::default() })
+    }
+
+    /// A copy, whose reports begin anew.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for it.
+    pub fn copied(&self) -> Result<Self, Error> {
+        Ok(Self {
+            state: self.state.copied()?,
+            schedule: self.schedule.clone(),
+            memories: self.memories.clone(),
+            rules: self.rules.copied()?,
+            burn_in: self.burn_in,
+            clock: Clock::default(),
+        })
     }
 
     /// Where the walkers are.
@@ -193,10 +208,10 @@ impl Sampler {
     }
 
     fn stopped(&self, walker: usize, reason: Reason) -> Stopped {
-        let point = self.state.position(walker).to_vec();
-        let failed = match reason {
-            Reason::Interrupted => Failed::Interrupted,
-            _ => Failed::At(Rejected { walker, point, reason }),
+        let failed = match (reason, memory::copied(self.state.position(walker), WHAT)) {
+            (Reason::Interrupted, _) => Failed::Interrupted,
+            (_, Ok(point)) => Failed::At(Rejected { walker, point, reason }),
+            (_, Err(error)) => Failed::Memory(error),
         };
         Stopped { steps: 0, failed }
     }
@@ -247,7 +262,7 @@ impl Sampler {
         let fused = density.fused().filter(|_| !interacts);
         let groups = ensemble::groups(self.state.n_walkers(), interacts);
         let (width, most) = self.shape(context, density, groups.len(), learns);
-        let blocks = groups.iter().flat_map(|group| cut(group.clone(), most));
+        let blocks = groups.iter().flat_map(|group| cut(group, most));
         let blocks = blocks.map(|walkers| Block::load(&self.state, walkers, width));
         let mut blocks: Vec<Block> = memory::gathered(blocks, WHAT)?;
         let job = Job {
@@ -312,15 +327,13 @@ impl Sampler {
 }
 
 /// What a walker's memory begins with, and where each move's part of it lies.
-fn memory_of(schedule: &Schedule, n_dims: usize) -> (Vec<f64>, Vec<Memory>) {
-    let mut memory = Vec::new();
-    let memories = schedule
-        .moves()
-        .map(|step| {
-            let first = memory.len();
-            memory.extend(step.initial_memory(n_dims));
-            Memory { numbers: first..memory.len() }
-        })
-        .collect();
-    (memory, memories)
+fn memory_of(schedule: &Schedule, n_dims: usize) -> Result<(Vec<f64>, Vec<Memory>), Error> {
+    let mut numbers = Vec::new();
+    let memories = schedule.moves().map(|step| {
+        let first = numbers.len();
+        memory::append(&mut numbers, step.initial_memory(n_dims), WHAT)?;
+        Ok(Memory { numbers: first..numbers.len() })
+    });
+    let memories = memories.collect::<Result<_, Error>>()?;
+    Ok((numbers, memories))
 }

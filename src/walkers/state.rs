@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::memory;
 
 /// Everything the next step depends on, walker by walker, besides the density and the moves.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct State {
     /// Number of coordinates.
     pub n_dims: usize,
@@ -47,6 +47,24 @@ impl State {
             memory: memory::repeated(memory, n_walkers, WHAT)?,
             accepted: memory::filled(n_walkers, 0.0, WHAT)?,
             step: 0,
+        })
+    }
+
+    /// A copy.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn copied(&self) -> Result<Self, Error> {
+        Ok(Self {
+            n_dims: self.n_dims,
+            positions: memory::copied(&self.positions, WHAT)?,
+            log_densities: memory::copied(&self.log_densities, WHAT)?,
+            proposal: memory::copied(&self.proposal, WHAT)?,
+            acceptance: memory::copied(&self.acceptance, WHAT)?,
+            memory: memory::copied(&self.memory, WHAT)?,
+            accepted: memory::copied(&self.accepted, WHAT)?,
+            step: self.step,
         })
     }
 

@@ -5,7 +5,10 @@ use super::density::{Density, Reason};
 use super::fused::WIDE;
 use super::generators::{Generators, Octet};
 use super::rules::Rules;
+use super::state::WHAT;
+use crate::error::Error;
 use crate::fold::Stop;
+use crate::memory;
 use crate::simd::{Kernel, Lanes64, Level, Vector, dispatch};
 
 /// Writes the uniform numbers in [0, 1) that decide on `updates` updates of one octet;
@@ -37,7 +40,7 @@ pub fn add(positions: &[Lanes64], increments: &[Lanes64], proposed: &mut [Lanes6
 }
 
 /// Where the walkers of a block might go, and what speaks for it.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Candidates {
     /// Positions, one vector per coordinate and octet.
     pub positions: Vec<Lanes64>,
@@ -53,11 +56,19 @@ pub struct Candidates {
 
 impl Candidates {
     /// Room for a block of `width` octets.
-    #[must_use]
-    pub fn new(n_dims: usize, width: usize) -> Self {
-        let mut candidates = Self::default();
-        candidates.resize(n_dims, width);
-        candidates
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is none.
+    pub fn new(n_dims: usize, width: usize) -> Result<Self, Error> {
+        let zeros = |length| memory::filled(length, Lanes64::ZERO, WHAT);
+        Ok(Self {
+            positions: zeros(n_dims * width)?,
+            log_density: zeros(width)?,
+            log_factor: zeros(width)?,
+            uniforms: zeros(width)?,
+            probability: zeros(width)?,
+        })
     }
 
     /// Makes room for another block.
@@ -142,12 +153,30 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// Room for the rows of so many walkers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is none.
+    pub fn new(n_walkers: usize, n_dims: usize) -> Result<Self, Error> {
+        Ok(Self {
+            points: memory::with_capacity(memory::product(&[n_walkers, n_dims], WHAT)?, WHAT)?,
+            values: memory::with_capacity(n_walkers, WHAT)?,
+            walkers: memory::with_capacity(n_walkers, WHAT)?,
+            admitted: memory::with_capacity(n_walkers, WHAT)?,
+            ..Self::default()
+        })
+    }
+
     /// Rows of which a density sees as many in each call: where a proposal is refused before it is
     /// evaluated, the row is where the walker is. Callables that compile themselves for a shape
     /// then do so once.
-    #[must_use]
-    pub fn whole() -> Self {
-        Self { whole: true, ..Self::default() }
+    ///
+    /// # Errors
+    ///
+    /// As [`Rows::new`].
+    pub fn whole(n_walkers: usize, n_dims: usize) -> Result<Self, Error> {
+        Ok(Self { whole: true, ..Self::new(n_walkers, n_dims)? })
     }
 
     /// Forgets all rows.

@@ -13,6 +13,7 @@ use super::input::{self, RowIds, RowWeights, Segment};
 use super::{SummaryState, VALUE_NANOSECONDS};
 use crate::error::Error;
 use crate::fold::Context;
+use crate::memory;
 use crate::python::arrays::{self, NewArray};
 use crate::python::enter::enter;
 use crate::python::objects;
@@ -68,6 +69,7 @@ impl<'a> Rows<'a> {
             let groups =
                 summary::summarize_groups(context, self.template, columns, keys, ids, weights)?;
             for (key, partials) in groups {
+                memory::check("the summaries of the groups")?;
                 merge_each(totals.entry(key).or_default(), partials)?;
             }
         }

@@ -4,6 +4,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::error::Error;
+use crate::memory;
 use crate::python::arrays;
 
 /// The key of all random numbers.
@@ -23,7 +24,8 @@ pub(super) fn read_bounds(
         let (expected, found) = (format!("({n_dims}, 2)"), rows.shape().to_vec());
         return Err(Error::Shape { name: "bounds", expected, found }.into());
     }
-    let bounds: Vec<[f64; 2]> = rows.outer_iter().map(|row| [row[0], row[1]]).collect();
+    let pairs = rows.outer_iter().map(|row| [row[0], row[1]]);
+    let bounds: Vec<[f64; 2]> = memory::collected(pairs, "the bounds")?;
     for (j, [low, high]) in bounds.iter().enumerate() {
         if low.partial_cmp(high) != Some(std::cmp::Ordering::Less) {
             let message = format!("must be increasing, found ({low}, {high}) for dimension {j}");

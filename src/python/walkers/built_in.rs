@@ -91,16 +91,16 @@ pub(super) fn mixture(
     let model = Parameters::new(
         family,
         d,
-        weights.into_iter().collect(),
-        means.into_iter().collect(),
-        precisions_cholesky.into_iter().collect(),
+        weights.into_raw_vec_and_offset().0,
+        means.into_raw_vec_and_offset().0,
+        precisions_cholesky.into_raw_vec_and_offset().0,
     )?;
     Ok(match family {
         CovarianceType::Full | CovarianceType::Tied => {
-            Arc::new(BuiltIn(Mixture::triangular(&model)))
+            Arc::new(BuiltIn(Mixture::triangular(&model)?))
         }
         CovarianceType::Diagonal | CovarianceType::Spherical => {
-            Arc::new(BuiltIn(Mixture::diagonal(&model)))
+            Arc::new(BuiltIn(Mixture::diagonal(&model)?))
         }
     })
 }

@@ -140,7 +140,7 @@ impl WalkerEnsemble {
         let (n_walkers, n_dims) = start.dim();
         let rules = Rules { log, bounds: read_bounds(bounds, n_dims)?, reject_nan };
         let schedule = schedule(&moves, read_key(key)?, n_dims, n_walkers)?;
-        let positions = memory::collected(start, "the state of the walkers")?;
+        let positions = start.into_raw_vec_and_offset().0;
         let sampler = Sampler::new(positions, n_dims, schedule, rules, burn_in)?;
         let mut ensemble = Self { sampler };
         let density = density.get();
@@ -249,8 +249,8 @@ impl WalkerEnsemble {
     }
 
     /// Another ensemble in the same state.
-    fn copy(&self) -> Self {
-        Self { sampler: self.sampler.clone() }
+    fn copy(&self) -> PyResult<Self> {
+        Ok(Self { sampler: self.sampler.copied()? })
     }
 
     /// Everything that the next steps depend on, besides density and moves.
@@ -313,11 +313,11 @@ impl WalkerEnsemble {
         };
         let state = State {
             n_dims,
-            positions: memory::collected(positions, "the state of the walkers")?,
+            positions: positions.into_raw_vec_and_offset().0,
             log_densities: vector("log_densities")?,
             proposal: words("proposal")?,
             acceptance: words("acceptance")?,
-            memory: memory::collected(memory, "the state of the walkers")?,
+            memory: memory.into_raw_vec_and_offset().0,
             accepted: vector("accepted")?,
             step: get("step")?.extract()?,
         };

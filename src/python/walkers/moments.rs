@@ -1,7 +1,7 @@
 //! [`WalkerMoments`]: running moments and histograms that Python reads.
 
 use ndarray::{Ix3, IxDyn};
-use numpy::{PyArray, PyArray2, PyArrayDyn};
+use numpy::{PyArray, PyArray1, PyArray2, PyArrayDyn};
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -11,7 +11,7 @@ use crate::python::arrays::{self, NewArray};
 use crate::walkers::{Histogram, Moments};
 
 /// The dimensions of a histogram, and increasing edges for each of them.
-type Axes = (Vec<usize>, Vec<Vec<f64>>);
+type Axes<'py> = (Vec<usize>, Vec<Bound<'py, PyAny>>);
 
 /// Moments of each walker and histograms of all of them.
 #[pyclass(module = "foldstat._core")]
@@ -43,12 +43,12 @@ impl WalkerMoments {
 #[pymethods]
 impl WalkerMoments {
     #[new]
-    fn new(n_walkers: usize, n_dims: usize, histograms: Vec<Axes>) -> PyResult<Self> {
+    fn new(n_walkers: usize, n_dims: usize, histograms: Vec<Axes<'_>>) -> PyResult<Self> {
         if n_walkers == 0 || n_dims == 0 {
             let message = "moments need at least one walker and one dimension";
             return Err(PyValueError::new_err(message));
         }
-        let histograms: Result<_, Error> =
+        let histograms: PyResult<_> =
             histograms.into_iter().map(|axes| histogram(axes, n_dims)).collect();
         Ok(Self { moments: Moments::new(n_walkers, n_dims, histograms?)? })
     }
@@ -69,7 +69,9 @@ impl WalkerMoments {
     #[getter]
     fn covariances<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray<f64, Ix3>>> {
         let (n, d) = (self.moments.n_walkers(), self.moments.n_dims);
-        NewArray::of(py, [n, d, d], &self.moments.covariances()?)
+        let mut covariances = NewArray::zeros(py, [n, d, d])?;
+        self.moments.covariances(covariances.values());
+        Ok(covariances.finish())
     }
 
     /// The worst potential scale reduction of the dimensions.
@@ -90,8 +92,8 @@ impl WalkerMoments {
     }
 
     /// Other moments with the same numbers.
-    fn copy(&self) -> Self {
-        Self { moments: self.moments.clone() }
+    fn copy(&self) -> PyResult<Self> {
+        Ok(Self { moments: self.moments.copied()? })
     }
 
     /// Everything, as arrays and numbers.
@@ -101,9 +103,16 @@ impl WalkerMoments {
         dict.set_item("origins", self.rows(py, &self.moments.origins)?)?;
         dict.set_item("sums", self.rows(py, &self.moments.sums)?)?;
         dict.set_item("products", self.rows(py, &self.moments.products)?)?;
-        let axes = |h: &Histogram| -> Axes { h.binning.axes.iter().cloned().unzip() };
-        let axes: Vec<Axes> = self.moments.histograms.iter().map(axes).collect();
-        dict.set_item("axes", axes)?;
+        let axes = |histogram: &Histogram| -> PyResult<Axes<'py>> {
+            let axes = &histogram.binning.axes;
+            let edges = axes.iter().map(|(_, edges)| {
+                NewArray::of(py, edges.len(), edges)
+                    .map(|edges: Bound<'_, PyArray1<f64>>| edges.into_any())
+            });
+            Ok((axes.iter().map(|(dim, _)| *dim).collect(), edges.collect::<PyResult<_>>()?))
+        };
+        let axes = self.moments.histograms.iter().map(axes);
+        dict.set_item("axes", axes.collect::<PyResult<Vec<_>>>()?)?;
         dict.set_item("counts", self.histograms(py)?)?;
         Ok(dict)
     }
@@ -147,8 +156,12 @@ impl WalkerMoments {
     }
 }
 
-fn histogram((dims, edges): Axes, n_dims: usize) -> Result<Histogram, Error> {
-    let invalid = |message| Err(Error::InvalidArgument { name: "histograms", message });
+fn histogram((dims, edges): Axes<'_>, n_dims: usize) -> PyResult<Histogram> {
+    let invalid = |message| Err(Error::InvalidArgument { name: "histograms", message }.into());
+    let edges = edges.iter().map(|edges| {
+        arrays::vector(edges, "histograms").map(|edges| edges.into_raw_vec_and_offset().0)
+    });
+    let edges: Vec<Vec<f64>> = edges.collect::<PyResult<_>>()?;
     if dims.is_empty() || dims.len() != edges.len() {
         return invalid(format!("need edges for each of the dimensions {dims:?}"));
     }
@@ -161,5 +174,5 @@ fn histogram((dims, edges): Axes, n_dims: usize) -> Result<Histogram, Error> {
             return invalid(format!("need finite, increasing edges for dimension {dim}"));
         }
     }
-    Histogram::new(dims.into_iter().zip(edges).collect())
+    Ok(Histogram::new(dims.into_iter().zip(edges).collect())?)
 }

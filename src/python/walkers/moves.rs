@@ -21,7 +21,7 @@ fn wrapped(step: Result<impl Move + 'static, Error>) -> PyResult<WalkerMove> {
 
 /// The numbers of a vector with one number per dimension.
 fn per_dimension(object: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<f64>> {
-    Ok(arrays::vector(object, name)?.into_iter().collect())
+    Ok(arrays::vector(object, name)?.into_raw_vec_and_offset().0)
 }
 
 /// The numbers of a square matrix, row by row, and the number of its rows.
@@ -32,7 +32,7 @@ fn square(object: &Bound<'_, PyAny>, name: &'static str) -> PyResult<(Vec<f64>, 
         let (expected, found) = (format!("({rows}, {rows})"), vec![rows, columns]);
         return Err(Error::Shape { name, expected, found }.into());
     }
-    Ok((matrix.into_iter().collect(), rows))
+    Ok((matrix.into_raw_vec_and_offset().0, rows))
 }
 
 #[pymethods]

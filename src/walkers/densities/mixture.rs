@@ -1,11 +1,16 @@
 //! Fitted Gaussian mixtures of any dimension.
 
 use super::{Value, Vectorised};
+use crate::error::Error;
+use crate::memory;
 use crate::mixture::{CovarianceType, Parameters};
 use crate::simd::{Lanes64, Vector, ln};
 
+/// What the memory is for, in errors.
+const WHAT: &str = "the density of the mixture";
+
 /// Σₖ wₖ N(x | mₖ, Σₖ), one component after the other.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct Mixture<W> {
     n_dims: usize,
     means: Vec<f64>,
@@ -28,32 +33,41 @@ pub trait Whitening: Send + Sync {
 }
 
 /// Upper-triangular factors, packed column by column; `stride` 0 if all components share one.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct Triangular {
     columns: Vec<f64>,
     stride: usize,
 }
 
 /// One factor per coordinate of each component.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct Diagonal {
     factors: Vec<f64>,
 }
 
 impl<W> Mixture<W> {
-    fn of(model: &Parameters, whitening: W) -> Self {
+    fn of(model: &Parameters, whitening: W) -> Result<Self, Error> {
         let offsets = model.weights().iter().enumerate();
-        let offsets = offsets.map(|(k, &weight)| ln(weight) + model.log_normalizer(k)).collect();
-        Self { n_dims: model.n_features(), means: model.means().to_vec(), offsets, whitening }
+        let offsets = offsets.map(|(k, &weight)| ln(weight) + model.log_normalizer(k));
+        Ok(Self {
+            n_dims: model.n_features(),
+            means: memory::copied(model.means(), WHAT)?,
+            offsets: memory::collected(offsets, WHAT)?,
+            whitening,
+        })
     }
 }
 
 impl Mixture<Triangular> {
     /// A mixture with full or tied covariances.
-    #[must_use]
-    pub fn triangular(model: &Parameters) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for its factors.
+    pub fn triangular(model: &Parameters) -> Result<Self, Error> {
         let d = model.n_features();
-        let mut columns = Vec::new();
+        let factors = model.precisions_cholesky().len() / (d * d);
+        let mut columns = memory::with_capacity(factors * d * (d + 1) / 2, WHAT)?;
         for factor in model.precisions_cholesky().chunks_exact(d * d) {
             for column in 0..d {
                 columns.extend((0..=column).map(|row| factor[row * d + column]));
@@ -67,15 +81,19 @@ impl Mixture<Triangular> {
 
 impl Mixture<Diagonal> {
     /// A mixture with diagonal or spherical covariances.
-    #[must_use]
-    pub fn diagonal(model: &Parameters) -> Self {
-        let factors = model.precisions_cholesky();
-        let factors = match model.covariance_type() {
-            CovarianceType::Spherical => {
-                factors.iter().flat_map(|&factor| vec![factor; model.n_features()]).collect()
-            }
-            _ => factors.to_vec(),
+    ///
+    /// # Errors
+    ///
+    /// As [`Mixture::triangular`].
+    pub fn diagonal(model: &Parameters) -> Result<Self, Error> {
+        let each = model.precisions_cholesky();
+        let times = match model.covariance_type() {
+            CovarianceType::Spherical => model.n_features(),
+            _ => 1,
         };
+        let mut factors =
+            memory::with_capacity(memory::product(&[each.len(), times], WHAT)?, WHAT)?;
+        factors.extend(each.iter().flat_map(|&factor| std::iter::repeat_n(factor, times)));
         Self::of(model, Diagonal { factors })
     }
 }

@@ -76,8 +76,8 @@ impl Move for AdaptiveStep {
         row_start(n_dims)
     }
 
-    fn initial_memory(&self, _n_dims: usize) -> Vec<f64> {
-        self.factor.clone()
+    fn initial_memory(&self, _n_dims: usize) -> &[f64] {
+        &self.factor
     }
 
     fn increments(&self, increments: &mut Increments<'_>) {

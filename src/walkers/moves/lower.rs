@@ -1,6 +1,7 @@
 //! Lower triangular matrices, packed row by row, and the normal numbers they are multiplied with.
 
 use crate::error::Error;
+use crate::memory;
 use crate::simd::{Lanes64, Level, Vector, normal_pair};
 use crate::walkers::generators::Generators;
 
@@ -39,7 +40,7 @@ pub(super) fn pack(name: &'static str, matrix: &[f64], d: usize) -> Result<Vec<f
         let expected = format!("({d}, {d})");
         return Err(Error::Shape { name, expected, found: vec![matrix.len()] });
     }
-    let mut packed = Vec::with_capacity(row_start(d));
+    let mut packed = memory::with_capacity(row_start(d), "the factor of a move")?;
     for (i, row) in matrix.chunks_exact(d.max(1)).enumerate() {
         for (j, &value) in row.iter().enumerate() {
             let (usable, accepted) = match j.cmp(&i) {

@@ -68,8 +68,8 @@ pub trait Move: Send + Sync {
     }
 
     /// What a walker's memory holds before it learnt anything.
-    fn initial_memory(&self, _n_dims: usize) -> Vec<f64> {
-        Vec::new()
+    fn initial_memory(&self, _n_dims: usize) -> &[f64] {
+        &[]
     }
 
     /// For a random walk: writes the increments of consecutive updates of one octet.
