@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from foldstat._room import room_for
 from foldstat._validation import as_floats
 
 if TYPE_CHECKING:
@@ -121,12 +122,13 @@ def plot_mixture(
     known = _names(model, np.shape(model.means_)[1])
     names = [known[feature] or f"feature {feature}" for feature in mixture.features]
     shown = _subsample(points, max_points, random_state)
-    if len(mixture.features) == 1:
-        _draw_line(ax, mixture, points)
-        ax.set(xlabel=names[0], ylabel="density")
-    else:
-        _draw_plane(ax, mixture, shown, levels, tuple(n_sigma))
-        ax.set(xlabel=names[0], ylabel=names[1])
+    with room_for(f"the picture of {len(mixture.weights)} components"):
+        if len(mixture.features) == 1:
+            _draw_line(ax, mixture, points)
+            ax.set(xlabel=names[0], ylabel="density")
+        else:
+            _draw_plane(ax, mixture, shown, levels, tuple(n_sigma))
+            ax.set(xlabel=names[0], ylabel=names[1])
     return ax
 
 

@@ -8,24 +8,32 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
+from foldstat._room import room_for
+
 _VERSION = 1
 _DEEPEST = 16  # tuples within tuples, so that no bytes can exhaust the stack
 
 
 def pack(magic: bytes, fields: Sequence[bytes]) -> bytes:
     """Join fields to one string of bytes."""
-    parts = [magic, bytes([_VERSION])]
-    for field in fields:
-        parts += [struct.pack("<Q", len(field)), field]
-    body = b"".join(parts)
-    return body + struct.pack("<I", zlib.crc32(body))
+    with room_for(f"{sum(map(len, fields))} bytes of {len(fields)} fields"):
+        parts = [magic, bytes([_VERSION])]
+        for field in fields:
+            parts += [struct.pack("<Q", len(field)), field]
+        body = b"".join(parts)
+        return body + struct.pack("<I", zlib.crc32(body))
 
 
 def unpack(magic: bytes, data: bytes | bytearray | memoryview, what: str) -> list[bytes]:
     """Give the fields that `pack` joined; a ValueError says why there are none."""
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise TypeError(f"from_bytes needs bytes, got {type(data).__name__}")
-    data = bytes(data)
+    with room_for(f"{memoryview(data).nbytes} bytes, a copy of those of {what}"):
+        data = bytes(data)
+        return _fields(magic, data, what)
+
+
+def _fields(magic: bytes, data: bytes, what: str) -> list[bytes]:
     if not data.startswith(magic):
         raise ValueError(f"these bytes are not those of {what}: they do not start with {magic!r}")
     start, end = len(magic) + 1, len(data) - 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from foldstat._room import room_for
 from foldstat.summary import _bytes
 from foldstat.summary._each import SequenceOfEach, listed
 from foldstat.summary._frames import as_kind, build_frame
@@ -80,8 +81,9 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
             raise ValueError(f"got {len(self._names)} names for {len(self._members)} summaries")
 
     @classmethod
-    def _of_states(cls, states: Iterable[SummaryState], names: Iterable[str | int] | None = None) -> Summaries:
-        return cls((Summary._of(state) for state in states), names)
+    def _of_states(cls, states: Sequence[SummaryState], names: Iterable[str | int] | None = None) -> Summaries:
+        with room_for(f"{len(states)} summaries"):
+            return cls((Summary._of(state) for state in states), names)
 
     def _part(self, members: tuple[Summary, ...], names: tuple[str | int, ...] | None) -> Summaries:
         return type(self)(members, names)
@@ -120,8 +122,9 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
             parts[0]._check_columns(part)
         if not parts:
             return cls()
-        merged = [Summary.merge_all(column) for column in zip(*parts, strict=True)]
-        return cls(merged, parts[0]._names)
+        with room_for(f"{len(parts[0])} summaries"):
+            merged = [Summary.merge_all(column) for column in zip(*parts, strict=True)]
+            return cls(merged, parts[0]._names)
 
     def _check_columns(self, other: Summaries) -> None:
         if len(self) != len(other):
@@ -141,14 +144,16 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
 
     def copy(self) -> Summaries:
         """Give Summaries of the same contents that change on their own."""
-        return type(self)((member.copy() for member in self._members), self._names)
+        with room_for(f"a copy of {len(self)} summaries"):
+            return type(self)((member.copy() for member in self._members), self._names)
 
     # ---------------------------------------------------------------- bytes
 
     def to_bytes(self) -> bytes:
         """Encode; equal Summaries have equal bytes on every machine."""
-        names = _bytes.pack(b"names", _bytes.encode_names(self._names))
-        return _bytes.pack(_MAGIC, [names, *(member.to_bytes() for member in self._members)])
+        with room_for(f"the bytes of {len(self)} summaries"):
+            names = _bytes.pack(b"names", _bytes.encode_names(self._names))
+            return _bytes.pack(_MAGIC, [names, *(member.to_bytes() for member in self._members)])
 
     @classmethod
     def from_bytes(cls, data: bytes | bytearray | memoryview) -> Summaries:
@@ -157,7 +162,8 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
         if not fields:
             raise ValueError("these bytes are not those of Summaries: the names are missing")
         names = _bytes.decode_names(_bytes.unpack(b"names", fields[0], "Summaries"))
-        decoded = cls([Summary.from_bytes(field) for field in fields[1:]], names)
+        with room_for(f"{len(fields) - 1} summaries"):
+            decoded = cls([Summary.from_bytes(field) for field in fields[1:]], names)
         if decoded._names != names:
             raise ValueError("these bytes are not those of Summaries: names without columns")
         return decoded

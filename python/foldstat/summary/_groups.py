@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any, Literal, TypeAlias
 
+from foldstat._room import room_for
 from foldstat.summary import _bytes
 from foldstat.summary._collections import Summaries, SummariesReads, columns_of
 from foldstat.summary._frames import as_kind, build_frame
@@ -122,13 +123,14 @@ class GroupedSummary(Monoid, Mapping[Any, Group]):
         """
         parts: dict[Hashable, list[Any]] = {}
         keys: dict[Hashable, Hashable] = {}
-        missing = 0
-        for grouped in cls._checked(several):
-            missing += grouped._missing
-            for key, group in grouped._groups.items():
-                parts.setdefault(key, []).append(group)
-                keys[key] = common_key(keys.get(key, key), key)
-        return cls({keys[key]: _merge(key, groups) for key, groups in parts.items()}, missing_key_count=missing)
+        grouped = cls._checked(several)
+        with room_for(f"the sum of {sum(map(len, grouped))} groups"):
+            for part in grouped:
+                for key, group in part._groups.items():
+                    parts.setdefault(key, []).append(group)
+                    keys[key] = common_key(keys.get(key, key), key)
+            merged = {keys[key]: _merge(key, groups) for key, groups in parts.items()}
+            return cls(merged, missing_key_count=sum(part._missing for part in grouped))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, GroupedSummary):
@@ -143,8 +145,9 @@ class GroupedSummary(Monoid, Mapping[Any, Group]):
 
     def copy(self) -> GroupedSummary:
         """Give a grouped summary of the same contents that changes on its own."""
-        groups: dict[Any, Group] = {key: group.copy() for key, group in self._groups.items()}
-        return type(self)(groups, missing_key_count=self._missing)
+        with room_for(f"a copy of {len(self)} groups"):
+            groups: dict[Any, Group] = {key: group.copy() for key, group in self._groups.items()}
+            return type(self)(groups, missing_key_count=self._missing)
 
     # ---------------------------------------------------------------- bytes
 
@@ -158,9 +161,10 @@ class GroupedSummary(Monoid, Mapping[Any, Group]):
         """
         single = all(isinstance(group, Summary) for group in self._groups.values())
         fields = [_bytes.encode_count(self._missing), b"" if not self._groups else b"1" if single else b"n"]
-        for key, group in self._groups.items():
-            fields += [_bytes.encode_key(key), group.to_bytes()]
-        return _bytes.pack(_MAGIC, fields)
+        with room_for(f"the bytes of {len(self)} groups"):
+            for key, group in self._groups.items():
+                fields += [_bytes.encode_key(key), group.to_bytes()]
+            return _bytes.pack(_MAGIC, fields)
 
     @classmethod
     def from_bytes(cls, data: bytes | bytearray | memoryview) -> GroupedSummary:
@@ -170,9 +174,10 @@ class GroupedSummary(Monoid, Mapping[Any, Group]):
             raise ValueError("these bytes are not those of a GroupedSummary: fields are missing")
         kind = Summaries if fields[1] == b"n" else Summary
         groups: dict[Any, Group] = {}
-        for key, group in zip(fields[2::2], fields[3::2], strict=True):
-            groups[_bytes.decode_key(key)] = kind.from_bytes(group)
-        decoded = cls(groups, missing_key_count=_bytes.decode_count(fields[0]))
+        with room_for(f"{len(fields) // 2 - 1} groups"):
+            for key, group in zip(fields[2::2], fields[3::2], strict=True):
+                groups[_bytes.decode_key(key)] = kind.from_bytes(group)
+            decoded = cls(groups, missing_key_count=_bytes.decode_count(fields[0]))
         if decoded.to_bytes() != bytes(data):
             raise ValueError("these bytes are not those of a GroupedSummary: its keys are not in order")
         return decoded

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from foldstat import _core
+from foldstat._room import room_for
 from foldstat._validation import thread_count
 from foldstat.summary._arguments import Ids, Weights, as_ids, as_multiplicities, empty_state, flag
 from foldstat.summary._collections import Summaries
@@ -230,8 +231,9 @@ def _by_key(
     if not columns:
         raise ValueError("X has no columns to summarise")
     codes, states = _core.summarize_groups(columns, keys.codes, template, who, weights, threads)
-    groups = _groups(table, keys, codes, states)
-    return GroupedSummary(groups, missing_key_count=_missing(keys, weights))
+    with room_for(f"the summaries of {len(codes)} groups"):
+        groups = _groups(table, keys, codes, states)
+        return GroupedSummary(groups, missing_key_count=_missing(keys, weights))
 
 
 def _groups(table: Table, keys: Coded, codes: NDArray[Any], states: list[list[SummaryState]]) -> dict[Any, Group]:

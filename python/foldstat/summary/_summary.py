@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from numpy.typing import ArrayLike
 
 from foldstat import _core
+from foldstat._room import room_for
 from foldstat.summary._arguments import Default, as_times, default, empty_state, settings_of
 from foldstat.summary._feed import feed
 from foldstat.summary._html import summary_html, summary_text
@@ -348,7 +349,8 @@ class Summary(Monoid, Reads):
         ValueError
             If they are not those of a summary.
         """
-        return cls._of(_core.SummaryState.from_bytes(bytes(memoryview(data))))
+        with room_for(f"{memoryview(data).nbytes} bytes, a copy of those of a summary"):
+            return cls._of(_core.SummaryState.from_bytes(bytes(memoryview(data))))
 
     # ---------------------------------------------------------------- reads
 

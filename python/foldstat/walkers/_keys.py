@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from foldstat._room import room_for
 from foldstat.summary._arguments import whole_number
 
 # What scientific Python takes for `rng` (its SPEC 7).
@@ -65,7 +66,8 @@ def split(rng: Rng, n: int) -> list[np.random.SeedSequence]:
     if number < 0:
         raise ValueError(f"n must be a number of keys and not negative, got {number}")
     root = seed_sequence(rng)
-    return [_child(root, _SPLIT, i) for i in range(number)]
+    with room_for(f"a list of {number} keys"):
+        return [_child(root, _SPLIT, i) for i in range(number)]
 
 
 def key_of(rng: Rng) -> bytes:

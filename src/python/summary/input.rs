@@ -174,7 +174,7 @@ fn ranges(mut cuts: Vec<usize>, n_rows: usize) -> Result<Vec<Range<usize>>, Erro
     cuts.sort_unstable();
     cuts.dedup();
     match cuts[..] {
-        [] | [_] => memory::collected([0..n_rows], WHAT),
+        [] | [_] => memory::collected(std::iter::once(0..n_rows), WHAT),
         _ => memory::collected(cuts.windows(2).map(|pair| pair[0]..pair[1]), WHAT),
     }
 }
@@ -360,8 +360,8 @@ mod tests {
 
     #[test]
     fn ranges_meet_at_the_cuts() {
-        assert_eq!(ranges(vec![0], 0).unwrap(), [0..0]);
-        assert_eq!(ranges(vec![0], 5).unwrap(), [0..5]);
+        assert_eq!(ranges(vec![0], 0).unwrap(), vec![0..0]);
+        assert_eq!(ranges(vec![0], 5).unwrap(), vec![0..5]);
         // Of two columns; one chunk is empty.
         assert_eq!(ranges(vec![0, 0, 3, 3, 0, 4], 5).unwrap(), [0..3, 3..4, 4..5]);
     }
