@@ -9,6 +9,7 @@ use super::sketch::Sketch;
 use super::summary::{Counts, Extremes, Parts, Summary};
 use super::sums::Sums;
 use crate::error::Error;
+use crate::memory;
 
 /// What the bytes of a summary begin with.
 const MAGIC: [u8; 4] = *b"FSum";
@@ -45,6 +46,7 @@ impl Summary {
     /// [`Error::Corrupt`] for anything else, [`Error::Memory`]. Takes no more memory than in
     /// proportion to the bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        memory::check("a summary")?;
         let mut reader = Reader::new(bytes);
         let summary = Self::decode(&mut reader)?;
         reader.finish()?;

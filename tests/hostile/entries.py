@@ -229,6 +229,54 @@ def grouped_of(arrays: dict[str, np.ndarray]) -> Any:
     return summarize(arrays["X"].copy(), by=arrays["by"].copy(), best=2)
 
 
+LARGE = {"best": 60_000, "largest": True, "histogram": np.linspace(-4, 4, 200_001)}
+
+
+def large_of(arrays: dict[str, np.ndarray]) -> Summary:
+    return Summary(arrays["x"][::2].copy(), **LARGE)
+
+
+def added_in_place(summary: Summary, arrays: dict[str, np.ndarray]) -> Summary:
+    summary += Summary(arrays["x"], **LARGE)
+    return summary
+
+
+def many_groups(arrays: dict[str, np.ndarray]) -> Any:
+    return summarize(arrays["x"].copy(), by=arrays["ids"].copy())
+
+
+def wide_joint(arrays: dict[str, np.ndarray]) -> JointSummary:
+    return summarize(np.hstack([arrays["X"]] * 50)[:40], cov=True)
+
+
+def texts(arrays: dict[str, np.ndarray]) -> list[str]:
+    return [f"a text of no little length, {i}" for i in arrays["ids"]]
+
+
+entry("large Summary", numbers)(lambda none, a: Summary(a["x"], ids=a["ids"], **LARGE))
+entry("large Summary weights", numbers)(lambda none, a: Summary(a["x"], sample_weight=a["sample_weight"], **LARGE))
+entry("large Summary texts", numbers, rows=4000)(lambda none, a: Summary(a["x"], ids=texts(a), best=9000))
+entry("large update", numbers, large_of)(lambda s, a: s.update(a["x"]))
+entry("large push", numbers, large_of, rows=2000)(lambda s, a: [s.push(x) for x in a["x"][:20].tolist()] and s)
+entry("large add", numbers, large_of)(lambda s, _: s + s)
+entry("large add in place", numbers, large_of)(added_in_place)
+entry("large copy", numbers, large_of)(lambda s, _: s.copy())
+entry("large merge_all", numbers, large_of)(lambda s, _: Summary.merge_all([s] * 3))
+entry("large bytes", numbers, large_of)(lambda s, _: Summary.from_bytes(s.to_bytes()))
+entry("large pickle", numbers, large_of)(lambda s, _: pickle.loads(pickle.dumps(s)))
+entry("large reads", numbers, large_of)(lambda s, _: [s.best, s.histogram_counts, s.histogram_edges, s == s.copy()])
+entry("large columns", table)(lambda none, a: summarize(a["X"], axis=0, **LARGE))
+entry("many rows", lambda n: {"X": np.random.default_rng(12).normal(size=(n, 2))})(
+    lambda none, a: summarize(a["X"], axis=1)
+)
+entry("many groups", numbers, rows=3000)(lambda none, a: many_groups(a))
+entry("many groups add", numbers, many_groups, rows=3000)(lambda s, _: s + s)
+entry("many groups copy", numbers, many_groups, rows=3000)(lambda s, _: s.copy())
+entry("many groups bytes", numbers, many_groups, rows=3000)(
+    lambda s, _: foldstat.GroupedSummary.from_bytes(s.to_bytes())
+)
+entry("wide joint bytes", table, wide_joint, rows=300)(lambda s, _: JointSummary.from_bytes(s.to_bytes()))
+entry("wide joint copy", table, wide_joint, rows=300)(lambda s, _: s.copy())
 entry("Summary", numbers)(lambda none, a: Summary(a["x"], ids=a["ids"], sample_weight=a["sample_weight"], **MOMENTS))
 entry("update", numbers, summary_of)(lambda s, a: s.update(a["x"], ids=a["ids"], sample_weight=a["sample_weight"]))
 entry("update with items", numbers, summary_of, rows=2000)(lambda s, a: s.update(iter(a["x"].tolist())))
@@ -330,6 +378,27 @@ entry("save and load", starts, walked)(saved_and_loaded)
 entry("run pickle", starts, walked)(lambda run, _: pickle.loads(pickle.dumps(run)))
 entry("run summary", starts, walked)(lambda run, _: run.summary())
 entry("run histogram", starts, walked)(lambda run, _: run.histogram(400, dims=(0, 1)))
+
+
+def wide_starts(n: int) -> dict[str, np.ndarray]:
+    return {"start": np.random.default_rng(10).normal(size=(max(n // 20, 8), 30))}
+
+
+def wide_moments(arrays: dict[str, np.ndarray]) -> w.Run:
+    return walk(arrays["start"].copy(), "vectorised", 60, keep="moments", histograms=20_000)
+
+
+entry("wide moments", wide_starts, wide_moments)(lambda run, _: [run.moments.mean, run.moments.cov])
+entry("wide extend", wide_starts, wide_moments)(lambda run, _: run.extend(20))
+entry("wide pickle", wide_starts, wide_moments)(lambda run, _: pickle.loads(pickle.dumps(run)))
+for wide_move in (w.AdaptiveStep(), w.ComponentwiseStep(0.5), w.NormalStep(0.5), w.Stretch()):
+    entry(f"wide {type(wide_move).__name__}", wide_starts, rows=4000)(
+        lambda none, a, move=wide_move: walk(a["start"], "vectorised", 60, move=move)
+    )
+entry("wide mixture density", lambda n: blobs(n, 200), fitted("full"), rows=500)(
+    lambda model, _: w.densities.gaussian_mixture(model)(np.zeros((1, 200)))
+)
+entry("split", starts)(lambda none, _: [key.spawn_key for key in foldstat.split(0, 20_000)])
 entry("density", starts, rows=2_000_000)(lambda none, a: w.densities.three_gaussians()(a["start"]))
 entry("density sample", starts)(lambda none, _: w.densities.three_gaussians().sample(200_000, rng=1))
 

@@ -45,10 +45,15 @@ class Warmed:
 
     def __init__(self) -> None:
         single = {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "NUMBA")}
+        # Memory that is given back is the system's again at once, and none is set aside for each thread: what the
+        # C library has left over hides no limit.
+        given_back = {f"MALLOC_{what}_THRESHOLD_": str(1 << 16) for what in ("MMAP", "TRIM")}
+        given_back["MALLOC_ARENA_MAX"] = "1"
         shared = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
+        ours = {"PYTHONPATH": shared, "FOLDSTAT_NUM_THREADS": "2", "MPLBACKEND": "agg"}
         self._process = subprocess.Popen(
             [sys.executable, str(Path(__file__))],
-            env={**os.environ, **single, "PYTHONPATH": shared, "FOLDSTAT_NUM_THREADS": "2", "MPLBACKEND": "agg"},
+            env={**os.environ, **single, **given_back, **ours},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
