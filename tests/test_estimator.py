@@ -296,6 +296,79 @@ def test_overrides_that_would_be_ignored_are_refused(hook):
         type("Mine", (mixin, GaussianMixture), {})
 
 
+class WithoutSuper:
+    """A class whose own check of subclasses is the last one."""
+
+    def __init_subclass__(cls):
+        pass
+
+
+@pytest.mark.parametrize("use", ["fit", "fit_predict", "predict", "score_samples", "predict_proba", "score", "bic"])
+def test_overrides_that_the_check_of_classes_has_not_seen_are_refused_where_they_would_count(m, use):
+    class Mine(WithoutSuper, GaussianMixture):
+        def _e_step(self, X, xp=None):
+            raise AssertionError
+
+    class Further(Mine):
+        pass
+
+    for cls in (Mine, Further, Mine):
+        fitted = cls(2, covariance_type=m.family)
+        vars(fitted).update(vars(model_of(m)))
+        with pytest.raises(TypeError, match=f"{cls.__name__} overrides _e_step, which foldstat.GaussianMixture never"):
+            getattr(fitted, use)(m.X)
+    plain = type("Plain", (WithoutSuper, GaussianMixture), {})(2, covariance_type=m.family)
+    assert plain.fit(m.X).predict(m.X).shape == (300,)
+
+
+class Recorded:
+    """What both scikit-learn's class and ours call."""
+
+    def fit_predict(self, X, y=None, **more):
+        labels = super().fit_predict(X, y, **more)
+        self.calls_ = [*getattr(self, "calls_", []), (y, sorted(more))]
+        self.sizes_ = np.bincount(labels, minlength=self.n_components)
+        if self.random_state == 13:
+            raise RuntimeError("after the fit")
+        return labels
+
+
+def test_fit_calls_a_fit_predict_of_ones_own_as_in_scikit_learn(m):
+    models = []
+    for cls in (Reference, GaussianMixture):
+        mine = type("Mine", (Recorded, cls), {})(2, covariance_type=m.family, random_state=0, tol=1e-6)
+        assert mine.fit(m.X) is mine
+        np.testing.assert_array_equal(mine.sizes_, np.bincount(mine.predict(m.X)))
+        mine.fit(m.X, "a y")
+        models.append(mine)
+    assert models[1].calls_ == models[0].calls_ == [(None, []), ("a y", [])]
+    mine.fit(m.X, sample_weight=np.ones(300))
+    mine.fit_predict(m.X)
+    assert mine.calls_[2:] == [(None, ["sample_weight"]), (None, [])]
+    before = dict(vars(mine.set_params(random_state=13)))
+    with pytest.raises(RuntimeError, match="after the fit"):
+        mine.fit(m.X)
+    assert vars(mine).keys() == before.keys()
+    assert all(vars(mine)[name] is value for name, value in before.items())
+
+
+def test_a_fit_predict_that_calls_fit(m):
+    class Mine(GaussianMixture):
+        def fit_predict(self, X, y=None):
+            self.called_ = getattr(self, "called_", 0) + 1
+            return self.fit(X).predict(X)
+
+    mine = Mine(2, covariance_type=m.family, random_state=0)
+    for number in (1, 2):
+        mine.fit(m.X)
+        assert mine.called_ == number
+    np.testing.assert_array_equal(mine.fit_predict(m.X), model_fitted(m).predict(m.X))
+
+
+def model_fitted(m):
+    return GaussianMixture(2, covariance_type=m.family, random_state=0).fit(m.X)
+
+
 def test_overrides_that_count_are_called(m):
     class Mine(GaussianMixture):
         def _n_parameters(self):

@@ -77,7 +77,8 @@ All arrays are float32 if X was, and float64 otherwise.
 
 The private methods of scikit-learn's class that other tools call (`_estimate_log_prob` and its like,
 `_get_parameters`, `_set_parameters`, `_n_parameters`) are there. A subclass that overrides one which
-`fit` and the methods that score would never call, such as `_m_step`, is a TypeError.
+`fit` and the methods that score would never call, such as `_m_step`, is a TypeError. One that overrides
+`fit_predict` has it called by `fit`.
 
 References
 ----------

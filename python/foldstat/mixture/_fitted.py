@@ -197,6 +197,7 @@ class FittedMixture(ScikitLearnHooks):
         return draw(rng, n_samples, weights, means, covariances, self.covariance_type)
 
     def _kernel_arguments(self) -> tuple[Any, ...]:
+        self._check_overrides()
         return (
             self.weights_,
             self.means_,

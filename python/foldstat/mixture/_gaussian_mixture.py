@@ -199,7 +199,12 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
             If `max_iter` iterations were not enough.
         """
         draft = self._draft()
-        draft._fit(X, sample_weight)
+        if self._hands_over(GaussianMixture.fit_predict):
+            with draft._handing_over():
+                weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+                draft.fit_predict(X, y, **weights)
+        else:
+            draft._fit(X, sample_weight)
         self._become(draft)
         return self
 
@@ -234,6 +239,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
 
     def _draft(self) -> GaussianMixture:
         """Give a model to be fitted in place of this one, which stays as it is if that fails."""
+        self._check_overrides()
         draft: GaussianMixture = object.__new__(type(self))
         draft.__dict__ = dict(vars(self))
         return draft

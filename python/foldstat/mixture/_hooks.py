@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -28,6 +31,9 @@ _NEVER_CALLED = (
     "_print_verbose_msg_iter_end",
 )
 
+# Models whose `fit` has handed over to the `fit_predict` of a subclass, which may call `fit` in turn.
+_handed_over: ContextVar[frozenset[int]] = ContextVar("foldstat.handed_over", default=frozenset())
+
 
 class ScikitLearnHooks:
     """scikit-learn's private methods, by delegation to the kernels; those to override are refused."""
@@ -43,14 +49,27 @@ class ScikitLearnHooks:
     def __init_subclass__(cls, **options: Any) -> None:
         """Refuse overrides that would have no effect, and nobody would notice."""
         super().__init_subclass__(**options)
-        ignored = [n for n in _NEVER_CALLED if getattr(cls, n, None) is not getattr(ScikitLearnHooks, n, None)]
-        if ignored:
-            raise TypeError(
-                f"{cls.__name__} overrides {', '.join(ignored)}, which foldstat.GaussianMixture never calls, as its "
-                "E- and M-steps are compiled. Write the loop with foldstat.mixture.expectation, statistics and "
-                "maximization, override public methods (fit, score_samples, ...), or derive from "
-                "sklearn.mixture.GaussianMixture"
-            )
+        _refuse_ignored(cls)
+
+    def _check_overrides(self) -> None:
+        """Refuse them where a model is used, too: a class on the left of ours may keep the other check from running."""
+        cls = type(self)
+        if "_overrides_are_checked" not in vars(cls):
+            _refuse_ignored(cls)
+            cls._overrides_are_checked = True  # type: ignore[attr-defined]
+
+    @contextmanager
+    def _handing_over(self) -> Iterator[None]:
+        """Until the end of the block, `_hands_over` is false."""
+        token = _handed_over.set(_handed_over.get() | {id(self)})
+        try:
+            yield
+        finally:
+            _handed_over.reset(token)
+
+    def _hands_over(self, base: Any) -> bool:
+        """Whether `fit` calls `fit_predict`, as it does in scikit-learn: where a class has another one than `base`."""
+        return getattr(type(self), "fit_predict", base) is not base and id(self) not in _handed_over.get()
 
     def _estimate_log_prob(self, X: ArrayLike, xp: Any = None) -> Rows:
         """Log-density of every row under every component, not weighted."""
@@ -101,3 +120,14 @@ class ScikitLearnHooks:
         """Give float32 where both the rows and the model are, as scikit-learn."""
         single = rows.dtype is FLOAT32 and getattr(self.means_, "dtype", None) is FLOAT32
         return found.astype(np.float32) if single else found
+
+
+def _refuse_ignored(cls: type) -> None:
+    ignored = [name for name in _NEVER_CALLED if getattr(cls, name, None) is not getattr(ScikitLearnHooks, name, None)]
+    if ignored:
+        raise TypeError(
+            f"{cls.__name__} overrides {', '.join(ignored)}, which foldstat.GaussianMixture never calls, as its "
+            "E- and M-steps are compiled. Write the loop with foldstat.mixture.expectation, statistics and "
+            "maximization, override public methods (fit, score_samples, ...), or derive from "
+            "sklearn.mixture.GaussianMixture"
+        )
