@@ -289,9 +289,18 @@ def as_sample_weight(values: Any, n_rows: int) -> Floats | None:
     return weights
 
 
-def within_range(weights: Floats) -> Floats:
-    """Give weights in units of a power of two near the largest: no bit of a ratio changes, no sum overflows."""
-    _, exponent = np.frexp(weights.max(initial=0.0))
+def within_range(weights: Floats, axis: int | None = None) -> Floats:
+    """Give weights in units of a power of two near the largest: no bit of a ratio changes, no sum overflows.
+
+    With ``axis=0`` each column has a unit of its own. Weights whose largest is near 1, and those that
+    are not finite or negative, are given back as they are.
+    """
+    largest = weights.max(axis=axis, initial=0.0)
+    if not (np.isfinite(largest).all() and weights.min(initial=0.0) >= 0):
+        return weights
+    _, exponent = np.frexp(largest)
+    if ((exponent == 0) | (exponent == 1)).all():
+        return weights
     scaled: Floats = np.ldexp(weights, -exponent)
     return scaled
 

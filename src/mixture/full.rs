@@ -216,12 +216,11 @@ fn narrow_norm<V: Vector, const W: usize>(
     }
 }
 
-/// Whether any responsibility of a component in a block exceeds 1e-300: otherwise the M-step of
-/// this (block, component) pair is skipped, which leaves out less than 1e-300 per row.
+/// Whether a component has any responsibility in a block: otherwise the M-step of this (block,
+/// component) pair is skipped.
 #[inline(always)]
 pub fn any_counts<V: Vector>(token: V::Token, weights: Panels<'_, V>) -> bool {
-    let smallest = V::splat(token, V::Scalar::from_f64(1e-300));
-    let mut highest = smallest;
+    let mut highest = V::splat(token, V::Scalar::ZERO);
     for panel in weights.columns.chunks_exact(weights.stride) {
         for v in 0..PANEL {
             highest = V::load(token, &panel[weights.offset][v]).max(highest);
@@ -229,5 +228,5 @@ pub fn any_counts<V: Vector>(token: V::Token, weights: Panels<'_, V>) -> bool {
     }
     let mut lanes = [V::ZERO];
     highest.store(&mut lanes[0]);
-    V::scalars(&lanes).iter().any(|&r| r.to_f64() > 1e-300)
+    V::scalars(&lanes).iter().any(|&r| r.to_f64() > 0.0)
 }

@@ -28,9 +28,9 @@ const SIDE: usize = 8;
 /// Rows below 2⁻¹²⁰ add no more than n · 2⁻¹²⁰ · m² to the trace of a component, in units of its
 /// covariance, where m is their largest Mahalanobis distance: 2⁻⁷⁰ for a billion rows at m = 1000.
 /// Against the component's own weight of at least one row that is far below rounding. (Σr itself
-/// always counts every row.) Of components that hold less, only what underflows is left out.
+/// always counts every row.) Of components that hold less, only zeros are left out.
 pub fn sparse_threshold(expected_count: f64) -> f64 {
-    if expected_count >= 1.0 { 1.0 / (1u128 << 120) as f64 } else { 1e-300 }
+    if expected_count >= 1.0 { 1.0 / (1u128 << 120) as f64 } else { 0.0 }
 }
 
 /// Gathered rows, in column blocks of eight features: first z = x − μ, then r·z.

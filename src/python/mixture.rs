@@ -385,7 +385,7 @@ fn statistics<'py>(
         let weights = UnitWeights::of(sample_weight)?;
         let (rows, model) = (rows.reborrow(), Responsibilities::Model);
         let folded = mixture::statistics(context, rows, weights.view(), &models, model)?;
-        Ok(in_unit(folded, &weights))
+        in_unit(folded, &weights)
     })?;
     single(folded)
 }
@@ -444,7 +444,7 @@ fn statistics_from_responsibilities<'py>(
         let weighted = weights.view();
         let folded =
             mixture::statistics_of_responsibilities(context, rows, weighted, family, resp)?;
-        Ok(in_unit(vec![folded], &weights))
+        in_unit(vec![folded], &weights)
     })?;
     single(folded)
 }
@@ -454,9 +454,21 @@ fn single(mut folded: Vec<MixtureStatistics>) -> PyResult<PyMixtureStatistics> {
     PyMixtureStatistics::checked(folded.pop().ok_or_else(bug)?)
 }
 
-/// Statistics of the weights as the user gave them.
-fn in_unit(folded: Vec<MixtureStatistics>, weights: &UnitWeights<'_>) -> Vec<MixtureStatistics> {
-    folded.into_iter().map(|statistics| statistics.times_power(weights.exponent())).collect()
+/// Statistics of the weights as the user gave them; what overflows in that unit only is their fault.
+fn in_unit(
+    folded: Vec<MixtureStatistics>,
+    weights: &UnitWeights<'_>,
+) -> Result<Vec<MixtureStatistics>, Error> {
+    let scaled = |statistics: MixtureStatistics| {
+        statistics.check_finite()?;
+        let statistics = statistics.times_power(weights.exponent());
+        statistics.check_finite().map_err(|_| Error::InvalidArgument {
+            name: "sample_weight",
+            message: "sums of weights overflow float64; scale the weights".into(),
+        })?;
+        Ok(statistics)
+    };
+    folded.into_iter().map(scaled).collect()
 }
 
 /// Maximum-likelihood estimates (nk, means, covariances) from statistics.
@@ -593,7 +605,7 @@ fn initial_statistics<'py>(
             &seeds,
             weights.view(),
         )?;
-        Ok(in_unit(statistics, &weights))
+        in_unit(statistics, &weights)
     })?;
     statistics.into_iter().map(PyMixtureStatistics::checked).collect()
 }

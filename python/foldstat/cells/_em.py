@@ -8,7 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from foldstat import _core
-from foldstat._validation import Floats, Rows, as_floats, as_parameters, as_rows, thread_count
+from foldstat._validation import (
+    Floats,
+    Rows,
+    as_floats,
+    as_parameters,
+    as_rows,
+    thread_count,
+    within_range,
+)
 from foldstat.cells._inputs import (
     data_rows,
     equal_weights,
@@ -78,7 +86,8 @@ def maximization(X: ArrayLike, r: ArrayLike) -> tuple[Floats, Floats]:
     X : array-like of shape (n, d)
         The data, float64 or float32 (other types are converted to float64).
     r : array-like of shape (n, k)
-        Responsibilities, non-negative, such as :func:`expectation` returns.
+        Responsibilities, non-negative, such as :func:`expectation` returns. The scale of each
+        column does not matter.
 
     Returns
     -------
@@ -112,7 +121,7 @@ def maximization(X: ArrayLike, r: ArrayLike) -> tuple[Floats, Floats]:
     rows = data_rows(X)
     responsibilities = as_floats(r, "r")
     shape = (len(rows), responsibilities.shape[1] if responsibilities.ndim == 2 else 1)
-    responsibilities = non_negative(as_parameters(r, shape, "r"), "r")
+    responsibilities = within_range(non_negative(as_parameters(r, shape, "r"), "r"), axis=0)
     statistics = _core.statistics_from_responsibilities(rows, responsibilities, "full", None, thread_count(None))
     return means_and_covariances(statistics)
 
@@ -128,7 +137,7 @@ def covariance(X: ArrayLike, weights: ArrayLike, mu: ArrayLike | None = None) ->
         The data, float64 or float32 (other types are converted to float64).
     weights : array-like of shape (n,)
         A non-negative weight for each row, for instance one column of the
-        responsibilities.
+        responsibilities. Their scale does not matter.
     mu : array-like of shape (d,), optional
         The point about which the second moments are taken. Default: the weighted
         mean of the rows.
@@ -160,7 +169,7 @@ def covariance(X: ArrayLike, weights: ArrayLike, mu: ArrayLike | None = None) ->
     array([[2.]])
     """
     rows = data_rows(X)
-    row_weights = non_negative(as_parameters(weights, (len(rows),), "weights"), "weights")
+    row_weights = within_range(non_negative(as_parameters(weights, (len(rows),), "weights"), "weights"))
     point = None if mu is None else as_parameters(mu, (rows.shape[1],), "mu")
     statistics = _core.statistics_from_responsibilities(
         rows, row_weights[:, np.newaxis], "full", None, thread_count(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -239,7 +240,22 @@ def _statistics_of(
         raise ValueError(f"responsibilities must have shape ({len(rows)}, n_components), got {r.shape}")
     w = _validation.as_sample_weight(sample_weight, len(rows))
     threads = _validation.thread_count(n_jobs)
-    return _core.statistics_from_responsibilities(rows, r, family, w, threads)
+    w = None if w is None else _validation.within_range(w)
+    return _core.statistics_from_responsibilities(rows, _as_shares(r), family, w, threads)
+
+
+def _as_shares(responsibilities: Floats) -> Floats:
+    """Give responsibilities in units of the power of two nearest to the largest sum of a row.
+
+    Those that sum to 1 stay as they are, and what is added to a component's sum, 10 ε of a row, is
+    measured by the others.
+    """
+    if not responsibilities.min(initial=0.0) >= 0:
+        return responsibilities  # the error names what was given
+    r = _validation.within_range(responsibilities)
+    mantissa, exponent = np.frexp(r.sum(axis=1).max(initial=0.0))
+    nearest = int(exponent) - int(mantissa < math.sqrt(0.5))
+    return np.ldexp(r, -nearest) if mantissa > 0 and nearest != 0 else r
 
 
 def maximization(
@@ -258,7 +274,7 @@ def maximization(
     statistics_or_X : MixtureStatistics or array-like of shape (n_samples, n_features)
         The statistics of an E-step, which know their covariance family, or the rows themselves.
     responsibilities : array-like of shape (n_samples, n_components), default=None
-        p(component | x), needed with rows and refused with statistics.
+        p(component | x), needed with rows and refused with statistics. Their scale does not matter.
     covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
         The covariance family to estimate from rows.
     reg_covar : float, default=1e-6
