@@ -106,11 +106,11 @@ pub fn pairwise_sum(
     }
     match kernel {
         PairwiseKernel::Product => product(context, x, y),
-        PairwiseKernel::Rbf => tiles::sum(context, x, y, tiles::Rbf { gamma }),
+        PairwiseKernel::Rbf => tiles::sum(context, x, y, tiles::Rbf { gamma }, 1.0),
         PairwiseKernel::Laplacian if columns == 1 => line::laplacian(context, x, y, gamma),
-        PairwiseKernel::Laplacian => tiles::sum(context, x, y, tiles::Laplacian { gamma }),
+        PairwiseKernel::Laplacian => tiles::sum(context, x, y, tiles::Laplacian { gamma }, 1.0),
         PairwiseKernel::Distance if columns == 1 => line::distance(context, x, y),
-        PairwiseKernel::Distance => tiles::sum(context, x, y, tiles::Distance),
+        PairwiseKernel::Distance => tiles::distance(context, x, y),
     }
 }
 

@@ -188,6 +188,23 @@ def test_a_second_sample_has_to_be_named(second):
         pairwise_sum([1.0], second)
 
 
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), power=st.integers(-1000, 1000), d=st.integers(2, 4), two=st.booleans())
+def test_distances_of_any_magnitude(seed, power, d, two):
+    rng = np.random.default_rng(seed)
+    X, Y = rng.normal(size=(40, d)), rng.normal(size=(30, d)) if two else None
+    expected = loop_pairwise_sum(X, X if Y is None else Y, "distance", None)
+    scaled = pairwise_sum(np.ldexp(X, power), Y=None if Y is None else np.ldexp(Y, power), kernel="distance")
+    np.testing.assert_allclose(scaled, np.ldexp(expected, power), rtol=1e-12)
+
+
+def test_distances_far_below_the_largest_number():
+    X = np.array([[1e200, 0.0], [0.0, 1e-200], [0.0, 3e-200]])
+    assert pairwise_sum(X, kernel="distance") == pytest.approx(4e200, rel=1e-14)
+    assert pairwise_sum(np.zeros((3, 2)), kernel="distance") == 0.0
+    assert pairwise_sum([[5e-324, 0.0]], Y=[[0.0, 0.0]], kernel="distance") == 5e-324
+
+
 @pytest.mark.parametrize("n_jobs", ["2", 2j])
 def test_a_number_of_threads_is_a_number(n_jobs):
     with pytest.raises(TypeError, match="n_jobs must be a number of threads"):

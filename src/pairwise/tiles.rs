@@ -92,12 +92,59 @@ impl PairKernel for Distance {
     }
 }
 
-/// Σᵢⱼ K(xᵢ, yⱼ).
+/// Σᵢⱼ |xᵢ − yⱼ|, in a unit in which no square leaves the range of float64.
+pub fn distance<'a>(context: &Context, x: Rows<'a>, y: Option<Rows<'a>>) -> Result<f64, Error> {
+    let mut largest = largest_magnitude(context, x)?;
+    if let Some(y) = y {
+        largest = largest.max(largest_magnitude(context, y)?);
+    }
+    let scale = safe_scale(largest);
+    Ok(sum(context, x, y, Distance, scale)? / scale)
+}
+
+/// The largest |x|.
+fn largest_magnitude(context: &Context, rows: Rows<'_>) -> Result<f64, Error> {
+    let largest = context.fold(&Partition::of_rows(rows.n_rows()), |range| {
+        let block = rows.row_block(range);
+        with_rows!(block, view => {
+            Ok(Largest(view.iter().fold(0.0, |most: f64, value| most.max(value.to_f64().abs()))))
+        })
+    })?;
+    Ok(largest.0)
+}
+
+#[derive(Clone, Copy)]
+struct Largest(f64);
+
+impl Monoid for Largest {
+    fn identity() -> Self {
+        Self(0.0)
+    }
+
+    fn merge(&mut self, other: &Self) -> Result<(), Error> {
+        self.0 = self.0.max(other.0);
+        Ok(())
+    }
+}
+
+/// A power of two that brings magnitudes up to `largest` to where squares, and what is left of
+/// differences, are safe; 1 where they are already.
+fn safe_scale(largest: f64) -> f64 {
+    const SAFE: std::ops::RangeInclusive<i32> = -400..=400;
+    let exponent = (largest.to_bits() >> 52) as i32 - 1023;
+    if largest == 0.0 || SAFE.contains(&exponent) {
+        return 1.0;
+    }
+    2_f64.powi((-exponent).clamp(-1000, 1000))
+}
+
+/// Σᵢⱼ K(s·xᵢ, s·yⱼ), s a power of two.
 pub fn sum<'a>(
     context: &Context,
     x: Rows<'a>,
     y: Option<Rows<'a>>,
     kernel: impl PairKernel,
+    scale: f64,
 ) -> Result<f64, Error> {
     let right = y.unwrap_or(x);
     let (left_tiles, right_tiles) = (x.n_rows().div_ceil(TILE), right.n_rows().div_ceil(TILE));
@@ -113,7 +160,7 @@ pub fn sum<'a>(
         let left = x.row_block(rows_of(i, x));
         let right = right.row_block(rows_of(j, right));
         let diagonal = y.is_none() && i == j;
-        let sum = dispatch(Tile { left, right, diagonal, kernel })?;
+        let sum = dispatch(Tile { left, right, diagonal, kernel, scale })?;
         Ok(Sum(if y.is_none() && i != j { 2.0 * sum } else { sum }))
     })?;
     Ok(sum.0)
@@ -150,6 +197,7 @@ struct Tile<'a, K> {
     right: Rows<'a>,
     diagonal: bool,
     kernel: K,
+    scale: f64,
 }
 
 impl<K: PairKernel> Kernel for Tile<'_, K> {
@@ -157,19 +205,19 @@ impl<K: PairKernel> Kernel for Tile<'_, K> {
 
     #[inline(always)]
     fn run<L: Level>(self, token: L) -> Self::Output {
-        let Self { left, right, diagonal, kernel } = self;
+        let Self { left, right, diagonal, kernel, scale } = self;
         let d = left.n_columns();
         if d == 0 {
             return Ok(0.0);
         }
         let mut columns = memory::filled(d, [Lanes64::ZERO; PANEL], "a tile of rows")?;
         let mut values = memory::filled(right.n_rows() * d, 0.0, "a tile of rows")?;
-        with_rows!(right, view => copy_rows(view, &mut values));
+        with_rows!(right, view => copy_rows(view, scale, &mut values));
         let mut total = 0.0;
         for start in (0..left.n_rows()).step_by(PANEL_ROWS) {
             let rows = (left.n_rows() - start).min(PANEL_ROWS);
             let panel = left.row_block(start..start + rows);
-            with_rows!(panel, view => copy_columns(view, &mut columns));
+            with_rows!(panel, view => copy_columns(view, scale, &mut columns));
             if diagonal {
                 // Rows of earlier panels meet these here and nowhere else: both orders at once.
                 let (before, rest) = values.split_at(start * d);
@@ -214,17 +262,17 @@ where
     lanes.iter().map(Lanes64::sum).sum()
 }
 
-fn copy_rows<T: Element>(rows: ArrayView2<'_, T>, values: &mut [f64]) {
+fn copy_rows<T: Element>(rows: ArrayView2<'_, T>, scale: f64, values: &mut [f64]) {
     for (target, &value) in values.iter_mut().zip(rows.iter()) {
-        *target = value.to_f64();
+        *target = value.to_f64() * scale;
     }
 }
 
 /// One array per column; lanes past the end keep what they held.
-fn copy_columns<T: Element>(rows: ArrayView2<'_, T>, columns: &mut [Column]) {
+fn copy_columns<T: Element>(rows: ArrayView2<'_, T>, scale: f64, columns: &mut [Column]) {
     for (source, target) in rows.columns().into_iter().zip(columns) {
         for (i, &value) in source.iter().enumerate() {
-            target[i / 8].0[i % 8] = value.to_f64();
+            target[i / 8].0[i % 8] = value.to_f64() * scale;
         }
     }
 }
