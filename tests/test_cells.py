@@ -10,7 +10,16 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 import foldstat
-from foldstat.cells import EM, covariance, expectation, log_probability, maximization
+from foldstat.cells import (
+    EM,
+    covariance,
+    expectation,
+    log_probability,
+    maximization,
+    pairwise_sum,
+    random_walker,
+    random_walkers,
+)
 
 RELATIVE = 1e-10
 
@@ -301,3 +310,31 @@ def test_a_component_that_loses_every_row_is_an_error():
 def test_a_number_of_iterations_is_a_number(n_iter):
     with pytest.raises(TypeError, match="n_iter must be a number of iterations, an integer, got"):
         EM(X2, MU2, COV2, n_iter=n_iter)
+
+
+@pytest.mark.parametrize("value", [1e300, 10**5000], ids=["float", "int"])
+def test_absurd_counts_are_refused_in_a_short_text(value):
+    calls = [
+        lambda: EM(X2, MU2, COV2, n_iter=value),
+        lambda: random_walker(lambda x, y: 0.0, value),
+        lambda: random_walkers(lambda x, y: 0.0, value),
+        lambda: pairwise_sum([1.0], value),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=r"got an integer of about \d+ digits") as error:
+            call()
+        assert len(str(error.value)) < 250
+
+
+@pytest.mark.parametrize("wrap", [np.array, np.int64, lambda number: np.array(float(number)), float])
+def test_counts_of_every_kind_of_number_are_the_same(wrap):
+    for found, expected in zip(EM(X2, MU2, COV2, wrap(1)), EM(X2, MU2, COV2, 1), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert pairwise_sum([1.0, 2.0], wrap(2)) == 9.0
+    point, mean, precision = [0.0, 1.0], [0.0, 0.0], np.eye(2)
+    assert log_probability(point, mean, precision, 0.0, wrap(2)) == log_probability(point, mean, precision, 0.0, 2)
+    for bad in (np.array([3]), np.array(2.5), np.array(True), np.array("3")):
+        with pytest.raises((TypeError, ValueError), match="n_iter"):
+            EM(X2, MU2, COV2, bad)
+        with pytest.raises((TypeError, ValueError), match="n_jobs"):
+            pairwise_sum([1.0], bad)

@@ -132,6 +132,20 @@ def test_bad_n_jobs_are_refused_in_the_same_words_everywhere(n_jobs):
     assert text.endswith(f"got {n_jobs!r}")
 
 
+HUGE = pytest.param(10**5000, id="huge")
+
+
+@pytest.mark.parametrize("n", [0, 1.5, "all", True, np.True_, 2**64, -(2**64), None, HUGE])
+def test_bad_numbers_of_a_threads_block_are_refused_as_n_jobs_are(n):
+    with pytest.raises((ValueError, TypeError)) as error, foldstat.threads(n):
+        raise AssertionError("the block is entered")
+    assert isinstance(error.value, ValueError)
+    assert isinstance(error.value, TypeError)
+    assert str(error.value).startswith("threads(n): n must be a number of threads, an integer that is not 0")
+    found = "an integer of about 5000 digits" if type(n) is int and n > 2**64 else repr(n)
+    assert str(error.value).endswith(f"got {found}")
+
+
 def _messages(X, method=None):
     for class_ in (GaussianMixture, Reference):
         model = class_(2, random_state=0)

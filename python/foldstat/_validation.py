@@ -49,10 +49,8 @@ def threads(n: int) -> Iterator[None]:
 
     Raises
     ------
-    TypeError
-        If `n` is not an integer.
-    ValueError
-        If `n` is 0.
+    TypeError, ValueError
+        If `n` is not an integer, or 0; the exception is of both types, as that for `n_jobs`.
 
     Examples
     --------
@@ -61,13 +59,7 @@ def threads(n: int) -> Iterator[None]:
     >>> with foldstat.threads(1):
     ...     model = foldstat.GaussianMixture().fit(np.arange(10.0).reshape(5, 2))
     """
-    try:
-        number = operator.index(n)
-    except TypeError:
-        raise TypeError(f"threads(n): n must be an integer, got {n!r}") from None
-    if number == 0:
-        raise ValueError("threads(n): n must be at least 1, or negative to count from all cores")
-    token = _threads.set(number)
+    token = _threads.set(_checked_threads(n, "threads(n): n", ""))
     try:
         yield
     finally:
@@ -82,13 +74,24 @@ def thread_count(n_jobs: Any) -> int | None:
     """Check and give the `n_jobs` argument, else the `threads` block around the call, else None."""
     if n_jobs is None:
         return _threads.get()
-    number = n_jobs if type(n_jobs) is int else _other_integer(n_jobs)
+    return _checked_threads(n_jobs, "n_jobs", ", or None")
+
+
+def _checked_threads(value: Any, name: str, otherwise: str) -> int:
+    number = value if type(value) is int else _other_integer(value)
     if 0 < abs(number) <= sys.maxsize:
         return number
     raise _ThreadsError(
-        "n_jobs must be a number of threads, an integer that is not 0 (negative numbers count from all cores: "
-        f"-1 is all of them), or None; got {n_jobs!r}"
+        f"{name} must be a number of threads, an integer that is not 0 (negative numbers count from all cores: "
+        f"-1 is all of them){otherwise}; got {shown(value)}"
     )
+
+
+def shown(value: Any) -> str:
+    """Give a value for the text of an error; hundreds of digits tell nobody anything."""
+    if type(value) is int and value.bit_length() > 128:
+        return f"an integer of about {value.bit_length() * math.log10(2):.0f} digits"
+    return repr(value)
 
 
 def _other_integer(value: Any) -> int:

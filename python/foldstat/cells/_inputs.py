@@ -20,17 +20,24 @@ def whole(value: Any, name: str, meaning: str, *, least: int) -> int:
 
 def threads(n_jobs: Any) -> int | None:
     """Check a number of threads; None for that of a `threads` block around the call, or of the process."""
-    is_whole = isinstance(n_jobs, (float, np.floating)) and float(n_jobs).is_integer()
-    return thread_count(int(n_jobs) if is_whole else n_jobs)
+    value = _scalar(n_jobs)
+    is_whole = isinstance(value, (float, np.floating)) and float(value).is_integer()
+    return thread_count(int(value) if is_whole else value)
 
 
 def _unfloat(value: Any, name: str, meaning: str) -> Any:
     """Turn a float that is whole into the integer it is, and leave everything else as it is."""
+    value = _scalar(value)
     if not isinstance(value, (float, np.floating)):
         return value
     if not float(value).is_integer():
         raise ValueError(f"{name} must be {meaning}, an integer or a float that is whole, got {value!r}")
     return int(value)
+
+
+def _scalar(value: Any) -> Any:
+    """Give the element of an array without dimensions, and everything else as it is."""
+    return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
 
 def data_rows(X: ArrayLike) -> Rows:
@@ -90,8 +97,7 @@ def sample_rows(values: ArrayLike, name: str) -> Rows:
 
 def number(value: Any, name: str, meaning: str) -> float:
     """Check a finite real number."""
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value[()]
+    value = _scalar(value)
     if isinstance(value, bool) or not isinstance(value, Real) or not np.isfinite(float(value)):
         raise ValueError(f"{name} must be {meaning}, a finite number, got {value!r}")
     return float(value)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from foldstat._validation import shown
 from foldstat.summary._arguments import whole_number
 
 _MOST = 2**62
@@ -15,7 +16,8 @@ def as_count(value: Any, name: str, meaning: str, *, least: int) -> int:
     """Check a number of something."""
     number = whole_number(value, name, meaning)
     if not least <= number <= _MOST:
-        raise ValueError(f"{name} must be {meaning}, at least {least}, got {number}")
+        problem = f"at least {least}" if number < least else f"at most 2^{_MOST.bit_length() - 1}"
+        raise ValueError(f"{name} must be {meaning}, {problem}, got {shown(number)}")
     return number
 
 
