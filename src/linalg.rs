@@ -141,24 +141,27 @@ pub fn precision_cholesky_from_precision(
 /// up, clears what is left of its diagonal (the RQ factorisation: Golub & Van Loan, "Matrix
 /// Computations", section 5.2). The error in a row is relative to that row, so features of very
 /// different scales lose nothing, and FFᵀ with its squared condition is never formed. A factor
-/// that is triangular already keeps every bit.
+/// that is triangular already keeps every bit. The result says whether it was not.
 ///
 /// # Errors
 ///
-/// [`Error::Memory`] if there is no room for a row more.
+/// [`Error::Memory`] if there is no room for a row more, [`Error::Interrupted`] if stopped.
 ///
 /// # Panics
 ///
 /// If `factor` does not hold d·d numbers.
-pub fn make_upper(factor: &mut [f64], d: usize) -> Result<(), Error> {
+pub fn make_upper(factor: &mut [f64], d: usize, stop: &Stop) -> Result<bool, Error> {
     assert_eq!(factor.len(), d * d, "a square matrix");
+    let mut turned = false;
     for i in (1..d).rev() {
+        stop.check()?;
         let (above, row) = factor.split_at_mut(i * d);
         let row = &mut row[..=i];
         if row[..i].iter().all(|value| *value == 0.0) {
             continue;
         }
-        let largest = row.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+        turned = true;
+        let largest = magnitude(row);
         let mut mirror = memory::collected(row.iter().map(|value| value / largest), WHAT)?;
         let norm = dot(&mirror, &mirror).sqrt();
         let diagonal = mirror[i];
@@ -173,7 +176,74 @@ pub fn make_upper(factor: &mut [f64], d: usize) -> Result<(), Error> {
         row[..i].fill(0.0);
         row[i] = -(norm * largest).copysign(diagonal);
     }
-    Ok(())
+    Ok(turned)
+}
+
+/// Whether an upper triangular factor has a zero on its diagonal, or, if [`make_upper`] turned it,
+/// is no further from a singular one than rounding takes it.
+///
+/// What the reflections left is good to d ε of each row. So rows count by their direction alone
+/// (features have units of their own), and the smallest singular value of these, found by inverse
+/// iteration, must exceed d ε.
+///
+/// # Errors
+///
+/// [`Error::Memory`] if there is no room for a copy.
+///
+/// # Panics
+///
+/// If `upper` does not hold d·d numbers.
+pub fn is_singular(upper: &[f64], d: usize, turned: bool) -> Result<bool, Error> {
+    const ROUNDS: usize = 3;
+    assert_eq!(upper.len(), d * d, "a square matrix");
+    let zero = upper.iter().step_by(d + 1).any(|value| *value == 0.0);
+    if zero || !turned {
+        return Ok(zero);
+    }
+    let mut unit = memory::copied(upper, WHAT)?;
+    unit.chunks_exact_mut(d).for_each(normalise);
+    // No direction is orthogonal to numbers as irregular as these.
+    let irregular = (0..d).map(|i| 0.5 + (i as f64 * 0.618_033_988_749_895).fract());
+    let mut vector = memory::collected(irregular, WHAT)?;
+    let mut growth = 0.0;
+    for _ in 0..ROUNDS {
+        normalise(&mut vector);
+        solve_transposed(&unit, &mut vector);
+        solve_upper(&unit, &mut vector);
+        growth = dot(&vector, &vector).sqrt(); // tends to the square of the inverse of that value
+    }
+    let limit = 1.0 / (d as f64 * f64::EPSILON);
+    // NaN comes of squares that overflow.
+    Ok(growth.is_nan() || growth >= limit * limit)
+}
+
+/// Divides by the norm, whatever its scale.
+fn normalise(vector: &mut [f64]) {
+    let largest = magnitude(vector);
+    vector.iter_mut().for_each(|value| *value /= largest);
+    let norm = dot(vector, vector).sqrt();
+    vector.iter_mut().for_each(|value| *value /= norm);
+}
+
+/// U⁻¹b, in place.
+fn solve_upper(upper: &[f64], b: &mut [f64]) {
+    for (i, row) in upper.chunks_exact(b.len()).enumerate().rev() {
+        b[i] = (b[i] - dot(&row[i + 1..], &b[i + 1..])) / row[i];
+    }
+}
+
+/// U⁻ᵀb, in place.
+fn solve_transposed(upper: &[f64], b: &mut [f64]) {
+    for (i, row) in upper.chunks_exact(b.len()).enumerate() {
+        b[i] /= row[i];
+        let (done, rest) = b.split_at_mut(i + 1);
+        rest.iter_mut().zip(&row[i + 1..]).for_each(|(value, u)| *value -= u * done[i]);
+    }
+}
+
+/// The largest absolute value.
+fn magnitude(row: &[f64]) -> f64 {
+    row.iter().fold(0.0, |largest, value| largest.max(value.abs()))
 }
 
 /// The precision P = UUᵀ of its upper triangular factor.

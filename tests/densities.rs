@@ -152,7 +152,7 @@ fn model(family: CovarianceType) -> Parameters {
         CovarianceType::Spherical => vec![0.5, 1.5, 0.3],
     };
     let means = vec![0.0, 1.0, -1.0, 4.0, 2.0, 5.0, 1.0, 1.0, 1.0];
-    Parameters::new(family, 3, vec![0.25, 0.35, 0.4], means, factors).unwrap()
+    Parameters::new(family, 3, vec![0.25, 0.35, 0.4], means, factors, &Stop::default()).unwrap()
 }
 
 /// ln Σ wₖ N(x | mₖ, Σₖ) by the definition of the factors.
@@ -198,7 +198,15 @@ fn a_component_without_weight_is_not_there() {
     let factors = vec![1.0, 2.0];
     let of = |weights: Vec<f64>| {
         let means = vec![0.0, 1.0];
-        Parameters::new(CovarianceType::Spherical, 1, weights, means, factors.clone()).unwrap()
+        Parameters::new(
+            CovarianceType::Spherical,
+            1,
+            weights,
+            means,
+            factors.clone(),
+            &Stop::default(),
+        )
+        .unwrap()
     };
     let points = scattered(20, 1, 4.0);
     let alone = |x: &[f64]| ln_normal(x[0], 1.0, 0.5);
@@ -271,8 +279,15 @@ fn huge_coordinates_have_no_density() {
     }
     // Residuals that overflow, times zeros.
     let factor = vec![1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];
-    let far =
-        Parameters::new(CovarianceType::Tied, 3, vec![1.0], vec![-1.7e308; 3], factor).unwrap();
+    let far = Parameters::new(
+        CovarianceType::Tied,
+        3,
+        vec![1.0],
+        vec![-1.7e308; 3],
+        factor,
+        &Stop::default(),
+    )
+    .unwrap();
     assert_never_infinite(Mixture::triangular(&far).unwrap());
 }
 

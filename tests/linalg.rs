@@ -58,14 +58,30 @@ proptest! {
     fn any_factor_becomes_the_upper_triangular_one((d, values) in positive_definite(), power in -300..300_i32) {
         let scale = 2_f64.powi(power);
         let mut factor: Vec<f64> = values.iter().map(|value| value * scale).collect();
-        linalg::make_upper(&mut factor, d).unwrap();
+        linalg::make_upper(&mut factor, d, &Stop::default()).unwrap();
         let upper = matrix(&factor, d);
         prop_assert!(upper.indexed_iter().all(|((i, j), value)| i <= j || *value == 0.0));
         let (upper, given) = (upper.mapv(|value| value / scale), matrix(&values, d));
         assert_close(upper.dot(&upper.t()).view(), given.dot(&given.t()).view(), 1e-13);
         let before = factor.clone();
-        linalg::make_upper(&mut factor, d).unwrap();
+        linalg::make_upper(&mut factor, d, &Stop::default()).unwrap();
         prop_assert_eq!(factor, before);
+    }
+
+    #[test]
+    fn a_factor_of_too_little_rank_is_singular((d, values) in positive_definite(), row in 0..40_usize) {
+        let stop = Stop::default();
+        let mut factor = values.clone();
+        prop_assert!(!linalg::make_upper(&mut factor, d, &stop).unwrap() || !linalg::is_singular(&factor, d, true).unwrap());
+        // One row becomes a combination of the others.
+        let row = row % d;
+        let mut factor = values;
+        for j in 0..d {
+            let others = (0..d).filter(|i| *i != row).map(|i| factor[i * d + j] * (i + 1) as f64);
+            factor[row * d + j] = others.sum();
+        }
+        let turned = linalg::make_upper(&mut factor, d, &stop).unwrap();
+        prop_assert!(linalg::is_singular(&factor, d, turned).unwrap());
     }
 
     #[test]

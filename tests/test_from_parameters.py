@@ -184,3 +184,24 @@ def test_sample_from_a_float32_model(m):
     assert (np.sort(y) == y).all()
     with pytest.raises(ValueError, match="Invalid value for 'n_samples': 0 "):
         model.sample(0)
+
+
+@pytest.mark.parametrize("d", [250, 300])  # with LAPACK's eigenvalues and without
+def test_rounding_in_an_inverse_of_many_features_is_evened_out(d):
+    rng = np.random.default_rng(0)
+    root, _ = np.linalg.qr(rng.normal(size=(d, d)))
+    covariance = np.linalg.inv((root * np.geomspace(1.0, 1e9, d)) @ root.T)
+    assert np.abs(covariance - covariance.T).max() > 1e-10 * covariance.max()
+    model = GaussianMixture.from_parameters([1.0], np.zeros((1, d)), [covariance])
+    np.testing.assert_allclose(model.covariances_[0], covariance, atol=1e-6)
+    covariance[0, 1] += 1e-3
+    with pytest.raises(ValueError, match=r"covariances\[0\] must be symmetric"):
+        GaussianMixture.from_parameters([1.0], np.zeros((1, d)), [covariance])
+
+
+def test_the_covariance_of_many_features_that_is_not_positive_definite_is_named():
+    good = np.eye(300)
+    bad = good.copy()
+    bad[3, 4] = bad[4, 3] = 2.0
+    with pytest.raises(ValueError, match=r"covariances\[1\] must be positive definite, and has no Cholesky factor"):
+        GaussianMixture.from_parameters([0.5, 0.25, 0.25], np.zeros((3, 300)), [good, bad, bad])

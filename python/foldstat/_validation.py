@@ -10,7 +10,7 @@ import contextlib
 import math
 import operator
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
@@ -30,6 +30,8 @@ FLOAT32 = np.dtype(np.float32)
 _SYMMETRY = {FLOAT64: 1e-10, FLOAT32: 1e-5}
 # or so many roundings, times the condition number, as `numpy.linalg.inv` leaves them.
 _ROUNDINGS = 4.0
+# LAPACK cannot be interrupted: of more features than this, eigenvalues are not asked of it.
+_LAPACK_FEATURES = 256
 
 _threads: ContextVar[int | None] = ContextVar("foldstat.threads", default=None)
 
@@ -241,14 +243,35 @@ def _asymmetry(matrix: Floats, dtype: np.dtype[Any]) -> tuple[int, int] | None:
     distance = np.abs(unit - unit.T)
     if distance.max(initial=0.0) <= _SYMMETRY[dtype]:
         return None
-    values = np.linalg.eigvalsh(0.5 * unit + 0.5 * unit.T)
-    rounding = np.finfo(dtype).eps
+    rounding = float(np.finfo(dtype).eps)
+    condition = _condition(0.5 * unit + 0.5 * unit.T)
     # No condition number makes sense of a matrix that is not positive definite to rounding.
-    condition = values[-1] / values[0] if values[0] > rounding * values[-1] else 0.0
-    if distance.max() <= _ROUNDINGS * rounding * condition:
+    if condition * rounding < 1.0 and distance.max() <= _ROUNDINGS * rounding * condition:
         return None
     i, j = np.unravel_index(distance.argmax(), matrix.shape)
     return int(i), int(j)
+
+
+def _condition(matrix: Floats) -> float:
+    """Ratio of the largest to the smallest eigenvalue; infinity if the matrix is not positive definite."""
+    if len(matrix) <= _LAPACK_FEATURES:
+        values = np.linalg.eigvalsh(matrix)
+        return float(values[-1] / values[0]) if values[0] > 0 else math.inf
+    try:
+        (factor,) = _core.precisions_cholesky(matrix[np.newaxis], "full")
+    except ValueError:
+        return math.inf
+    d = len(matrix)
+    return _largest_eigenvalue(matrix.dot, d) * _largest_eigenvalue(lambda x: factor.dot(factor.T.dot(x)), d)
+
+
+def _largest_eigenvalue(product: Callable[[Floats], Floats], d: int) -> float:
+    """Estimate it from below by power iterations, which a signal can interrupt."""
+    vector, size = np.random.default_rng(0).normal(size=d), 0.0
+    for _ in range(20):
+        vector = product(vector / np.linalg.norm(vector))
+        size = float(np.linalg.norm(vector))
+    return size
 
 
 def _named_matrices(matrices: Floats, name: str) -> Iterator[tuple[str, Floats]]:
@@ -263,11 +286,25 @@ def _not_positive_definite(covariances: Floats, family: Family) -> str:
     if family in ("diag", "spherical"):
         where = tuple(int(i) for i in np.argwhere(~(covariances > 0))[0])
         return f"covariances must be positive, got {covariances[where]} at {where}"
+    if covariances.shape[-1] > _LAPACK_FEATURES:
+        name = next(name for name, m in _named_matrices(covariances, "covariances") if not _has_factor(m))
+        return (
+            f"{name} must be positive definite, and has no Cholesky factor "
+            f"(eigenvalues of more than {_LAPACK_FEATURES} features are not computed)"
+        )
     name, smallest = min(
         ((name, _core.smallest_eigenvalue(m)) for name, m in _named_matrices(covariances, "covariances")),
         key=lambda pair: pair[1],
     )
     return f"{name} must be positive definite, got a smallest eigenvalue of {smallest:g}"
+
+
+def _has_factor(matrix: Floats) -> bool:
+    try:
+        _core.precisions_cholesky(matrix, "tied")
+    except ValueError:
+        return False
+    return True
 
 
 def as_sample_weight(values: Any, n_rows: int) -> Floats | None:

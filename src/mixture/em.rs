@@ -74,7 +74,7 @@ pub fn em<'a>(
             statistics_in(context, rows, weights, &models, Responsibilities::Model, &precision)?;
         for (&i, statistics) in active.iter().zip(&folded) {
             let run = &mut runs[i];
-            let estimates = estimate(statistics, options.reg_covar)?;
+            let estimates = estimate(statistics, options.reg_covar, context.stop())?;
             run.parameters = estimates.parameters(context)?;
             run.estimates = Some(estimates);
             let bound = statistics.lower_bound();

@@ -119,7 +119,7 @@ impl<'a> Input<'_, 'a> {
         let moments = folded.first().and_then(|statistics| statistics.model.as_ref());
         let moments = moments.ok_or_else(|| Error::Bug("a pass lost its model".into()))?;
         let mean = moments.means()?;
-        let scatter = moments.about(&mean)?.scatter[0];
+        let scatter = moments.about(&mean, self.context.stop())?.scatter[0];
         let values = moments.counts[0] * self.rows.n_columns() as f64;
         Ok((mean, (scatter / values).max(0.0)))
     }

@@ -32,8 +32,13 @@ pub struct Estimates {
 ///
 /// # Errors
 ///
-/// [`Error::InvalidArgument`] for the identity, which has no components, and for sums that overflowed.
-pub fn estimate(statistics: &MixtureStatistics, reg_covar: f64) -> Result<Estimates, Error> {
+/// [`Error::InvalidArgument`] for the identity, which has no components, and for sums that
+/// overflowed; [`Error::Interrupted`] if stopped.
+pub fn estimate(
+    statistics: &MixtureStatistics,
+    reg_covar: f64,
+    stop: &Stop,
+) -> Result<Estimates, Error> {
     let Some(moments) = &statistics.model else {
         return Err(Error::InvalidArgument {
             name: "statistics",
@@ -49,14 +54,16 @@ pub fn estimate(statistics: &MixtureStatistics, reg_covar: f64) -> Result<Estima
         let k = i / d;
         means.push(center * (moments.counts[k] / counts[k]) + sum / counts[k]);
     }
-    let scatter = moments.about(&means)?.scatter;
+    let scatter = moments.about(&means, stop)?.scatter;
     let k = counts.len();
     let length = moments.covariance_type.len(k, d);
     let mut covariances = memory::with_capacity(length, WHAT)?;
     match moments.covariance_type {
         CovarianceType::Full => {
-            let matrices = scatter.chunks_exact(triangle(d).max(1)).zip(&counts);
-            matrices.for_each(|(lower, &n)| covariance(&mut covariances, lower, d, n, reg_covar));
+            for (lower, &n) in scatter.chunks_exact(triangle(d).max(1)).zip(&counts) {
+                stop.check()?;
+                covariance(&mut covariances, lower, d, n, reg_covar);
+            }
         }
         CovarianceType::Tied => {
             covariance(&mut covariances, &scatter, d, counts.iter().sum(), reg_covar);
@@ -154,7 +161,7 @@ pub fn precisions(
         CovarianceType::Full | CovarianceType::Tied => {
             factor_each(context, factors, n_features, |factor, d, stop| {
                 let mut upper = memory::copied(factor, WHAT)?;
-                linalg::make_upper(&mut upper, d)?;
+                linalg::make_upper(&mut upper, d, stop)?;
                 linalg::precision(&upper, d, stop)
             })
         }
@@ -226,6 +233,6 @@ impl Estimates {
         let weights = memory::collected(self.counts.iter().map(|n| n / total), WHAT)?;
         let factors = precisions_cholesky(context, self.covariance_type, &self.covariances, d)?;
         let means = memory::copied(&self.means, WHAT)?;
-        Parameters::new(self.covariance_type, d, weights, means, factors)
+        Parameters::new(self.covariance_type, d, weights, means, factors, context.stop())
     }
 }

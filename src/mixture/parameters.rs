@@ -1,6 +1,7 @@
 //! Covariance families and checked parameters of a Gaussian mixture.
 
 use crate::error::Error;
+use crate::fold::Stop;
 use crate::linalg;
 use crate::memory;
 use crate::simd::ln;
@@ -96,12 +97,17 @@ impl Parameters {
     /// `means` is row-major (components × features); `precisions_cholesky` has
     /// [`CovarianceType::shape`] with any factors F, F Fᵀ = Σ⁻¹: kernels read upper triangles only,
     /// so this is where others are turned into the upper triangular ones of the same Σ.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] naming what cannot be used, [`Error::Interrupted`] if stopped.
     pub fn new(
         covariance_type: CovarianceType,
         n_features: usize,
         weights: Vec<f64>,
         means: Vec<f64>,
         mut precisions_cholesky: Vec<f64>,
+        stop: &Stop,
     ) -> Result<Self, Error> {
         let k = weights.len();
         if k == 0 {
@@ -142,8 +148,7 @@ impl Parameters {
         if let Some(p) = precisions_cholesky.iter().find(|p| !p.is_finite()) {
             return invalid("precisions_cholesky", &format!("must be finite, found {p}"));
         }
-        make_upper(covariance_type, &mut precisions_cholesky, n_features)?;
-        check_invertible(covariance_type, &precisions_cholesky, n_features)?;
+        make_upper(covariance_type, &mut precisions_cholesky, n_features, stop)?;
         Ok(Self { covariance_type, n_features, weights, means, precisions_cholesky })
     }
 
@@ -258,35 +263,31 @@ impl Parameters {
     }
 }
 
-/// Turns factors F of precisions F Fᵀ into upper triangular ones.
+/// Turns factors F of precisions F Fᵀ into upper triangular ones, and refuses singular ones: these
+/// would give every row the density 0, without a word.
 fn make_upper(
     covariance_type: CovarianceType,
     factors: &mut [f64],
     n_features: usize,
+    stop: &Stop,
 ) -> Result<(), Error> {
-    if matches!(covariance_type, CovarianceType::Full | CovarianceType::Tied) {
-        for factor in factors.chunks_exact_mut(n_features * n_features) {
-            linalg::make_upper(factor, n_features)?;
+    let d = n_features;
+    let matrix = matches!(covariance_type, CovarianceType::Full | CovarianceType::Tied);
+    let size = if covariance_type == CovarianceType::Spherical { 1 } else { d };
+    let size = if matrix { d * d } else { size };
+    for (component, factor) in factors.chunks_exact_mut(size).enumerate() {
+        let singular = if matrix {
+            let turned = linalg::make_upper(factor, d, stop)?;
+            linalg::is_singular(factor, d, turned)?
+        } else {
+            factor.contains(&0.0)
+        };
+        if singular {
+            let found = format!("found a singular factor of component {component}");
+            return invalid("precisions_cholesky", &format!("must be invertible, {found}"));
         }
     }
     Ok(())
-}
-
-/// A factor with a zero on its diagonal would give every row the density 0, without a word.
-fn check_invertible(family: CovarianceType, factors: &[f64], d: usize) -> Result<(), Error> {
-    let (size, step) = match family {
-        CovarianceType::Full | CovarianceType::Tied => (d * d, d + 1),
-        CovarianceType::Diagonal => (d, 1),
-        CovarianceType::Spherical => (1, 1),
-    };
-    let singular = |factor: &[f64]| factor.iter().step_by(step).any(|p| *p == 0.0);
-    match factors.chunks_exact(size).position(singular) {
-        Some(component) => invalid(
-            "precisions_cholesky",
-            &format!("must be invertible, found a singular factor of component {component}"),
-        ),
-        None => Ok(()),
-    }
 }
 
 fn diagonal(matrix: &[f64], d: usize) -> impl Iterator<Item = f64> {

@@ -3,7 +3,7 @@
 use super::parameters::{CovarianceType, triangle};
 use super::unit::times_power;
 use crate::error::Error;
-use crate::fold::Monoid;
+use crate::fold::{Monoid, Stop};
 use crate::memory;
 
 /// What the memory is for, in errors.
@@ -88,11 +88,16 @@ impl Moments {
 
     /// The same moments about other centres: with δ = c − c′,
     /// Σr(x−c′) = s + nδ and Σr(x−c′)(x−c′)ᵀ = S + sδᵀ + δsᵀ + nδδᵀ.
-    pub fn about(&self, centers: &[f64]) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for them, [`Error::Interrupted`] if stopped.
+    pub fn about(&self, centers: &[f64], stop: &Stop) -> Result<Self, Error> {
         let mut moved = self.copied()?;
         let d = self.n_features;
         let mut shift = memory::filled(d, 0.0, WHAT)?;
         for k in 0..self.n_components() {
+            stop.check()?;
             let n = self.counts[k];
             let old = &self.centers[k * d..][..d];
             let new = &centers[k * d..][..d];
@@ -186,6 +191,24 @@ impl MixtureStatistics {
         Ok(Self { model, ..*self })
     }
 
+    /// Adds; callers that merge statistics of unknown origin check compatibility first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for it, [`Error::Interrupted`] if stopped.
+    pub fn add(&mut self, other: &Self, stop: &Stop) -> Result<(), Error> {
+        match (&mut self.model, &other.model) {
+            (Some(a), Some(b)) if a.centers == b.centers => a.add(b),
+            (Some(a), Some(b)) => a.add(&b.about(&a.centers, stop)?),
+            (None, Some(b)) => self.model = Some(b.copied()?),
+            (_, None) => {}
+        }
+        self.n_rows = self.n_rows.saturating_add(other.n_rows);
+        self.total_weight += other.total_weight;
+        self.log_likelihood += other.log_likelihood;
+        Ok(())
+    }
+
     /// Whether the two can be merged.
     pub fn check_compatible(&self, other: &Self) -> Result<(), Error> {
         match (&self.model, &other.model) {
@@ -254,16 +277,17 @@ impl MixtureStatistics {
     ///
     /// # Errors
     ///
-    /// As [`Self::means`].
-    pub fn scatter(&self) -> Result<Vec<f64>, Error> {
+    /// As [`Self::means`]; [`Error::Interrupted`] if stopped.
+    pub fn scatter(&self, stop: &Stop) -> Result<Vec<f64>, Error> {
         let Some(moments) = &self.model else { return Ok(Vec::new()) };
-        let about_means = moments.about(&moments.means()?)?;
+        let about_means = moments.about(&moments.means()?, stop)?;
         match moments.covariance_type {
             CovarianceType::Full | CovarianceType::Tied => {
                 let d = moments.n_features;
                 let matrices = about_means.scatter.chunks_exact(triangle(d).max(1));
                 let mut scatter = memory::with_capacity(matrices.len() * d * d, WHAT)?;
                 for lower in matrices {
+                    stop.check()?;
                     push_symmetric(&mut scatter, lower, d);
                 }
                 Ok(scatter)
@@ -454,17 +478,8 @@ impl Monoid for MixtureStatistics {
         Self::default()
     }
 
-    /// Adds; callers that merge statistics of unknown origin check compatibility first.
+    /// As [`MixtureStatistics::add`]: folds look at their stop flag themselves.
     fn merge(&mut self, other: &Self) -> Result<(), Error> {
-        match (&mut self.model, &other.model) {
-            (Some(a), Some(b)) if a.centers == b.centers => a.add(b),
-            (Some(a), Some(b)) => a.add(&b.about(&a.centers)?),
-            (None, Some(b)) => self.model = Some(b.copied()?),
-            (_, None) => {}
-        }
-        self.n_rows = self.n_rows.saturating_add(other.n_rows);
-        self.total_weight += other.total_weight;
-        self.log_likelihood += other.log_likelihood;
-        Ok(())
+        self.add(other, &Stop::default())
     }
 }

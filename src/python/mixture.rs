@@ -78,13 +78,17 @@ impl PyMixtureStatistics {
             Some(family) => family.shape(self.0.n_components(), self.0.n_features()),
             None => vec![0],
         };
-        array(py, &shape, &self.0.scatter()?)
+        let scatter = enter(py, self.work(), None, None, |context| self.0.scatter(context.stop()));
+        array(py, &shape, &scatter?)
     }
 
-    fn __add__(&self, other: &Self) -> PyResult<Self> {
+    fn __add__(&self, py: Python<'_>, other: &Self) -> PyResult<Self> {
         self.0.check_compatible(&other.0)?;
-        let mut merged = self.0.copied()?;
-        merged.merge(&other.0)?;
+        let merged = enter(py, self.work(), None, None, |context| {
+            let mut merged = self.0.copied()?;
+            merged.add(&other.0, context.stop())?;
+            Ok(merged)
+        })?;
         Self::checked(merged)
     }
 
@@ -157,6 +161,13 @@ impl PyMixtureStatistics {
         statistics.check_finite()?;
         Ok(Self(statistics))
     }
+
+    /// A rough time in nanoseconds to go through all moments.
+    fn work(&self) -> f64 {
+        let (k, d) = (self.n_components(), self.n_features());
+        let values = |family: CovarianceType| family.shape(k, d).into_iter().map(|n| n as f64);
+        4.0 * self.0.covariance_type().map_or(0.0, |family| values(family).product())
+    }
 }
 
 fn array<'py>(py: Python<'py>, shape: &[usize], values: &[f64]) -> PyResult<ArrayOut<'py>> {
@@ -172,7 +183,9 @@ impl Model {
         means: &Bound<'_, PyAny>,
         precisions_cholesky: &Bound<'_, PyAny>,
         covariance_type: &str,
+        n_jobs: Option<isize>,
     ) -> PyResult<Self> {
+        let py = means.py();
         let family = CovarianceType::from_name(covariance_type)?;
         let means: Array2<f64> = arrays::matrix(means, "means")?;
         let (k, d) = means.dim();
@@ -194,7 +207,10 @@ impl Model {
         check_shape(name, family, k, d, factors.shape())?;
         let (means, factors) =
             (means.into_raw_vec_and_offset().0, factors.into_raw_vec_and_offset().0);
-        Ok(Self(Parameters::new(family, d, weights, means, factors)?))
+        let work = checking_work(family, d, &factors);
+        enter(py, work, n_jobs, None, |context| {
+            Parameters::new(family, d, weights, means, factors, context.stop()).map(Self)
+        })
     }
 
     fn check_features(&self, rows: &Rows<'_>) -> Result<(), Error> {
@@ -227,6 +243,18 @@ fn check_shape(
     Err(Error::Shape { name, expected, found: found.to_vec() })
 }
 
+/// A rough time in nanoseconds to check factors, of which those that are not triangular are turned.
+pub(super) fn checking_work(family: CovarianceType, d: usize, factors: &[f64]) -> f64 {
+    let matrices = matches!(family, CovarianceType::Full | CovarianceType::Tied);
+    let zero = |(i, row): (usize, &[f64])| row[..i].iter().all(|value| *value == 0.0);
+    let triangular = |factor: &[f64]| factor.chunks_exact(d).enumerate().all(zero);
+    if matrices && !factors.chunks_exact((d * d).max(1)).all(triangular) {
+        factors.len() as f64 * d as f64
+    } else {
+        factors.len() as f64
+    }
+}
+
 /// A rough time in nanoseconds, to decide between the calling thread and the pool.
 fn work(rows: &Rows<'_>, model: &Parameters) -> f64 {
     let (k, d) = (model.n_components() as f64, model.n_features() as f64);
@@ -249,7 +277,7 @@ fn log_prob<'py>(
     covariance_type: &str,
     n_jobs: Option<isize>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let model = Model::extract(None, means, precisions_cholesky, covariance_type)?;
+    let model = Model::extract(None, means, precisions_cholesky, covariance_type, n_jobs)?;
     let rows = arrays::rows(X, "X")?;
     let (_, components, _) =
         scores(py, &rows, &model, Columns::LogDensities, Wanted::COMPONENTS, n_jobs)?;
@@ -325,7 +353,8 @@ macro_rules! scoring_function {
             covariance_type: &str,
             n_jobs: Option<isize>,
         ) -> PyResult<Bound<'py, PyAny>> {
-            let model = Model::extract(Some(weights), means, precisions_cholesky, covariance_type)?;
+            let model =
+                Model::extract(Some(weights), means, precisions_cholesky, covariance_type, n_jobs)?;
             let rows = arrays::rows(X, "X")?;
             let $scores = scores($py, &rows, &model, Columns::Responsibilities, $wanted, n_jobs)?;
             $result
@@ -371,7 +400,7 @@ fn statistics<'py>(
     n_jobs: Option<isize>,
     check_finite: bool,
 ) -> PyResult<PyMixtureStatistics> {
-    let model = Model::extract(Some(weights), means, precisions_cholesky, covariance_type)?;
+    let model = Model::extract(Some(weights), means, precisions_cholesky, covariance_type, n_jobs)?;
     let borrowed = arrays::rows(X, "X")?;
     let rows = borrowed.rows();
     model.check_features(&rows)?;
@@ -478,7 +507,9 @@ fn moments<'py>(
     statistics: &PyMixtureStatistics,
     reg_covar: f64,
 ) -> PyResult<(Bound<'py, PyArray1<f64>>, ArrayOut<'py>, ArrayOut<'py>)> {
-    let estimates = mixture::estimate(&statistics.0, reg_covar)?;
+    let estimates = enter(py, statistics.work(), None, None, |context| {
+        mixture::estimate(&statistics.0, reg_covar, context.stop())
+    })?;
     let (k, d) = (estimates.counts.len(), estimates.n_features());
     let shape = estimates.covariance_type.shape(k, d);
     let counts = NewArray::of(py, k, &estimates.counts)?;
@@ -636,7 +667,7 @@ fn em<'py>(
     let sample_weight = sample_weight.as_ref().map(|weights| weights.values());
     let mut models = Vec::with_capacity(starts.len());
     for (weights, means, factors) in &starts {
-        let model = Model::extract(Some(weights), means, factors, covariance_type)?;
+        let model = Model::extract(Some(weights), means, factors, covariance_type, n_jobs)?;
         model.check_features(&rows)?;
         if let Some(first) =
             models.first().filter(|m: &&Parameters| m.n_components() != model.0.n_components())

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from entries import ENTRIES, NAMES, blobs, plain, together, told, walk
 
-from foldstat import GaussianMixture, Summary, _core, map_reduce
+from foldstat import GaussianMixture, Summary, _core, map_reduce, mixture
 from foldstat import walkers as w
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs signals between processes")
@@ -171,7 +171,44 @@ def long_summary():
     return lambda: [run.summary() for _ in range(20)]
 
 
+def turned_factor():
+    d = 1800
+    model = GaussianMixture(1)
+    model.weights_, model.means_ = np.ones(1), np.zeros((1, d))
+    model.precisions_cholesky_ = (np.eye(d) + np.tri(d) / d)[np.newaxis]
+    return lambda: model.score_samples(np.ones((1, d)))
+
+
+def refused_covariances(covariance):
+    def refused():
+        with contextlib.suppress(ValueError):
+            mixture.log_prob(np.ones((1, len(covariance))), np.zeros((1, len(covariance))), covariance[np.newaxis])
+
+    return refused
+
+
+def not_positive_definite():
+    covariance = np.eye(1800)
+    covariance[-1, -2] = covariance[-2, -1] = 3.0
+    return refused_covariances(covariance)
+
+
+def not_symmetric():
+    covariance = np.eye(1800) + 0.5
+    covariance[0, 1] += 1e-6
+    return refused_covariances(covariance)
+
+
+def wide_moments():
+    folded = _core.statistics_from_responsibilities(np.ones((2, 2000)), np.ones((2, 20)), "full")
+    return lambda: mixture.maximization(folded)
+
+
 LONG = {
+    "a factor that is turned": turned_factor,
+    "the text of a covariance": not_positive_definite,
+    "the symmetry of a covariance": not_symmetric,
+    "moments of many features": wide_moments,
     "2000 x 1500, k = 1": lambda: wide_fit(2000, 1500, 1),
     "4000 x 500, k = 40": lambda: wide_fit(4000, 500, 40),
     "100000 x 8, k = 20": lambda: wide_fit(100_000, 8, 20),

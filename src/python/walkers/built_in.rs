@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ndarray::{Array1, Array2, ArrayD};
 
 use crate::error::Error;
+use crate::fold::Stop;
 use crate::mixture::{CovarianceType, Parameters};
 use crate::walkers::densities::{
     Banana, EggBox, EightSchools, Funnel, Gaussians, Mixture, Ring, Vectorised,
@@ -71,16 +72,16 @@ pub(super) fn mixture(
     means: Array2<f64>,
     covariances: ArrayD<f64>,
     precisions_cholesky: ArrayD<f64>,
-    covariance_type: &str,
+    family: CovarianceType,
+    stop: &Stop,
 ) -> Result<Shared, Error> {
-    let family = CovarianceType::from_name(covariance_type)?;
     let (k, d) = means.dim();
     let expected = family.shape(k, d);
     for (name, array) in
         [("covariances", &covariances), ("precisions_cholesky", &precisions_cholesky)]
     {
         if array.shape() != expected {
-            let expected = format!("{expected:?} for {k} '{covariance_type}' components");
+            let expected = format!("{expected:?} for {k} '{}' components", family.name());
             return Err(Error::Shape { name, expected, found: array.shape().to_vec() });
         }
     }
@@ -94,6 +95,7 @@ pub(super) fn mixture(
         weights.into_raw_vec_and_offset().0,
         means.into_raw_vec_and_offset().0,
         precisions_cholesky.into_raw_vec_and_offset().0,
+        stop,
     )?;
     Ok(match family {
         CovarianceType::Full | CovarianceType::Tied => {

@@ -13,8 +13,10 @@ use super::callable::{Callable, Convention};
 use super::native::Native;
 use crate::error::Error;
 use crate::fold::{Context, Partition, RowsMut, Stop};
+use crate::mixture::CovarianceType;
 use crate::python::arrays::{self, BorrowedFloats, BorrowedMut};
 use crate::python::enter::enter;
+use crate::python::mixture::checking_work;
 use crate::walkers::density::{Calls, Density, Failure, Reason};
 
 /// So many points are evaluated by one thread before the next block is looked for.
@@ -219,6 +221,7 @@ impl WalkerDensity {
     /// A fitted Gaussian mixture.
     #[staticmethod]
     fn mixture(
+        py: Python<'_>,
         weights: &Bound<'_, PyAny>,
         means: &Bound<'_, PyAny>,
         covariances: &Bound<'_, PyAny>,
@@ -230,7 +233,11 @@ impl WalkerDensity {
         let covariances: ArrayD<f64> = arrays::parameter(covariances, "covariances")?;
         let cholesky: ArrayD<f64> = arrays::parameter(precisions_cholesky, "precisions_cholesky")?;
         let n_dims = checked_dimensions(means.ncols())?;
-        let density = built_in::mixture(weights, means, covariances, cholesky, covariance_type)?;
+        let family = CovarianceType::from_name(covariance_type)?;
+        let work = checking_work(family, n_dims, cholesky.as_slice().unwrap_or_default());
+        let density = enter(py, work, None, None, |context| {
+            built_in::mixture(weights, means, covariances, cholesky, family, context.stop())
+        })?;
         Ok(Self::built_in_of(density, n_dims))
     }
 
