@@ -151,6 +151,14 @@ def test_any_kind_of_array_will_do(m, kind):
     np.testing.assert_array_equal(model.predict(m.X), expected.predict(m.X))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_weights_that_were_float32_before(seed):
+    weights = np.random.default_rng(seed).dirichlet(np.ones(5)).astype(np.float32).astype(np.float64)
+    model = by_hand(weights, np.zeros((5, 1)), np.ones(5), "spherical", np.ones(5), random_state=0)
+    assert model.sample(7)[0].shape == (7, 1)
+    assert np.isfinite(model.score_samples(np.zeros((2, 1)))).all()
+
+
 def test_integers_will_do():
     factors = np.array([[[1, 0], [1, 1]]])
     model = by_hand([1], [[0, 1]], factors, "full", [[[2, -1], [-1, 1]]])
@@ -181,3 +189,114 @@ def test_what_is_missing_is_missed_where_scikit_learn_misses_it(m, missing):
             except AttributeError as error:
                 outcomes.append(str(error))
         assert outcomes[0] == outcomes[1], method
+
+
+METHODS = {
+    "score_samples": lambda model, X: model.score_samples(X),
+    "predict_proba": lambda model, X: model.predict_proba(X),
+    "predict": lambda model, X: model.predict(X),
+    "score": lambda model, X: model.score(X),
+    "bic": lambda model, X: model.bic(X),
+    "sample": lambda model, X: model.sample(5),
+    "_estimate_weighted_log_prob": lambda model, X: model._estimate_weighted_log_prob(X),
+    "_estimate_log_prob_resp": lambda model, X: model._estimate_log_prob_resp(X),
+    "warm start": lambda model, X: model.set_params(warm_start=True, max_iter=1).fit(X),
+    "density": lambda model, X: gaussian_mixture(model),
+    "plot": lambda model, X: plot_mixture(model, X, ax=axes(), features=[0, 1]),
+}
+
+
+def axes():
+    return pytest.importorskip("matplotlib.figure").Figure().subplots()
+
+
+def read_by(method):
+    """The attributes that a method reads."""
+    if method in ("sample", "plot"):
+        return ("weights_", "means_", "covariances_")
+    return ("weights_", "means_", "precisions_cholesky_")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_masked_attributes_are_refused(m, method):
+    for name in read_by(method):
+        model = model_of(m)
+        setattr(model, name, np.ma.masked_greater(getattr(model, name), 0.0))
+        with pytest.raises(TypeError, match=f"{name.rstrip('_')}_? is a masked array"):
+            METHODS[method](model, m.X)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("bad", [[0.5, 0.6], [1.5, -0.5], [np.nan, 1.0], [0.0, 0.0], [0.5, 0.25, 0.25], [[0.5, 0.5]]])
+@pytest.mark.parametrize("kind", [list, np.array])
+def test_weights_that_are_no_shares_are_refused_wherever_they_are_read(m, method, bad, kind):
+    model = model_of(m)
+    model.weights_ = kind(bad)
+    with pytest.raises(ValueError, match=r"weights_? must"):
+        METHODS[method](model, m.X)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("method", METHODS)
+def test_attributes_of_python_numbers_are_those_numbers(m, method):
+    """scikit-learn computes with arrays of objects, so these do no harm either."""
+    plain, model = model_of(m, random_state=0), model_of(m, random_state=0)
+    for name in ("weights_", "means_", "precisions_cholesky_", "covariances_"):
+        setattr(model, name, getattr(model, name).astype(object))
+    ours, expected = METHODS[method](model, m.X), METHODS[method](plain, m.X)
+    if isinstance(expected, GaussianMixture):
+        ours, expected = ours.means_, expected.means_
+    if method not in ("density", "plot"):
+        for found, right in (
+            zip(np.atleast_1d(ours), np.atleast_1d(expected), strict=True)
+            if method
+            not in (
+                "sample",
+                "_estimate_log_prob_resp",
+            )
+            else zip(ours, expected, strict=True)
+        ):
+            np.testing.assert_array_equal(found, right)
+
+
+@pytest.mark.parametrize("values", [["a", 1.0], [None, 1.0], [1j, 1.0], [np.datetime64("2024-01-01")] * 2])
+def test_attributes_that_are_no_numbers_are_refused(values):
+    model = by_hand([1.0], [values], [[1.0, 1.0]], "diag")
+    with pytest.raises((TypeError, ValueError), match=r"means_ must hold real numbers|means: must be finite"):
+        model.score_samples(np.ones((2, 2)))
+
+
+@pytest.mark.parametrize("family", ["full", "tied"])
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), d=st.integers(2, 30), spread=st.sampled_from([0.0, 8.0]))
+def test_a_factor_that_rounding_alone_makes_invertible_is_refused(family, seed, d, spread):
+    rng = np.random.default_rng(seed)
+    factor = rng.normal(size=(d, d - 1)) @ rng.normal(size=(d - 1, d))
+    factor *= 10.0 ** rng.uniform(-spread, spread, size=(d, 1))
+    model = by_hand([1.0], np.zeros((1, d)), factor[np.newaxis] if family == "full" else factor, family)
+    with pytest.raises(ValueError, match="precisions_cholesky: must be invertible, found a singular factor"):
+        model.score_samples(np.ones((2, d)))
+
+
+def test_an_ill_conditioned_factor_is_not_a_singular_one():
+    """Correlations up to 1 - 1e-12 and units of any size are what they are."""
+    correlation, scale = 1.0 - 1e-12, np.array([1e-150, 1e150])
+    root = np.array([[1.0, 0.0], [correlation, np.sqrt(2e-12)]])
+    lower = np.linalg.inv(root).T[:, ::-1] / scale[:, np.newaxis]
+    upper = np.linalg.inv(root).T / scale[:, np.newaxis]
+    X = np.array([[1.0, 1.0 + 3e-6], [0.0, 1e-6]]) * scale
+    found = [by_hand([1.0], [[0.0, 0.0]], factor[np.newaxis]).score_samples(X) for factor in (lower, upper)]
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-6)
+    tiny = by_hand([1.0], [[0.0, 0.0]], np.array([[[1e-300, 1e300], [0.0, 1e-300]]]))
+    assert np.isfinite(tiny.score_samples(np.zeros((2, 2)))).all()
+
+
+@pytest.mark.parametrize("name", ["weights_init", "means_init", "precisions_init"])
+@pytest.mark.parametrize("as_list", [False, True])
+def test_starts_that_are_dates_or_masked_are_refused(m, name, as_list):
+    plain = {"weights_init": m.weights, "means_init": m.means, "precisions_init": m.precisions}[name]
+    dates = np.full(plain.shape, np.datetime64("2024-01-01"))
+    with pytest.raises(TypeError, match=f"{name} must hold real numbers, got dtype datetime64"):
+        GaussianMixture(2, covariance_type=m.family, **{name: list(dates) if as_list else dates}).fit(m.X)
+    with pytest.raises(TypeError, match=f"{name} is a masked array"):
+        GaussianMixture(2, covariance_type=m.family, **{name: np.ma.masked_less(plain, 0.2)}).fit(m.X)

@@ -192,13 +192,13 @@ def as_means(values: ArrayLike) -> Floats:
     return as_parameters(values, shape, "means")
 
 
-def as_weights(values: ArrayLike, n_components: int) -> Floats:
+def as_weights(values: ArrayLike, n_components: int, name: str = "weights") -> Floats:
     """Check the weights of a mixture: non-negative and of sum 1."""
-    weights = as_parameters(values, (n_components,), "weights")
+    weights = as_parameters(values, (n_components,), name)
     if (weights < 0).any():
-        raise ValueError(f"weights must not be negative, got {weights.min()} for component {weights.argmin()}")
+        raise ValueError(f"{name} must not be negative, got {weights.min()} for component {weights.argmin()}")
     if not sums_to_one(weights.sum(), np.asarray(values).dtype):
-        raise ValueError(f"weights must sum to 1, got a sum of {weights.sum()!r}")
+        raise ValueError(f"{name} must sum to 1, got a sum of {weights.sum()!r}")
     return weights
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from foldstat._room import room_for
-from foldstat._validation import as_floats
+from foldstat._validation import as_floats, as_weights
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -157,12 +157,12 @@ class _Marginal:
         """Marginal over the features; that of a normal reads off the rows and columns."""
         if not hasattr(model, "means_"):
             raise ValueError(f"this {type(model).__name__} is not fitted: call fit before plot_mixture")
-        means = np.asarray(model.means_, dtype=np.float64)
+        means = np.asarray(as_floats(model.means_, "means_"), dtype=np.float64)
         chosen = _chosen_features(features, _names(model, means.shape[1]))
         covariances = full_covariances(model, *means.shape)
         return cls(
             features=chosen,
-            weights=np.asarray(model.weights_, dtype=np.float64),
+            weights=as_weights(model.weights_, len(means), "weights_"),
             means=means[:, chosen],
             covariances=covariances[np.ix_(range(len(means)), chosen, chosen)],
         )
@@ -226,7 +226,7 @@ def _number_of(feature: int | str, names: list[str | None]) -> int:
 
 def full_covariances(model: FittedMixture, k: int, d: int) -> Floats:
     """Spell the covariances of any type out as k matrices."""
-    covariances = np.asarray(model.covariances_, dtype=np.float64)
+    covariances = np.asarray(as_floats(model.covariances_, "covariances_"), dtype=np.float64)
     match model.covariance_type:
         case "full":
             return covariances

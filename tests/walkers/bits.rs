@@ -76,7 +76,7 @@ fn a_state_is_all_that_is_needed_to_go_on() {
                 let mut trace = Trace::new(PLAN.n_walkers, PLAN.draws());
                 trace.advance(&mut first, &context, &*density, (before, 1), None).unwrap();
                 let schedule = Schedule::new(moves.clone(), KEY, 2, PLAN.n_walkers).unwrap();
-                let state = first.state().clone();
+                let state = first.state().copied().unwrap();
                 let mut second =
                     Sampler::resume(state, schedule, LOGARITHMS, PLAN.burn_in).unwrap();
                 trace.advance(&mut second, &context, &*density, (80 - before, 1), None).unwrap();
@@ -90,7 +90,7 @@ fn a_state_is_all_that_is_needed_to_go_on() {
 fn a_state_of_another_move_is_refused() {
     let learnt = sampler(&vec![(1.0, adaptive())], 8, 5, LOGARITHMS);
     let schedule = Schedule::new(vec![(1.0, uniform())], KEY, 2, 8).unwrap();
-    let refused = Sampler::resume(learnt.state().clone(), schedule, LOGARITHMS, 5);
+    let refused = Sampler::resume(learnt.state().copied().unwrap(), schedule, LOGARITHMS, 5);
     assert!(refused.err().unwrap().to_string().contains("learn 0 numbers"));
 }
 
@@ -99,7 +99,7 @@ fn a_copy_goes_the_same_way() {
     let density = called(Calls::Parallel);
     let mut first = sampler(&vec![(1.0, stretch())], 16, 0, LOGARITHMS);
     first.start(&Context::inline(), &density).unwrap();
-    let mut second = first.clone();
+    let mut second = first.copied().unwrap();
     let pool = Pool::lease(2).unwrap();
     let mut traces = [Trace::new(16, 50), Trace::new(16, 50)];
     for (sampler, trace) in [&mut first, &mut second].into_iter().zip(&mut traces) {

@@ -254,7 +254,7 @@ fn outside_the_bounds_the_density_is_zero_and_not_asked() {
     for (name, moves) in every_move() {
         for (density, n_walkers) in [(&three() as &dyn Density, 37), (&three(), 301), (&called, 37)]
         {
-            let mut sampler = sampler(&moves, n_walkers, 20, rules.clone());
+            let mut sampler = sampler(&moves, n_walkers, 20, rules.copied().unwrap());
             let mut trace = Trace::new(n_walkers, 60);
             let context = Context::inline();
             sampler.start(&context, density).unwrap();
@@ -270,7 +270,7 @@ fn outside_the_bounds_the_density_is_zero_and_not_asked() {
     let wide = Rules { bounds: Some(vec![[-1e9, 1e9]; 2]), ..LOGARITHMS };
     let plan = Plan { n_walkers: 37, ..PLAN };
     for (name, moves) in every_move() {
-        let mut sampler = sampler(&moves, 37, 20, wide.clone());
+        let mut sampler = sampler(&moves, 37, 20, wide.copied().unwrap());
         let mut trace = Trace::new(37, 60);
         sampler.start(&Context::inline(), &three()).unwrap();
         trace.advance(&mut sampler, &Context::inline(), &three(), (80, 1), None).unwrap();

@@ -112,7 +112,7 @@ fn sampler(moves: &Moves, n_walkers: usize, burn_in: u64, rules: Rules) -> Sampl
 }
 
 /// What a run left behind, to the bit.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 struct Trace {
     draws: Vec<f64>,
     log_density: Vec<f64>,
@@ -157,7 +157,7 @@ impl Trace {
             log_density: density.fused().is_none().then_some(&mut self.log_density),
         };
         let result = sampler.advance(context, density, steps, output, moments);
-        self.state = Some(sampler.state().clone());
+        self.state = Some(sampler.state().copied().unwrap());
         result
     }
 }

@@ -126,8 +126,9 @@ fn moments_are_those_of_the_draws() {
                 });
                 let rows = trace.first(n);
                 assert_eq!(moments.count, n as u64, "{name}");
-                let (means, covariances) =
-                    (moments.means().unwrap(), moments.covariances().unwrap());
+                let means = moments.means().unwrap();
+                let mut covariances = vec![0.0; means.len() * 2];
+                moments.covariances(&mut covariances);
                 for (walker, rows) in rows.chunks(n).enumerate() {
                     let (mean, covariance) = two_pass(rows);
                     close(&means[2 * walker..][..2], &mean);
@@ -203,7 +204,7 @@ fn acceptances_do_not_depend_on_portions() {
     // A third is no binary number, so that sums of it tell in which order it was added.
     for n_dims in [3, 5, 300] {
         let (mut whole, density) = componentwise(n_dims);
-        let mut portions = whole.clone();
+        let mut portions = whole.copied().unwrap();
         let nowhere = || Output { thin: 1, ..Output::default() };
         whole.advance(&Context::inline(), &density, 203, nowhere(), None).unwrap();
         for steps in [1, 2, 17, 183] {
@@ -278,7 +279,7 @@ fn a_call_with_all_walkers_has_as_many_rows_with_bounds() {
         Called { function: |point: &[f64]| Ok(super::normal(point)), calls: Calls::Parallel };
     let mut traces = Vec::new();
     for density in [&Counting(&rows) as &dyn Density, &alone] {
-        let mut sampler = sampler(&vec![(1.0, uniform())], 21, 0, rules.clone());
+        let mut sampler = sampler(&vec![(1.0, uniform())], 21, 0, rules.copied().unwrap());
         sampler.start(&Context::inline(), density).unwrap();
         let mut trace = Trace::new(21, 50);
         trace.advance(&mut sampler, &Context::inline(), density, (50, 1), None).unwrap();

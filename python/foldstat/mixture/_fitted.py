@@ -22,6 +22,7 @@ from foldstat._validation import (
     thread_count,
     within_range,
 )
+from foldstat.mixture._attributes import as_set, kernel_parameters, weights_of
 from foldstat.mixture._hooks import ScikitLearnHooks
 from foldstat.mixture._rows import validated
 from foldstat.mixture._sample import draw
@@ -193,18 +194,12 @@ class FittedMixture(ScikitLearnHooks):
         if n_samples < 1:
             raise ValueError(f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample.")
         rng = check_random_state(self.random_state)
-        weights, means, covariances = map(np.asarray, (self.weights_, self.means_, self.covariances_))
-        return draw(rng, n_samples, weights, means, covariances, self.covariance_type)
+        weights, means = weights_of(self), as_set(self.means_, "means_")
+        return draw(rng, n_samples, weights, means, as_set(self.covariances_, "covariances_"), self.covariance_type)
 
     def _kernel_arguments(self) -> tuple[Any, ...]:
         self._check_overrides()
-        return (
-            self.weights_,
-            self.means_,
-            self.precisions_cholesky_,
-            self.covariance_type,
-            thread_count(self.n_jobs),
-        )
+        return *kernel_parameters(self), self.covariance_type, thread_count(self.n_jobs)
 
     def _apply(self, kernel: Callable[..., Any], X: Any) -> Any:
         plain = self._is_plain(X)

@@ -33,6 +33,7 @@ from foldstat._validation import (
     within_range,
 )
 from foldstat.mixture import _docs
+from foldstat.mixture._attributes import as_set, kernel_parameters
 from foldstat.mixture._fitted import FittedMixture
 from foldstat.mixture._progress import Callback, progress_bar
 from foldstat.mixture._rows import ROW_DTYPES, validated
@@ -298,8 +299,8 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         return rows, w
 
     def _last(self) -> Start:
-        weights, means, covariances, factors = map(np.asarray, self._get_parameters())
-        return Start(weights, means, factors, covariances)
+        weights, means, factors = kernel_parameters(self)
+        return Start(weights, means, factors, as_set(self.covariances_, "covariances_"))
 
     def _starts(self, rows: Rows, w: Floats | None, given: Given) -> list[Start]:
         family = self.covariance_type

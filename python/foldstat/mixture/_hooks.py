@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from foldstat import _core
 from foldstat._validation import FLOAT32, Family, Floats, Rows, as_rows, thread_count
+from foldstat.mixture._attributes import as_set, kernel_parameters, weights_of
 
 # What `fit` and the methods that score call there and the compiled passes have no place for.
 _NEVER_CALLED = (
@@ -75,13 +76,14 @@ class ScikitLearnHooks:
         """Log-density of every row under every component, not weighted."""
         rows = as_rows(X)
         threads = thread_count(self.n_jobs)
-        found = _core.log_prob(rows, self.means_, self.precisions_cholesky_, self.covariance_type, threads)
+        means, factors = as_set(self.means_, "means_"), as_set(self.precisions_cholesky_, "precisions_cholesky_")
+        found = _core.log_prob(rows, means, factors, self.covariance_type, threads)
         return self._as_precise_as(rows, found)
 
     def _estimate_log_weights(self, xp: Any = None) -> Rows:
         """Logarithms of the weights."""
         with np.errstate(divide="ignore"):  # a component of weight 0 has density 0 everywhere
-            return np.log(np.asarray(self.weights_))
+            return np.log(weights_of(self))
 
     def _estimate_weighted_log_prob(self, X: ArrayLike, xp: Any = None) -> Rows:
         """Log-density of every row under every component, times the component's weight."""
@@ -90,7 +92,7 @@ class ScikitLearnHooks:
     def _estimate_log_prob_resp(self, X: ArrayLike, xp: Any = None) -> tuple[Rows, Rows]:
         """Log-likelihood of every row, and the logarithms of its responsibilities."""
         rows = as_rows(X)
-        parameters = self.weights_, self.means_, self.precisions_cholesky_, self.covariance_type
+        parameters = *kernel_parameters(self), self.covariance_type
         total = self._as_precise_as(rows, _core.score_samples(rows, *parameters, thread_count(self.n_jobs)))
         return total, self._estimate_weighted_log_prob(rows) - total[:, np.newaxis]
 

@@ -15,17 +15,8 @@ ROW_DTYPES = [np.float64, np.float32]
 
 
 def validated(estimator: Any, X: Any, **options: Any) -> Rows:
-    """Check rows with scikit-learn's texts; those of NaN and infinity also say where the first one is.
-
-    Masked arrays, dates and records are refused as by the functions on arrays: scikit-learn forgets the mask,
-    takes dates for numbers of nanoseconds, and records of one field for numbers here but not there.
-    """
-    refuse_masked(X, "X")
-    if isinstance(X, (list, tuple)):
-        X = _array_of(X)
-    for dtype in _dtypes(X):
-        if _is_date(dtype) or getattr(dtype, "kind", "") == "V":
-            raise not_numbers("X", dtype)
+    """Check rows with scikit-learn's texts; those of NaN and infinity also say where the first one is."""
+    X = numbers_only(X, "X")
     if isinstance(X, np.ndarray) and X.dtype.kind in "iuf" and not X.dtype.isnative:
         X = X.astype(X.dtype.type)  # scikit-learn would make float64 of any float
     try:
@@ -37,6 +28,21 @@ def validated(estimator: Any, X: Any, **options: Any) -> Rows:
     if rows.dtype not in ROW_DTYPES:
         rows = rows.astype(np.float64)
     return aligned(rows)
+
+
+def numbers_only(values: Any, name: str) -> Any:
+    """Refuse masked arrays, dates and records as the functions on arrays do; give lists as arrays.
+
+    scikit-learn forgets the mask, takes dates for numbers of nanoseconds, and records of one field for numbers
+    here but not there.
+    """
+    refuse_masked(values, name)
+    if isinstance(values, (list, tuple)):
+        values = _array_of(values)
+    for dtype in _dtypes(values):
+        if _is_date(dtype) or getattr(dtype, "kind", "") == "V":
+            raise not_numbers(name, dtype)
+    return values
 
 
 def _array_of(values: Any) -> Any:

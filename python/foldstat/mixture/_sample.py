@@ -35,9 +35,9 @@ def draw(
 
 
 def _shares(weights: Floats) -> Floats:
-    if weights.dtype == np.float64:
+    # NumPy demands a sum of 1 to double precision, which weights that are or were of float32 do not have.
+    if weights.dtype == np.float64 and weights[:-1].sum() <= 1.0 + 1e-12:
         return weights
-    # NumPy demands a sum of 1 to double precision, which float32 weights do not have.
     shares: Floats = weights.astype(np.float64)
     shares /= shares.sum()
     return shares

@@ -14,10 +14,10 @@ from foldstat._validation import (
     Floats,
     Rows,
     covariances_shape,
-    refuse_masked,
     sums_to_one,
     symmetrised,
 )
+from foldstat.mixture._rows import numbers_only
 
 
 class Start(NamedTuple):
@@ -51,13 +51,13 @@ def check_given(weights: Any, means: Any, precisions: Any, family: Family, k: in
     """Check what the user wants to start from; the messages are those of scikit-learn."""
     return Given(
         None if weights is None else _check_weights(weights, k),
-        None if means is None else _check_shape(_floats(means), (k, d), "means"),
+        None if means is None else _check_shape(_floats(means, "means_init"), (k, d), "means"),
         None if precisions is None else _check_precisions(precisions, family, k, d),
     )
 
 
-def _floats(values: Any, *, allow_nd: bool = False) -> Any:
-    refuse_masked(values, "the parameter")
+def _floats(values: Any, name: str, *, allow_nd: bool = False) -> Any:
+    values = numbers_only(values, name)
     return check_array(values, dtype=[np.float64, np.float32], ensure_2d=False, allow_nd=allow_nd)
 
 
@@ -68,7 +68,7 @@ def _check_shape(array: Any, shape: tuple[int, ...], name: str) -> Any:
 
 
 def _check_weights(values: Any, k: int) -> Any:
-    weights = _check_shape(_floats(values), (k,), "weights")
+    weights = _check_shape(_floats(values, "weights_init"), (k,), "weights")
     if weights.min() < 0.0 or weights.max() > 1.0:
         # scikit-learn's message swaps the two values; tests of other people may rely on it.
         raise ValueError(
@@ -82,7 +82,7 @@ def _check_weights(values: Any, k: int) -> Any:
 
 
 def _check_precisions(values: Any, family: Family, k: int, d: int) -> Any:
-    precisions = _floats(values, allow_nd=family == "full")
+    precisions = _floats(values, "precisions_init", allow_nd=family == "full")
     _check_shape(precisions, covariances_shape(family, k, d), f"{family} precision")
     if family in ("diag", "spherical"):
         if (precisions <= 0.0).any():
