@@ -51,11 +51,14 @@ mod table {
     versions! {
         dlsym "GLIBC_2.2.5";
         log "GLIBC_2.2.5";
+        pthread_attr_getguardsize "GLIBC_2.2.5";
+        pthread_attr_getstack "GLIBC_2.2.5";
         pthread_attr_setstacksize "GLIBC_2.2.5";
         pthread_create "GLIBC_2.2.5";
         pthread_detach "GLIBC_2.2.5";
         pthread_key_create "GLIBC_2.2.5";
         pthread_key_delete "GLIBC_2.2.5";
+        pthread_getattr_np "GLIBC_2.2.5";
         pthread_setname_np "GLIBC_2.12";
         pthread_setspecific "GLIBC_2.2.5";
     }
@@ -87,11 +90,14 @@ mod table {
     versions! {
         dlsym "GLIBC_2.17";
         log "GLIBC_2.17";
+        pthread_attr_getguardsize "GLIBC_2.17";
+        pthread_attr_getstack "GLIBC_2.17";
         pthread_attr_setstacksize "GLIBC_2.17";
         pthread_create "GLIBC_2.17";
         pthread_detach "GLIBC_2.17";
         pthread_key_create "GLIBC_2.17";
         pthread_key_delete "GLIBC_2.17";
+        pthread_getattr_np "GLIBC_2.17";
         pthread_setname_np "GLIBC_2.17";
         pthread_setspecific "GLIBC_2.17";
     }
