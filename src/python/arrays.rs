@@ -152,16 +152,21 @@ pub fn float64_vector<'py>(
 ///
 /// # Errors
 ///
-/// `TypeError` if the elements are not real numbers, `ValueError` if the number of dimensions is
-/// wrong. The message names the argument.
+/// `TypeError` if the elements are not real numbers, or for a masked array, whose mask NumPy would
+/// forget; `ValueError` if the number of dimensions is wrong. The message names the argument.
 pub fn parameter<D: Dimension>(object: &Bound<'_, PyAny>, name: &str) -> PyResult<Array<f64, D>> {
-    let view = match object.cast::<PyUntypedArray>() {
+    let view = match object.cast_exact::<PyUntypedArray>() {
         Ok(array) => own_view(array)?,
         Err(_) => {
             let numpy = object.py().import("numpy")?;
+            if object.is_instance(&numpy.getattr("ma")?.getattr("MaskedArray")?)? {
+                let what = "is a masked array: drop or fill its masked entries first";
+                return Err(PyTypeError::new_err(format!("{name} {what}")));
+            }
             own_view(numpy.call_method1("asarray", (object,))?.cast()?)?
         }
     };
+    let view = if view.dtype().kind() == b'O' { real_numbers(&view, name)? } else { view };
     if D::NDIM.is_none() && view.ndim() > 3 {
         return Err(PyValueError::new_err(format!(
             "{name} must have up to 3 dimension(s), found an array of shape {:?}",
@@ -182,6 +187,21 @@ pub fn parameter<D: Dimension>(object: &Bound<'_, PyAny>, name: &str) -> PyResul
         )));
     }
     copied::<f64, f64, D>(&regular::<f64>(view)?, name)
+}
+
+/// Python's own numbers, as float64.
+fn real_numbers<'py>(
+    objects: &Bound<'py, PyUntypedArray>,
+    name: &str,
+) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let py = objects.py();
+    let converted = objects.call_method1("astype", (dtype::<f64>(py),)).map_err(|error| {
+        let refused =
+            error.is_instance_of::<PyTypeError>(py) || error.is_instance_of::<PyValueError>(py);
+        let message = || format!("{name} must hold real numbers: {error}");
+        if refused { PyTypeError::new_err(message()) } else { error }
+    })?;
+    Ok(converted.cast_into()?)
 }
 
 /// An array of unsigned 64-bit integers, copied in C order.

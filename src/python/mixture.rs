@@ -9,7 +9,7 @@ use pyo3::types::{PyBytes, PyDict};
 use super::arrays::{self, BorrowedRows, NewArray};
 use super::enter::enter;
 use crate::error::Error;
-use crate::fold::{Context, Monoid, Partition, RowsMut};
+use crate::fold::{Context, Monoid, Partition, RowsMut, Stop};
 use crate::linalg;
 use crate::memory;
 use crate::mixture::{
@@ -208,9 +208,23 @@ impl Model {
         let (means, factors) =
             (means.into_raw_vec_and_offset().0, factors.into_raw_vec_and_offset().0);
         let work = checking_work(family, d, &factors);
+        if work < UNNOTICED_NANOSECONDS {
+            let stop = Stop::default();
+            return Ok(Self(Parameters::new(family, d, weights, means, factors, &stop)?));
+        }
         enter(py, work, n_jobs, None, |context| {
             Parameters::new(family, d, weights, means, factors, context.stop()).map(Self)
         })
+    }
+
+    /// The same, whose weights must add up to 1, as far as those do that went through float32.
+    fn of_shares(self) -> Result<Self, Error> {
+        let weights = self.0.weights();
+        if (weights.iter().sum::<f64>() - 1.0).abs() <= 1e-6 {
+            return Ok(self);
+        }
+        let message = format!("must sum to 1, found {weights:?}");
+        Err(Error::InvalidArgument { name: "weights", message })
     }
 
     fn check_features(&self, rows: &Rows<'_>) -> Result<(), Error> {
@@ -242,6 +256,9 @@ fn check_shape(
     let expected = format!("{expected:?} for {k} '{}' components in {d} features", family.name());
     Err(Error::Shape { name, expected, found: found.to_vec() })
 }
+
+/// Checking factors for less time than this is not worth a door: one row is scored meanwhile.
+const UNNOTICED_NANOSECONDS: f64 = 5e4;
 
 /// A rough time in nanoseconds to check factors, of which those that are not triangular are turned.
 pub(super) fn checking_work(family: CovarianceType, d: usize, factors: &[f64]) -> f64 {
@@ -354,7 +371,7 @@ macro_rules! scoring_function {
             n_jobs: Option<isize>,
         ) -> PyResult<Bound<'py, PyAny>> {
             let model =
-                Model::extract(Some(weights), means, precisions_cholesky, covariance_type, n_jobs)?;
+                Model::extract(Some(weights), means, precisions_cholesky, covariance_type, n_jobs)?.of_shares()?;
             let rows = arrays::rows(X, "X")?;
             let $scores = scores($py, &rows, &model, Columns::Responsibilities, $wanted, n_jobs)?;
             $result
@@ -400,7 +417,8 @@ fn statistics<'py>(
     n_jobs: Option<isize>,
     check_finite: bool,
 ) -> PyResult<PyMixtureStatistics> {
-    let model = Model::extract(Some(weights), means, precisions_cholesky, covariance_type, n_jobs)?;
+    let model = Model::extract(Some(weights), means, precisions_cholesky, covariance_type, n_jobs)?
+        .of_shares()?;
     let borrowed = arrays::rows(X, "X")?;
     let rows = borrowed.rows();
     model.check_features(&rows)?;

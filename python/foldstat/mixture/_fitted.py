@@ -22,7 +22,7 @@ from foldstat._validation import (
     thread_count,
     within_range,
 )
-from foldstat.mixture._attributes import as_set, kernel_parameters, weights_of
+from foldstat.mixture._attributes import as_set, weights_of
 from foldstat.mixture._hooks import ScikitLearnHooks
 from foldstat.mixture._rows import validated
 from foldstat.mixture._sample import draw
@@ -199,7 +199,13 @@ class FittedMixture(ScikitLearnHooks):
 
     def _kernel_arguments(self) -> tuple[Any, ...]:
         self._check_overrides()
-        return *kernel_parameters(self), self.covariance_type, thread_count(self.n_jobs)
+        return (
+            self.weights_,
+            self.means_,
+            self.precisions_cholesky_,
+            self.covariance_type,
+            thread_count(self.n_jobs),
+        )
 
     def _apply(self, kernel: Callable[..., Any], X: Any) -> Any:
         plain = self._is_plain(X)

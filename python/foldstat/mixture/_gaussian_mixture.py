@@ -29,11 +29,12 @@ from foldstat._validation import (
     as_sample_weight,
     as_weights,
     restart_seeds,
+    sums_to_one,
     thread_count,
     within_range,
 )
 from foldstat.mixture import _docs
-from foldstat.mixture._attributes import as_set, kernel_parameters
+from foldstat.mixture._attributes import as_set, weights_of
 from foldstat.mixture._fitted import FittedMixture
 from foldstat.mixture._progress import Callback, progress_bar
 from foldstat.mixture._rows import ROW_DTYPES, validated
@@ -299,8 +300,8 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         return rows, w
 
     def _last(self) -> Start:
-        weights, means, factors = kernel_parameters(self)
-        return Start(weights, means, factors, as_set(self.covariances_, "covariances_"))
+        means, factors = as_set(self.means_, "means_"), as_set(self.precisions_cholesky_, "precisions_cholesky_")
+        return Start(weights_of(self), means, factors, as_set(self.covariances_, "covariances_"))
 
     def _starts(self, rows: Rows, w: Floats | None, given: Given) -> list[Start]:
         family = self.covariance_type
@@ -343,7 +344,9 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         )
 
     def _keep_start(self, start: Start, dtype: np.dtype[Any]) -> None:
-        self._keep(start, dtype)
+        # A start from single rows weighs each component by its row, which is no share of 1 yet.
+        shares = start.weights if sums_to_one(start.weights.sum(), FLOAT32) else start.weights / start.weights.sum()
+        self._keep(start._replace(weights=shares), dtype)
         self.converged_, self.n_iter_ = False, 0
         self.lower_bound_ = -math.inf
         self.lower_bounds_: list[float] = []

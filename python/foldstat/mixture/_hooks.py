@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from foldstat import _core
 from foldstat._validation import FLOAT32, Family, Floats, Rows, as_rows, thread_count
-from foldstat.mixture._attributes import as_set, kernel_parameters, weights_of
+from foldstat.mixture._attributes import weights_of
 
 # What `fit` and the methods that score call there and the compiled passes have no place for.
 _NEVER_CALLED = (
@@ -46,6 +46,7 @@ class ScikitLearnHooks:
     covariances_: Floats
     precisions_: Floats
     precisions_cholesky_: Floats
+    _checked: ClassVar[type | None] = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Refuse overrides that would have no effect, and nobody would notice."""
@@ -55,9 +56,9 @@ class ScikitLearnHooks:
     def _check_overrides(self) -> None:
         """Refuse them where a model is used, too: a class on the left of ours may keep the other check from running."""
         cls = type(self)
-        if "_overrides_are_checked" not in vars(cls):
+        if cls._checked is not cls:
             _refuse_ignored(cls)
-            cls._overrides_are_checked = True  # type: ignore[attr-defined]
+            cls._checked = cls
 
     @contextmanager
     def _handing_over(self) -> Iterator[None]:
@@ -76,8 +77,7 @@ class ScikitLearnHooks:
         """Log-density of every row under every component, not weighted."""
         rows = as_rows(X)
         threads = thread_count(self.n_jobs)
-        means, factors = as_set(self.means_, "means_"), as_set(self.precisions_cholesky_, "precisions_cholesky_")
-        found = _core.log_prob(rows, means, factors, self.covariance_type, threads)
+        found = _core.log_prob(rows, self.means_, self.precisions_cholesky_, self.covariance_type, threads)
         return self._as_precise_as(rows, found)
 
     def _estimate_log_weights(self, xp: Any = None) -> Rows:
@@ -92,7 +92,7 @@ class ScikitLearnHooks:
     def _estimate_log_prob_resp(self, X: ArrayLike, xp: Any = None) -> tuple[Rows, Rows]:
         """Log-likelihood of every row, and the logarithms of its responsibilities."""
         rows = as_rows(X)
-        parameters = *kernel_parameters(self), self.covariance_type
+        parameters = self.weights_, self.means_, self.precisions_cholesky_, self.covariance_type
         total = self._as_precise_as(rows, _core.score_samples(rows, *parameters, thread_count(self.n_jobs)))
         return total, self._estimate_weighted_log_prob(rows) - total[:, np.newaxis]
 
