@@ -13,10 +13,11 @@ import pytest
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of the address space are Linux's")
 
 PRELUDE = """
+import operator
 import resource
 import warnings
 import numpy as np
-from foldstat import _core, diagnostics
+from foldstat import GroupedSummary, Summary, _core, diagnostics, split, summarize, walkers
 from foldstat.mixture import GaussianMixture
 
 warnings.simplefilter("ignore")  # one iteration does not converge
@@ -40,6 +41,10 @@ def endless(rows, columns):
 """
 
 
+# Memory that is given back is the system's again at once, in place of the C library's.
+GIVEN_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+
+
 def run(code):
     """What a process of its own says at the end; a signal or a traceback fails the test."""
     program = PRELUDE + textwrap.dedent(code) + "\nprint('survived')\n"
@@ -48,7 +53,7 @@ def run(code):
         capture_output=True,
         text=True,
         timeout=300,
-        env={**os.environ, "FOLDSTAT_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1"},
+        env={**os.environ, "FOLDSTAT_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1", **GIVEN_BACK},
     )
     assert (done.returncode, done.stdout) == (0, "survived\n"), done.stderr[-3000:]
 
@@ -158,4 +163,50 @@ def test_moments_of_walkers_that_do_not_fit():
     limit(100)
     refused(lambda: _core.WalkerMoments(2_000_000, 40, []), "out of memory", "MiB for")
     refused(lambda: _core.WalkerMoments(2**40, 2**40, []), "out of memory")
+    """)
+
+
+def test_best_values_and_histograms_that_do_not_fit():
+    run("""
+    x = np.random.default_rng(0).normal(size=400_000)
+    best = Summary(x, best=300_000)
+    counts = Summary(x, histogram=np.linspace(-4.0, 4.0, 2_000_001))
+    before = [best.count, best.mean, best.max, counts.count, counts.mean, counts.max]
+    limit(6)
+    refused(lambda: Summary(x, best=300_000), "MiB for the best values")
+    refused(lambda: best.update(x), "MiB for the best values")
+    refused(lambda: best.best, "13.73 MiB for the best values")
+    refused(best.copy, "13.73 MiB for the best values")
+    refused(lambda: best + best, "13.73 MiB for the best values")
+    refused(lambda: operator.iadd(best, counts + best), "MiB for")
+    refused(best.to_bytes, "MiB for")
+    refused(lambda: counts + counts, "15.26 MiB for a histogram")
+    refused(lambda: counts.push(0.5), "15.26 MiB for a histogram")
+    refused(lambda: counts.update(x), "15.26 MiB for a histogram")
+    assert [best.count, best.mean, best.max, counts.count, counts.mean, counts.max] == before
+    """)
+
+
+def test_copies_of_walkers_that_do_not_fit():
+    run("""
+    start = np.random.default_rng(0).normal(size=(20_000, 60))
+    run = walkers.sample(lambda x: -(x**2).sum(axis=1), start, 3, 1, call="points", move=walkers.Stretch(),
+                         keep="moments", rng=0)
+    limit(6)
+    refused(lambda: run.extend(2), "9.16 MiB for the state of the walkers")
+    refused(lambda: _core.WalkerMove.normal_step(np.broadcast_to(np.eye(2000), (2000, 2000))), "MiB for")
+    """)
+
+
+def test_objects_of_python_that_do_not_fit_are_named():
+    run("""
+    x, keys = np.zeros(60_000), np.arange(60_000)
+    groups = summarize(x[:20_000], by=keys[:20_000])
+    data = groups.to_bytes()
+    limit(2)
+    refused(lambda: split(0, 10**8), "a list of 100000000 keys")
+    refused(lambda: groups + groups, "out of memory")
+    refused(groups.to_bytes, "20000 groups")
+    refused(lambda: GroupedSummary.from_bytes(data), "out of memory")
+    refused(lambda: summarize(np.zeros((60_000, 2)), axis=1), "MiB for the lines of a matrix")
     """)
