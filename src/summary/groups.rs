@@ -163,6 +163,8 @@ struct Worker<'a> {
     first: usize,
     /// How often the values in the buffers count, if that differs.
     times: Option<Vec<u64>>,
+    /// That there was no room for what a buffer held.
+    failed: Option<Error>,
 }
 
 impl<'a> Worker<'a> {
@@ -178,6 +180,7 @@ impl<'a> Worker<'a> {
             rows: (template.best.limit() > 0).then(Vec::new),
             first: 0,
             times: None,
+            failed: None,
         }
     }
 
@@ -221,6 +224,7 @@ impl<'a> Worker<'a> {
             for (index, column) in table.columns.iter().enumerate() {
                 self.add_column(table, column, index, block.clone(), &numbers, &mut buffer)?;
             }
+            self.failed.take().map_or(Ok(()), Err)?;
             start = block.end;
         }
         if self.rows.is_some() {
@@ -386,8 +390,12 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Adds what a buffer held to its summary.
+    /// Adds what a buffer held to its summary, some of whose tables come with the first values.
     fn flush(&mut self, target: usize, places: Range<usize>, ids: Ids<'_>) {
+        if let Err(error) = memory::check(WHAT) {
+            self.failed = Some(error);
+            return;
+        }
         let values = self.buffers.values(places.clone());
         let rows = self.rows.as_ref().map(|rows| &rows[places.clone()]);
         self.accumulators[target].add(&Block {
@@ -404,6 +412,6 @@ impl<'a> Worker<'a> {
             let places = self.buffers.empty(target);
             self.flush(target, places, ids);
         }
-        Ok(())
+        self.failed.take().map_or(Ok(()), Err)
     }
 }

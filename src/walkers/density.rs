@@ -19,6 +19,8 @@ pub enum Reason {
     Raised,
     /// The stop flag was raised.
     Interrupted,
+    /// There was no room for so many bytes.
+    Memory(usize),
 }
 
 /// A density that failed at one of the points it was given.

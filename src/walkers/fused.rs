@@ -5,8 +5,9 @@
 //! dimensions about ninety per eight walkers and step, three exponentials of twenty among them.
 
 use super::densities::{Value, Vectorised};
-use super::density::{Calls, Density, Failure};
+use super::density::{Calls, Density, Failure, Reason};
 use crate::fold::Stop;
+use crate::memory;
 use crate::simd::{Kernel, Lanes64, Level, Vector, dispatch};
 
 /// Vectors of eight walkers in a block: enough independent chains of operations to keep the
@@ -56,7 +57,13 @@ impl<D: Vectorised> Density for BuiltIn<D> {
         n_dims: usize,
         values: &mut [f64],
     ) -> Result<(), Failure> {
-        dispatch(Rows { density: &self.0, points, n_dims, values });
+        let length = n_dims * WIDE;
+        let Ok(mut columns) = memory::filled(length, Lanes64::ZERO, "the points of a density")
+        else {
+            let reason = Reason::Memory(length * size_of::<Lanes64>());
+            return Err(Failure { row: 0, reason });
+        };
+        dispatch(Rows { density: &self.0, points, n_dims, values, columns: &mut columns });
         Ok(())
     }
 
@@ -95,6 +102,8 @@ struct Rows<'a, D> {
     points: &'a [f64],
     n_dims: usize,
     values: &'a mut [f64],
+    /// Room for one block of rows, one vector per coordinate and octet.
+    columns: &'a mut [Lanes64],
 }
 
 impl<D: Vectorised> Kernel for Rows<'_, D> {
@@ -103,8 +112,7 @@ impl<D: Vectorised> Kernel for Rows<'_, D> {
     #[inline(always)]
     fn run<L: Level>(self, token: L) {
         const ROWS: usize = 8 * WIDE;
-        let d = self.n_dims;
-        let mut columns = vec![Lanes64::ZERO; d * WIDE];
+        let (d, columns) = (self.n_dims, self.columns);
         let blocks = self.points.chunks(ROWS * d).zip(self.values.chunks_mut(ROWS));
         for (points, values) in blocks {
             for (row, point) in points.chunks_exact(d).enumerate() {
@@ -112,7 +120,7 @@ impl<D: Vectorised> Kernel for Rows<'_, D> {
                     columns[j * WIDE + row / 8].0[row % 8] = coordinate;
                 }
             }
-            let value: Value<L::F64, WIDE> = self.density.evaluate(token, &columns);
+            let value: Value<L::F64, WIDE> = self.density.evaluate(token, columns);
             let mut lanes = [Lanes64::ZERO; WIDE];
             for p in 0..WIDE {
                 log_density::<L, D, WIDE>(&value, p).store(&mut lanes[p]);

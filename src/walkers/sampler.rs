@@ -63,6 +63,7 @@ impl Rejected {
             }
             Reason::Raised => format!("raised an exception for {place}"),
             Reason::Interrupted => return Error::Interrupted,
+            Reason::Memory(bytes) => return Error::Memory { what: WHAT, bytes },
         };
         Error::InvalidArgument { name: "density", message }
     }

@@ -71,6 +71,9 @@ impl WalkerDensity {
             Reason::Infinite => value("infinite"),
             Reason::Negative => value("negative"),
             Reason::Interrupted => Error::Interrupted.into(),
+            Reason::Memory(bytes) => {
+                Error::Memory { what: "the points of a density", bytes }.into()
+            }
             Reason::Status(status) => self.status_error(py, status, point),
             Reason::Raised => self.take_error().unwrap_or_else(|| {
                 Error::Bug("a density raised an exception, but kept none".to_owned()).into()
