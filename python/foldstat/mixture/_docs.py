@@ -19,7 +19,7 @@ tol : float, default=1e-3
 reg_covar : float, default=1e-6
     Added to the diagonal of every covariance, which keeps it positive definite.
 max_iter : int, default=100
-    Largest number of EM iterations; 0 keeps the start.
+    Largest number of EM iterations; 0 keeps the start, its weights divided by their sum.
 n_init : int, default=1
     Number of starts; the one that ends with the largest likelihood is kept. The first start does
     not depend on this number.
