@@ -265,3 +265,20 @@ def test_what_a_handler_raises_is_no_failure_of_an_item():
         map_reduce(function, range(6), executor=Immediate(), retries=2)
     assert calls.count(3) == 1
     assert caught.value.partial.count == 5  # all but that one
+
+
+NO_LATER_IMPORT = """
+import json, sys
+import numpy as np
+from foldstat import _core
+
+array = np.eye(2)
+for name in [name for name in sys.modules if name.split(".")[0] == "numpy"]:
+    sys.modules[name] = None
+print(json.dumps(str(_core.precisions_cholesky(array, "tied").shape)))
+"""
+
+
+def test_calls_import_nothing_of_numpy_any_more():
+    # An import that a signal handler ends is an exception, but within a call it was a panic.
+    assert outcome(NO_LATER_IMPORT) == "(2, 2)"

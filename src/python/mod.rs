@@ -55,6 +55,7 @@ impl From<Error> for PyErr {
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     crate::simd::check_environment()?;
+    load_numpy(module.py())?;
     system::register(module)?;
     mixture::register(module)?;
     pairwise::register(module)?;
@@ -63,4 +64,12 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     walkers::register(module)?;
     diagnostics::register(module)?;
     crate::lapack::load(module.py())
+}
+
+/// Has NumPy's table of functions loaded now: on first use that would panic where a signal handler
+/// raises meanwhile.
+fn load_numpy(py: Python<'_>) -> PyResult<()> {
+    numpy::get_array_module(py)?.getattr("_ARRAY_API")?;
+    numpy::npyffi::is_numpy_2(py);
+    Ok(())
 }

@@ -180,8 +180,6 @@ def turned_factor():
 
 
 def refused_covariances(covariance):
-    _core.precisions_cholesky(np.eye(2), "tied")  # what a process loads with its first call is not tried here
-
     def refused():
         with contextlib.suppress(ValueError):
             mixture.log_prob(np.ones((1, len(covariance))), np.zeros((1, len(covariance))), covariance[np.newaxis])
