@@ -104,11 +104,14 @@ pub fn pairwise_sum(
             return Ok(x.n_rows() as f64 * y.unwrap_or(x).n_rows() as f64);
         }
     }
+    let unscaled = memory::filled(columns, 1.0, "scales of columns")?;
     match kernel {
         PairwiseKernel::Product => product(context, x, y),
-        PairwiseKernel::Rbf => tiles::sum(context, x, y, tiles::Rbf { gamma }, 1.0),
+        PairwiseKernel::Rbf => tiles::sum(context, x, y, tiles::Rbf { gamma }, &unscaled),
         PairwiseKernel::Laplacian if columns == 1 => line::laplacian(context, x, y, gamma),
-        PairwiseKernel::Laplacian => tiles::sum(context, x, y, tiles::Laplacian { gamma }, 1.0),
+        PairwiseKernel::Laplacian => {
+            tiles::sum(context, x, y, tiles::Laplacian { gamma }, &unscaled)
+        }
         PairwiseKernel::Distance if columns == 1 => line::distance(context, x, y),
         PairwiseKernel::Distance => tiles::distance(context, x, y),
     }

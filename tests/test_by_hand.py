@@ -309,3 +309,27 @@ def test_starts_that_are_dates_or_masked_are_refused(m, name, as_list):
         GaussianMixture(2, covariance_type=m.family, **{name: list(dates) if as_list else dates}).fit(m.X)
     with pytest.raises(TypeError, match=f"{name} is a masked array"):
         GaussianMixture(2, covariance_type=m.family, **{name: np.ma.masked_less(plain, 0.2)}).fit(m.X)
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "value", "message"),
+    [
+        ("full", "means_", [[np.nan, 0.0], [5.0, 5.0]], r"means_ must be finite, got nan at \(0, 0\)"),
+        ("full", "means_", [0.0, 5.0], r"means_ must have shape \(n_components, n_features\), got \(2,\)"),
+        ("spherical", "covariances_", [np.nan, 1.0], r"covariances_ must be finite, got nan at \(0,\)"),
+        ("spherical", "covariances_", [-1.0, 1.0], r"covariances_ must have no negative variance, got -1\.0"),
+        ("spherical", "covariances_", [[1.0, 2.0], [3.0, 4.0]], r"covariances_ must have shape \(2,\), got \(2, 2\)"),
+        ("diag", "covariances_", [1.0, 1.0], r"covariances_ must have shape \(2, 2\), got \(2,\)"),
+        ("tied", "covariances_", [[-1.0, 0.0], [0.0, 1.0]], r"covariances_ must have no negative variance"),
+        ("full", "covariances_", np.ones((3, 2, 2)), r"covariances_ must have shape \(2, 2, 2\), got \(3, 2, 2\)"),
+        ("full", "weights_", [1e308, 1e308], r"weights_ must sum to 1"),
+    ],
+)
+def test_sample_refuses_what_is_no_mixture(family, name, value, message):
+    model = GaussianMixture(2, covariance_type=family, random_state=0)
+    rng = np.random.default_rng(0)
+    model.fit(np.concatenate([rng.normal(size=(20, 2)), rng.normal(size=(20, 2)) + 9]))
+    assert model.sample(5)[0].shape == (5, 2)
+    setattr(model, name, np.asarray(value))
+    with pytest.raises(ValueError, match=message):
+        model.sample(5)

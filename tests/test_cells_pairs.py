@@ -205,6 +205,17 @@ def test_distances_far_below_the_largest_number():
     assert pairwise_sum([[5e-324, 0.0]], Y=[[0.0, 0.0]], kernel="distance") == 5e-324
 
 
+@pytest.mark.parametrize("far", [0.0, 1e130, 1e160, 1e300, -1.7e308])
+@pytest.mark.parametrize("near", [1.0, 1e-60, 1e-170, 1e-300, 1e150])
+def test_distances_are_those_of_the_differences(far, near):
+    # The large numbers are the same in all rows, or differ by as little as they can.
+    for column in ([far, far, far], [far, far, np.nextafter(far, 0.0)]):
+        X = np.array([column, [0.0, near, 3 * near]]).T
+        expected = sum(2 * math.dist(X[i], X[j]) for i in range(3) for j in range(i))
+        assert pairwise_sum(X, kernel="distance") == pytest.approx(expected, rel=1e-14)
+        assert pairwise_sum(X, Y=X, kernel="distance") == pytest.approx(expected, rel=1e-14)
+
+
 @pytest.mark.parametrize("n_jobs", ["2", 2j])
 def test_a_number_of_threads_is_a_number(n_jobs):
     with pytest.raises(TypeError, match="n_jobs must be a number of threads"):

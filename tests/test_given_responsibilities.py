@@ -131,3 +131,28 @@ def test_weights_that_overflow_are_not_blamed_on_the_rows():
     m = random_mixture("full")
     with pytest.raises(ValueError, match="sample_weight: sums of weights overflow float64"):
         statistics(1e5 * m.X, m.weights, 1e5 * m.means, 1e10 * m.covariances, sample_weight=np.full(300, 1e300))
+
+
+@pytest.mark.parametrize("heavy", [1.0, 1e10, 1e15, 1e20, 2.0**90])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_heavy_row_does_not_draw_the_components_it_is_no_part_of(family, heavy):
+    X = np.array([[10.0], [1.0], [2.0], [3.0]])
+    r = np.array([[heavy, 0.0], [0.5, 0.5], [0.5, 0.5], [0.5, 0.5]])
+    found = maximization(X, r, covariance_type=family, reg_covar=0.0)
+    assert found.means[1] == pytest.approx(2.0, rel=1e-14)
+    expected = (heavy * 10 + 3.0) / (heavy + 1.5)
+    assert found.means[0] == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize(("weight", "size"), [(1e-200, 1e-70), (1e-290, 1e-17), (1e-308, 1e-150), (5e-324, 1.0)])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_statistics_that_fall_below_the_range_are_refused(family, weight, size):
+    rng = np.random.default_rng(0)
+    X, w = rng.normal(size=(200, 2)) * size, np.full(200, weight)
+    covariance = {"full": [np.eye(2)], "tied": np.eye(2), "diag": [np.ones(2)], "spherical": [1.0]}[family]
+    arguments = (X, [1.0], [[0.0, 0.0]], np.asarray(covariance) * size**2)
+    with pytest.raises(ValueError, match="sample_weight weighted sums fall below the range of float64; scale the"):
+        statistics(*arguments, covariance_type=family, sample_weight=w)
+    usual = maximization(statistics(*arguments, covariance_type=family, sample_weight=np.ones(200)), reg_covar=0.0)
+    given = maximization(X, np.ones((200, 1)), covariance_type=family, sample_weight=w, reg_covar=0.0)
+    assert_close(np.asarray(given.covariances) / size**2, np.asarray(usual.covariances) / size**2)

@@ -126,6 +126,11 @@ def test_a_table_shows_the_digits_that_the_error_warrants(mean, error, shown):
     assert abs(float(shown) - mean) <= 0.05 * error or not error > 0
 
 
+def test_an_r_hat_is_no_mean():
+    table = w.SummaryTable(("x",), {"mcse_mean": [1e5], "r_hat": [123.456]})
+    assert repr(table).splitlines()[1].split()[-1] == "123.5"
+
+
 def test_the_table_as_a_frame():
     table = sample().summary()
     frame = table.to_pandas()

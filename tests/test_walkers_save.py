@@ -14,6 +14,7 @@ import pytest
 
 import foldstat
 from foldstat import walkers as w
+from programs import outcome
 
 MIX = w.Mix([(3, w.AdaptiveStep([1.0, 4.0])), (1, w.Mix([(1, w.UniformStep([0.5, 2.0]))]))])
 
@@ -427,4 +428,92 @@ def test_sizes_that_are_not_those_of_the_file_are_refused_before_anything_is_mad
         w.load(path)
     np.savez_compressed(path, header=np.array("{}"))
     with pytest.raises(ValueError, match="is compressed"):
+        w.load(path)
+
+
+FULL_DISK = """
+import json, os, resource, signal
+import numpy as np
+from foldstat import walkers as w
+
+run = w.sample(w.densities.three_gaussians(), [0.0, 0.0], n_steps=4_000, n_walkers=8, rng=0)
+run.save("run.npz")
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, resource.RLIM_INFINITY))
+try:
+    run.extend(10).save("run.npz")
+except OSError as error:
+    print(json.dumps([type(error).__name__, os.listdir(), w.load("run.npz").n_steps]))
+"""
+
+
+@on_posix
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert outcome(FULL_DISK) == ["OSError", ["run.npz"], 4_000]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="files without a name by their descriptors")
+def test_a_file_without_a_name_is_written_by_its_descriptor(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    handle = os.memfd_create("run")
+    run = built_in()
+    run.save(f"/proc/self/fd/{handle}")
+    with os.fdopen(handle, "rb") as file:
+        file.seek(0)
+        with np.load(file) as arrays:
+            np.testing.assert_array_equal(arrays["draws"], run.draws)
+    assert list(tmp_path.iterdir()) == []
+
+
+@on_posix
+def test_a_pipe_is_written_to_by_its_descriptor():
+    read, write = os.pipe()
+    content = []
+
+    def receive():
+        with os.fdopen(read, "rb") as pipe:
+            content.append(pipe.read())
+
+    reader = threading.Thread(target=receive)
+    reader.start()
+    built_in().save(f"/dev/fd/{write}")
+    os.close(write)
+    reader.join()
+    assert content[0].startswith(b"PK")
+
+
+@on_posix
+def test_a_folder_without_locks_will_do(path, monkeypatch):
+    import fcntl
+
+    def refuse(file, operation):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    for _ in range(2):
+        built_in().save(path)
+    assert [entry.name for entry in path.parent.iterdir()] == ["run.npz"]
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "ü" * 127])
+def test_a_name_may_be_as_long_as_names_are(tmp_path, name):
+    built_in().save(tmp_path / name)
+    assert w.load(tmp_path / name).n_draws == 40
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
+
+
+@on_posix
+def test_only_regular_files_are_swept_up(path):
+    pipe = path.with_name(f"run.npz.{'0' * 16}.part")
+    os.mkfifo(pipe)
+    built_in().save(path)
+    assert pipe.exists()
+
+
+@pytest.mark.parametrize("names", [{}, ""])
+def test_names_of_nothing_are_refused(path, names):
+    built_in().save(path)
+    rewritten(path, lambda header: header["run"].update(names=names))
+    with pytest.raises(ValueError, match="is not a run saved by foldstat, or is damaged"):
         w.load(path)

@@ -48,3 +48,17 @@ def test_a_mass_in_kilograms_beside_an_eccentricity():
 def test_the_ends_of_the_doubles():
     rng = np.random.default_rng(0)
     assert walk(rng.uniform(-1, 1, size=(16, 2)) * [1.7e308, 1e-307], w.Stretch()).n_draws == 1
+
+
+@pytest.mark.parametrize("n_walkers", [8, 4_000, 20_000])
+def test_a_small_spread_far_away_is_one_for_any_number_of_walkers(n_walkers):
+    rng = np.random.default_rng(0)
+    starts = rng.normal(size=(n_walkers, 2))
+    assert walk(np.column_stack([1.7e9 + 1e-3 * starts[:, 0], starts[:, 1]]), w.Stretch()).n_draws == 1
+
+
+def test_one_walker_far_away_hides_no_others():
+    starts = np.random.default_rng(0).normal(size=(9, 2))
+    for far in ([1e18, 1e18], [1e18, 0.0]):
+        starts[-1] = far
+        assert walk(starts, w.Stretch()).n_draws == 1

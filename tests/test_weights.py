@@ -154,7 +154,7 @@ def test_weights_that_are_left_alone_are_not_copied():
     frozen.flags.writeable = False
     np.testing.assert_array_equal(fit(m.X, frozen).means_, fit(m.X, w).means_)
     assert_close(model_of(m).score(m.X, sample_weight=3 * frozen), model_of(m).score(m.X), 1e-12)
-    with pytest.raises(ValueError, match="sums of weights overflow float64; scale the weights"):
+    with pytest.raises(ValueError, match="weighted sums exceed the range of float64; scale the weights"):
         _core.statistics(m.X, *m.parameters, np.full(300, 1e308))
 
 

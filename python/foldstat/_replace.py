@@ -23,14 +23,15 @@ def replacing(path: Path, what: str) -> Iterator[IO[bytes]]:
     A symbolic link is followed, the mode of the old file is kept. What is no regular file (a device, a pipe)
     is written to as it is.
     """
-    path = Path(os.path.realpath(path))
-    if not path.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, f"there is no such folder to save {what} in", str(path.parent))
     mode = _mode(path)
-    if mode is not None and not stat.S_ISREG(mode):
-        with path.open("wb") as device:
+    target = Path(os.path.realpath(path))
+    if mode is not None and not (stat.S_ISREG(mode) and target.exists() and target.samefile(path)):
+        with path.open("wb") as device:  # also a file that has no name any more, by its descriptor
             yield device
         return
+    path = target
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, f"there is no such folder to save {what} in", str(path.parent))
     _sweep(path)
     part, file = _new_part(path)
     with file:
@@ -44,7 +45,8 @@ def replacing(path: Path, what: str) -> Iterator[IO[bytes]]:
                 file.close()  # what is open cannot be renamed there
             part.replace(path)
         except BaseException:
-            file.close()
+            with contextlib.suppress(OSError):  # on a full disk, closing writes the rest and fails again
+                file.close()
             part.unlink(missing_ok=True)
             raise
     _settle(path.parent)
@@ -61,7 +63,7 @@ def _mode(path: Path) -> int | None:
 def _new_part(path: Path) -> tuple[Path, IO[bytes]]:
     """Make a file of its own for each call, beside `path` and held as long as it is open."""
     while True:
-        part = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
+        part = path.with_name(f"{_stem(path)}.{secrets.token_hex(8)}.part")
         file = part.open("xb")
         if _hold(file):
             return part, file
@@ -70,9 +72,14 @@ def _new_part(path: Path) -> tuple[Path, IO[bytes]]:
 
 def _sweep(path: Path) -> None:
     """Delete the parts that processes which have died left behind: those that nobody holds."""
-    for part in path.parent.glob(f"{_literal(path.name)}.{'[0-9a-f]' * 16}.part"):
+    for part in path.parent.glob(f"{_literal(_stem(path))}.{'[0-9a-f]' * 16}.part"):
         with contextlib.suppress(OSError):
             _delete_unless_held(part)
+
+
+def _stem(path: Path) -> str:
+    """Shorten a name so that one with a suffix is still legal."""
+    return os.fsencode(path.name)[:200].decode(errors="ignore")
 
 
 def _literal(name: str) -> str:
@@ -95,13 +102,18 @@ else:
 
     def _hold(file: IO[bytes]) -> bool:
         """Tell whether the file is still there: somebody who sweeps may have been quicker than the lock."""
-        fcntl.flock(file, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):  # where there are no locks, nobody who sweeps gets one either
+            fcntl.flock(file, fcntl.LOCK_EX)
         return os.fstat(file.fileno()).st_nlink > 0
 
     def _delete_unless_held(part: Path) -> None:
-        with part.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            part.unlink()
+        handle = os.open(part, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        try:
+            if stat.S_ISREG(os.fstat(handle).st_mode):
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                part.unlink()
+        finally:
+            os.close(handle)
 
     def _settle(folder: Path) -> None:
         """Have the new name itself on the disk, where the system lets a folder be opened for that."""

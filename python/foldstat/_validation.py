@@ -197,8 +197,10 @@ def as_weights(values: ArrayLike, n_components: int, name: str = "weights") -> F
     weights = as_parameters(values, (n_components,), name)
     if (weights < 0).any():
         raise ValueError(f"{name} must not be negative, got {weights.min()} for component {weights.argmin()}")
-    if not sums_to_one(weights.sum(), np.asarray(values).dtype):
-        raise ValueError(f"{name} must sum to 1, got a sum of {weights.sum()!r}")
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not sums_to_one(total, np.asarray(values).dtype):
+        raise ValueError(f"{name} must sum to 1, got a sum of {total!r}")
     return weights
 
 

@@ -316,6 +316,29 @@ impl MixtureStatistics {
         self
     }
 
+    /// Whether the same of rows that weigh 2^exponent times as much would lose digits at the lower
+    /// end of the range: in its weights or squares, of a component that is more than a rounding of
+    /// the whole.
+    #[must_use]
+    pub fn underflows(&self, exponent: i32) -> bool {
+        const NOTHING: f64 = f64::EPSILON * f64::EPSILON;
+        let loses = |value: f64| {
+            times_power(times_power(value, exponent), -exponent) != value && value != 0.0
+        };
+        let Some(moments) = &self.model else { return loses(self.total_weight) };
+        let (k, d) = (moments.counts.len(), moments.n_features);
+        let total: f64 = moments.counts.iter().sum();
+        let family = moments.covariance_type;
+        let full = matches!(family, CovarianceType::Full | CovarianceType::Tied);
+        let squares = if family == CovarianceType::Spherical { 1 } else { d };
+        let size = if full { triangle(d) } else { squares };
+        (0..k).filter(|&c| moments.counts[c] > total * NOTHING).any(|c| {
+            let first = if family == CovarianceType::Tied { 0 } else { c * size };
+            let square = |j| moments.scatter[first + if full { triangle(j) + j } else { j }];
+            loses(moments.counts[c]) || (0..squares).any(|j| loses(square(j)))
+        })
+    }
+
     /// Whether no sum overflowed: otherwise nothing can be read from them.
     ///
     /// # Errors

@@ -93,30 +93,45 @@ impl PairKernel for Distance {
 }
 
 /// Σᵢⱼ |xᵢ − yⱼ|, in a unit in which no square leaves the range of float64.
+///
+/// The unit is that of the differences, not of the values: these may be far larger. Columns in
+/// which all rows agree count as 0, as in that unit they might leave the range themselves.
 pub fn distance<'a>(context: &Context, x: Rows<'a>, y: Option<Rows<'a>>) -> Result<f64, Error> {
-    let mut largest = largest_magnitude(context, x)?;
-    if let Some(y) = y {
-        largest = largest.max(largest_magnitude(context, y)?);
+    if x.n_rows() == 0 {
+        return Ok(0.0);
     }
-    let scale = safe_scale(largest);
-    Ok(sum(context, x, y, Distance, scale)? / scale)
+    let d = x.n_columns();
+    let origin = memory::collected((0..d).map(|j| x.get(0, j)), "a row")?;
+    let mut spreads = spreads(context, x, &origin)?;
+    if let Some(y) = y {
+        spreads.merge(&self::spreads(context, y, &origin)?)?;
+    }
+    let scale = safe_scale(spreads.iter().fold(0.0, |most, spread| spread.0.max(most)));
+    let scales = spreads.iter().map(|spread| if spread.0 == 0.0 { 0.0 } else { scale });
+    let scales = memory::collected(scales, "scales of columns")?;
+    Ok(sum(context, x, y, Distance, &scales)? / scale)
 }
 
-/// The largest |x|.
-fn largest_magnitude(context: &Context, rows: Rows<'_>) -> Result<f64, Error> {
-    let largest = context.fold(&Partition::of_rows(rows.n_rows()), |range| {
+/// The largest distance of each column from one row: at least half of its range.
+fn spreads(context: &Context, rows: Rows<'_>, origin: &[f64]) -> Result<Vec<Spread>, Error> {
+    context.fold(&Partition::of_rows(rows.n_rows()), |range| {
+        let mut spreads = memory::filled(origin.len(), Spread(0.0), "ranges of columns")?;
         let block = rows.row_block(range);
         with_rows!(block, view => {
-            Ok(Largest(view.iter().fold(0.0, |most: f64, value| most.max(value.to_f64().abs()))))
-        })
-    })?;
-    Ok(largest.0)
+            for row in view.outer_iter() {
+                for ((spread, value), origin) in spreads.iter_mut().zip(row).zip(origin) {
+                    spread.0 = spread.0.max((value.to_f64() - origin).abs());
+                }
+            }
+        });
+        Ok(spreads)
+    })
 }
 
 #[derive(Clone, Copy)]
-struct Largest(f64);
+struct Spread(f64);
 
-impl Monoid for Largest {
+impl Monoid for Spread {
     fn identity() -> Self {
         Self(0.0)
     }
@@ -127,8 +142,8 @@ impl Monoid for Largest {
     }
 }
 
-/// A power of two that brings magnitudes up to `largest` to where squares, and what is left of
-/// differences, are safe; 1 where they are already.
+/// A power of two that brings differences up to `largest` to where squares are safe; 1 where they
+/// are already.
 fn safe_scale(largest: f64) -> f64 {
     const SAFE: std::ops::RangeInclusive<i32> = -400..=400;
     let exponent = (largest.to_bits() >> 52) as i32 - 1023;
@@ -138,13 +153,13 @@ fn safe_scale(largest: f64) -> f64 {
     2_f64.powi((-exponent).clamp(-1000, 1000))
 }
 
-/// Σᵢⱼ K(s·xᵢ, s·yⱼ), s a power of two.
+/// Σᵢⱼ K(s·xᵢ, s·yⱼ), s a power of two or 0 for each column.
 pub fn sum<'a>(
     context: &Context,
     x: Rows<'a>,
     y: Option<Rows<'a>>,
     kernel: impl PairKernel,
-    scale: f64,
+    scales: &[f64],
 ) -> Result<f64, Error> {
     let right = y.unwrap_or(x);
     let (left_tiles, right_tiles) = (x.n_rows().div_ceil(TILE), right.n_rows().div_ceil(TILE));
@@ -160,7 +175,7 @@ pub fn sum<'a>(
         let left = x.row_block(rows_of(i, x));
         let right = right.row_block(rows_of(j, right));
         let diagonal = y.is_none() && i == j;
-        let sum = dispatch(Tile { left, right, diagonal, kernel, scale })?;
+        let sum = dispatch(Tile { left, right, diagonal, kernel, scales })?;
         Ok(Sum(if y.is_none() && i != j { 2.0 * sum } else { sum }))
     })?;
     Ok(sum.0)
@@ -192,32 +207,32 @@ impl Monoid for Sum {
 }
 
 /// The pairs of a tile; on the diagonal both sides are the same rows.
-struct Tile<'a, K> {
+struct Tile<'a, 's, K> {
     left: Rows<'a>,
     right: Rows<'a>,
     diagonal: bool,
     kernel: K,
-    scale: f64,
+    scales: &'s [f64],
 }
 
-impl<K: PairKernel> Kernel for Tile<'_, K> {
+impl<K: PairKernel> Kernel for Tile<'_, '_, K> {
     type Output = Result<f64, Error>;
 
     #[inline(always)]
     fn run<L: Level>(self, token: L) -> Self::Output {
-        let Self { left, right, diagonal, kernel, scale } = self;
+        let Self { left, right, diagonal, kernel, scales } = self;
         let d = left.n_columns();
         if d == 0 {
             return Ok(0.0);
         }
         let mut columns = memory::filled(d, [Lanes64::ZERO; PANEL], "a tile of rows")?;
         let mut values = memory::filled(right.n_rows() * d, 0.0, "a tile of rows")?;
-        with_rows!(right, view => copy_rows(view, scale, &mut values));
+        with_rows!(right, view => copy_rows(view, scales, &mut values));
         let mut total = 0.0;
         for start in (0..left.n_rows()).step_by(PANEL_ROWS) {
             let rows = (left.n_rows() - start).min(PANEL_ROWS);
             let panel = left.row_block(start..start + rows);
-            with_rows!(panel, view => copy_columns(view, scale, &mut columns));
+            with_rows!(panel, view => copy_columns(view, scales, &mut columns));
             if diagonal {
                 // Rows of earlier panels meet these here and nowhere else: both orders at once.
                 let (before, rest) = values.split_at(start * d);
@@ -262,15 +277,17 @@ where
     lanes.iter().map(Lanes64::sum).sum()
 }
 
-fn copy_rows<T: Element>(rows: ArrayView2<'_, T>, scale: f64, values: &mut [f64]) {
-    for (target, &value) in values.iter_mut().zip(rows.iter()) {
-        *target = value.to_f64() * scale;
+fn copy_rows<T: Element>(rows: ArrayView2<'_, T>, scales: &[f64], values: &mut [f64]) {
+    for (target, row) in values.chunks_exact_mut(scales.len()).zip(rows.outer_iter()) {
+        for ((target, value), scale) in target.iter_mut().zip(row).zip(scales) {
+            *target = value.to_f64() * scale;
+        }
     }
 }
 
 /// One array per column; lanes past the end keep what they held.
-fn copy_columns<T: Element>(rows: ArrayView2<'_, T>, scale: f64, columns: &mut [Column]) {
-    for (source, target) in rows.columns().into_iter().zip(columns) {
+fn copy_columns<T: Element>(rows: ArrayView2<'_, T>, scales: &[f64], columns: &mut [Column]) {
+    for ((source, target), scale) in rows.columns().into_iter().zip(columns).zip(scales) {
         for (i, &value) in source.iter().enumerate() {
             target[i / 8].0[i % 8] = value.to_f64() * scale;
         }

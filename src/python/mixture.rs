@@ -501,18 +501,23 @@ fn single(mut folded: Vec<MixtureStatistics>) -> PyResult<PyMixtureStatistics> {
     PyMixtureStatistics::checked(folded.pop().ok_or_else(bug)?)
 }
 
-/// Statistics of the weights as the user gave them; what overflows in that unit only is their fault.
+/// Statistics of the weights as the user gave them; what leaves the range in that unit only is
+/// their fault.
 fn in_unit(
     folded: Vec<MixtureStatistics>,
     weights: &UnitWeights<'_>,
 ) -> Result<Vec<MixtureStatistics>, Error> {
     let scaled = |statistics: MixtureStatistics| {
-        statistics.check_finite()?;
-        let statistics = statistics.times_power(weights.exponent());
-        statistics.check_finite().map_err(|_| Error::InvalidArgument {
+        let fault = |how: &str| Error::InvalidArgument {
             name: "sample_weight",
-            message: "sums of weights overflow float64; scale the weights".into(),
-        })?;
+            message: format!("weighted sums {how} the range of float64; scale the weights"),
+        };
+        statistics.check_finite()?;
+        if statistics.underflows(weights.exponent()) {
+            return Err(fault("fall below"));
+        }
+        let statistics = statistics.times_power(weights.exponent());
+        statistics.check_finite().map_err(|_| fault("exceed"))?;
         Ok(statistics)
     };
     folded.into_iter().map(scaled).collect()

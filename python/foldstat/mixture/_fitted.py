@@ -22,7 +22,7 @@ from foldstat._validation import (
     thread_count,
     within_range,
 )
-from foldstat.mixture._attributes import as_set, weights_of
+from foldstat.mixture._attributes import means_and_covariances_of, weights_of
 from foldstat.mixture._hooks import ScikitLearnHooks
 from foldstat.mixture._rows import validated
 from foldstat.mixture._sample import draw
@@ -194,8 +194,8 @@ class FittedMixture(ScikitLearnHooks):
         if n_samples < 1:
             raise ValueError(f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample.")
         rng = check_random_state(self.random_state)
-        weights, means = weights_of(self), as_set(self.means_, "means_")
-        return draw(rng, n_samples, weights, means, as_set(self.covariances_, "covariances_"), self.covariance_type)
+        means, covariances = means_and_covariances_of(self)
+        return draw(rng, n_samples, weights_of(self), means, covariances, self.covariance_type)
 
     def _kernel_arguments(self) -> tuple[Any, ...]:
         self._check_overrides()

@@ -245,17 +245,22 @@ def _statistics_of(
 
 
 def _as_shares(responsibilities: Floats) -> Floats:
-    """Give responsibilities in units of the power of two nearest to the largest sum of a row.
+    """Give responsibilities in units of the power of two nearest to the smallest positive sum of a row.
 
-    Those that sum to 1 stay as they are, and what is added to a component's sum, 10 ε of a row, is
-    measured by the others.
+    Those that sum to 1 stay as they are. What is added to a component's sum, 10 ε of a row, is measured by the
+    lightest row, so that a heavy one does not draw components to the origin that it is no part of; but a row
+    counts as light down to 2⁻¹⁰⁰ of the heaviest only, so that no sum overflows.
     """
     if not responsibilities.min(initial=0.0) >= 0:
         return responsibilities  # the error names what was given
     r = _validation.within_range(responsibilities)
-    mantissa, exponent = np.frexp(r.sum(axis=1).max(initial=0.0))
-    nearest = int(exponent) - int(mantissa < math.sqrt(0.5))
-    return np.ldexp(r, -nearest) if mantissa > 0 and nearest != 0 else r
+    sums = r.sum(axis=1)
+    lightest = max(sums[sums > 0].min(initial=math.inf), sums.max(initial=0.0) * 2.0**-100)
+    if not 0 < lightest < math.inf:
+        return r
+    mantissa, exponent = math.frexp(lightest)
+    nearest = exponent - (mantissa < math.sqrt(0.5))
+    return np.ldexp(r, -nearest) if nearest else r
 
 
 def maximization(

@@ -38,10 +38,10 @@ DAMAGE = (
     struct.error,
     EOFError,
     LookupError,
+    ArithmeticError,
     TypeError,
     AttributeError,
     ValueError,
-    OverflowError,
     NotImplementedError,  # a zip file of a later version
     RecursionError,
     RuntimeError,  # an encrypted zip file

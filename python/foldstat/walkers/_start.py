@@ -217,14 +217,16 @@ def check_spread(starts: Floats, move: Move) -> None:
 
 
 def _directions(starts: Floats) -> int:
-    """Count the directions in which walkers lie apart, in units of each coordinate's own spread."""
+    """Count the directions in which walkers lie apart, whatever the units and the origin of the coordinates."""
     halves = starts / 2  # the difference of two finite numbers may overflow, that of their halves does not
     offsets = halves - halves[0]
     spread = np.abs(offsets).max(axis=0)
     if not spread.all():
         return int(np.count_nonzero(spread))  # at most: enough to know that one is missing
-    rounding = np.finfo(np.float64).eps * np.abs(halves).max(axis=0) / spread
-    unit = offsets / spread
-    centered = unit - unit.mean(axis=0)
-    lengths = np.linalg.svd(centered, compute_uv=False)
-    return int(np.count_nonzero(lengths > lengths[0] * max(starts.shape) * max(rounding.max(), 2.0**-52)))
+    # How far a walker lies off decides nothing, its direction does; so one far away hides no others.
+    rounding = 8 * np.finfo(np.float64).eps * np.linalg.norm((np.abs(halves) + np.abs(halves[0])) / spread, axis=1)
+    length = np.linalg.norm(offsets / spread, axis=1)
+    clear = rounding < length / 4
+    directions = (offsets[clear] / spread) / length[clear, np.newaxis]
+    noise = np.linalg.norm(rounding[clear] / length[clear])  # bounds the error of every singular value
+    return int(np.count_nonzero(np.linalg.svd(directions, compute_uv=False) > noise))

@@ -135,8 +135,8 @@ class SummaryTable:
         value = float(self._columns[column][row])
         if column.startswith("ess") and np.isfinite(value):
             return f"{value:.0f}"
-        if column == "r_hat" and value < 100:
-            return f"{value:.4f}".rstrip("0").rstrip(".")
+        if column == "r_hat":
+            return f"{value:.4f}".rstrip("0").rstrip(".") if value < 100 else f"{value:.4g}"
         error = "mcse_sd" if column == "sd" else "mcse_mean"
         if column.startswith("mcse"):
             return _rounded(value, 2)
