@@ -128,6 +128,12 @@ def as_floats(values: ArrayLike, name: str) -> Rows:
         raise type(error)(f"{name} must hold real numbers: {error}") from error
 
 
+def as_doubles(values: ArrayLike, name: str) -> Floats:
+    """Turn anything array-like into float64: a view of our own, whose shape no other thread can change."""
+    array: Floats = np.asarray(as_floats(values, name), dtype=np.float64)[...]
+    return array
+
+
 def refuse_masked(values: Any, name: str) -> None:
     """Refuse an array whose mask NumPy and scikit-learn would forget without a word."""
     if isinstance(values, np.ma.MaskedArray):
@@ -160,7 +166,7 @@ def as_rows(values: ArrayLike, name: str = "X") -> Rows:
 
 def as_parameters(values: ArrayLike, shape: tuple[int, ...], name: str) -> Floats:
     """Turn a parameter of a mixture into finite float64 of the given shape."""
-    array = np.asarray(as_floats(values, name), dtype=np.float64)
+    array = as_doubles(values, name)
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
     if not np.isfinite(array).all():
@@ -313,7 +319,7 @@ def as_sample_weight(values: Any, n_rows: int) -> Floats | None:
     """Check the weights of rows: None, or one finite non-negative number for each, not all zero."""
     if values is None:
         return None
-    weights = np.asarray(as_floats(values, "sample_weight"), dtype=np.float64)
+    weights = as_doubles(values, "sample_weight")
     if weights.ndim == 0:
         weights = np.full(n_rows, weights)
     if weights.ndim != 1:

@@ -323,7 +323,7 @@ impl MixtureStatistics {
     pub fn underflows(&self, exponent: i32) -> bool {
         const NOTHING: f64 = f64::EPSILON * f64::EPSILON;
         let loses = |value: f64| {
-            times_power(times_power(value, exponent), -exponent) != value && value != 0.0
+            exponent < 0 && times_power(times_power(value, exponent), -exponent) != value
         };
         let Some(moments) = &self.model else { return loses(self.total_weight) };
         let (k, d) = (moments.counts.len(), moments.n_features);

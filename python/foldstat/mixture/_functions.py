@@ -235,7 +235,7 @@ def _statistics_of(
     rows = _validation.as_rows(X)
     if rows.shape[1] == 0:
         raise ValueError(f"X must have at least one column, got shape {rows.shape}")
-    r = np.asarray(_validation.as_floats(responsibilities, "responsibilities"), dtype=np.float64)
+    r = _validation.as_doubles(responsibilities, "responsibilities")
     if r.ndim != 2 or len(r) != len(rows):
         raise ValueError(f"responsibilities must have shape ({len(rows)}, n_components), got {r.shape}")
     w = _validation.as_sample_weight(sample_weight, len(rows))
