@@ -193,7 +193,7 @@ def test_copies_of_walkers_that_do_not_fit():
     run = walkers.sample(lambda x: -(x**2).sum(axis=1), start, 3, 1, call="points", move=walkers.Stretch(),
                          keep="moments", rng=0)
     limit(6)
-    refused(lambda: [run._ensemble.copy() for _ in range(60)], "9.16 MiB for the state of the walkers")
+    refused(lambda: [run._ensemble.copy() for _ in range(600)], "9.16 MiB for the state of the walkers")
     """)
 
 

@@ -51,7 +51,8 @@ def fire(*_):
 # ---------------------------------------------------------------- anything, at random moments
 
 # Ctrl-C ends a walk early with a warning; everything else raises it.
-WALKS = [name for name in NAMES if name.startswith("sample ") and ENTRIES[name].reads] + ["extend"]
+STEPS = ("sample ", "wide AdaptiveStep", "wide ComponentwiseStep", "wide NormalStep", "wide Stretch")
+WALKS = [name for name in NAMES if name.startswith(STEPS) and ENTRIES[name].reads] + ["extend", "wide extend"]
 
 
 def after_the_signal(entry, subject, arrays, before, expected):
@@ -106,7 +107,7 @@ def random_moments(note, name, number, tries):
 
 
 # Methods in single precision need one family only: they take the same steps. A loop of calls changes its object.
-EVERYWHERE = [name for name in NAMES if ("float32" not in name or "full" in name) and name != "push"]
+EVERYWHERE = [name for name in NAMES if ("float32" not in name or "full" in name) and "push" not in name]
 # Those where an ordinary exception of a handler can do harm that Ctrl-C does not: one step for Python, or of code
 # that tries something.
 TIMED_OUT = [
