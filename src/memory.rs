@@ -117,7 +117,15 @@ pub fn collected<T>(
     values: impl IntoIterator<Item = T>,
     what: &'static str,
 ) -> Result<Vec<T>, Error> {
-    gathered(values.into_iter().map(Ok), what)
+    let values = values.into_iter();
+    let (least, most) = values.size_hint();
+    if most != Some(least) {
+        return gathered(values.map(Ok), what);
+    }
+    // `extend` asks for no more than there is, and does not look at the room for every value.
+    let mut all = with_capacity(least, what)?;
+    all.extend(values);
+    Ok(all)
 }
 
 /// All that an iterator gives, up to its first error.

@@ -97,20 +97,20 @@ pub fn pairwise_sum(
     }
     if matches!(kernel, PairwiseKernel::Rbf | PairwiseKernel::Laplacian) {
         if !(gamma.is_finite() && gamma >= 0.0) {
-            let message = format!("must be finite and not negative, found {gamma}");
+            let message = format!("must be finite and not negative, found {gamma:?}");
             return Err(Error::InvalidArgument { name: "gamma", message });
         }
         if gamma == 0.0 || columns == 0 {
             return Ok(x.n_rows() as f64 * y.unwrap_or(x).n_rows() as f64);
         }
     }
-    let unscaled = memory::filled(columns, 1.0, "scales of columns")?;
+    let unscaled = || memory::filled(columns, 1.0, "scales of columns");
     match kernel {
         PairwiseKernel::Product => product(context, x, y),
-        PairwiseKernel::Rbf => tiles::sum(context, x, y, tiles::Rbf { gamma }, &unscaled),
+        PairwiseKernel::Rbf => tiles::sum(context, x, y, tiles::Rbf { gamma }, &unscaled()?),
         PairwiseKernel::Laplacian if columns == 1 => line::laplacian(context, x, y, gamma),
         PairwiseKernel::Laplacian => {
-            tiles::sum(context, x, y, tiles::Laplacian { gamma }, &unscaled)
+            tiles::sum(context, x, y, tiles::Laplacian { gamma }, &unscaled()?)
         }
         PairwiseKernel::Distance if columns == 1 => line::distance(context, x, y),
         PairwiseKernel::Distance => tiles::distance(context, x, y),

@@ -333,3 +333,35 @@ def test_sample_refuses_what_is_no_mixture(family, name, value, message):
     setattr(model, name, np.asarray(value))
     with pytest.raises(ValueError, match=message):
         model.sample(5)
+
+
+@pytest.mark.parametrize("family", [None, "fulll", 3, ["full"]])
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda model, X: model.predict(X),
+        lambda model, X: model.score_samples(X),
+        lambda model, X: model.bic(X),
+        lambda model, X: model.sample(3),
+        lambda model, X: plot_mixture(model),
+    ],
+    ids=["predict", "score_samples", "bic", "sample", "plot"],
+)
+def test_a_covariance_type_that_there_is_not_is_named(read, family):
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    model = GaussianMixture(2, random_state=0).fit(X)
+    model.covariance_type = family
+    with pytest.raises(ValueError, match=r"covariance_type:? must be "):
+        read(model, X)
+
+
+@pytest.mark.parametrize(
+    ("weights", "found"),
+    [([1e308, -1e308], "found -1e308$"), ([1e308, 1e308], "found inf$"), ([0.25, 0.25], "that sum to 0.5$")],
+)
+def test_numbers_in_errors_have_few_digits(weights, found):
+    arguments = np.zeros((2, 1)), np.ones((2, 1, 1)), "full"
+    with pytest.raises(ValueError, match=found):
+        _core.score_samples(np.zeros((1, 1)), np.array(weights), *arguments)
+    with pytest.raises(ValueError, match=r"found -1e300 at row 0, column 0$"):
+        _core.statistics_from_responsibilities(np.zeros((1, 1)), np.array([[-1e300]]), "full")

@@ -205,7 +205,7 @@ def test_objects_of_python_that_do_not_fit_are_named():
     limit(2)
     refused(lambda: split(0, 10**8), "a list of 100000000 keys")
     refused(lambda: groups + groups, "out of memory")
-    refused(groups.to_bytes, "20000 groups")
+    refused(groups.to_bytes, "out of memory")
     refused(lambda: GroupedSummary.from_bytes(data), "out of memory")
     refused(lambda: summarize(rows, axis=1), "MiB for the lines of a matrix")
     """)

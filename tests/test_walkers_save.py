@@ -279,6 +279,40 @@ def test_headers_that_do_not_fit_are_refused(path, change, message):
         w.load(path)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda dims, edges: dims.update(tuple=[7]), r"edges of dimensions \(7,\) for a histogram of shape \(30,\)"),
+        (lambda dims, edges: dims.update(tuple=["x"]), r"edges of dimensions \('x',\)"),
+        (lambda dims, edges: dims.update(tuple=[0, 1]), r"edges of dimensions \(0, 1\)"),
+        (lambda dims, edges: edges.update(list=[]), r"there are 0 edges"),
+        (lambda dims, edges: edges.update(list=[{"array": "bounds"}]), r"edges has shape \(2, 2\)"),
+        (lambda dims, edges: edges.update(list=[{"array": "moments.means"}]), r"edges of a histogram do not increase"),
+    ],
+)
+def test_edges_that_do_not_fit_their_histogram_are_refused(path, change, message):
+    run = built_in(keep="moments", histograms=30)
+    run.save(path)
+    with np.load(path) as file:
+        arrays = dict(file) | {"bounds": np.zeros((2, 2)), "moments.means": np.zeros(31)}
+    np.savez(path, **arrays)
+    rewritten(path, lambda header: change(*first_axes(header["run"])))
+    with pytest.raises(ValueError, match=rf"is damaged: .*{message}"):
+        w.load(path)
+
+
+def first_axes(run):
+    """Dimensions and edges of the first histogram, as the header writes them."""
+    return run["moments"]["dict"]["axes"]["list"][0]["tuple"]
+
+
+def test_a_file_of_an_unknown_user_is_a_file_of_that_name():
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        built_in().save("~nobody-of-that-name/run.npz")
+    with pytest.raises(FileNotFoundError):
+        w.load("~nobody-of-that-name/run.npz")
+
+
 def test_a_missing_folder_is_named_and_the_home_folder_found(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match=r"no such folder.*nowhere'$"):
         built_in().save(tmp_path / "nowhere" / "run.npz")
@@ -335,6 +369,15 @@ def test_the_mode_of_the_old_file_is_kept(path):
     path.chmod(0o604)
     run.save(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o604
+
+
+@on_posix
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root gives files away")
+def test_the_owner_of_the_old_file_is_kept(path):
+    path.touch()
+    os.chown(path, 12, 34)
+    built_in().save(path)
+    assert (path.stat().st_uid, path.stat().st_gid) == (12, 34)
 
 
 def test_threads_may_save_to_one_path_while_others_read(path):

@@ -40,6 +40,7 @@ def replacing(path: Path, what: str) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
             if mode is not None:
+                _keep_owner(path, part)
                 part.chmod(stat.S_IMODE(mode))
             if sys.platform == "win32":
                 file.close()  # what is open cannot be renamed there
@@ -50,6 +51,14 @@ def replacing(path: Path, what: str) -> Iterator[IO[bytes]]:
             part.unlink(missing_ok=True)
             raise
     _settle(path.parent)
+
+
+def _keep_owner(path: Path, part: Path) -> None:
+    """Give the part the owner and group of what it replaces, where we may."""
+    if sys.platform != "win32":
+        old = path.stat()
+        with contextlib.suppress(PermissionError):
+            os.chown(part, old.st_uid, old.st_gid)
 
 
 def _mode(path: Path) -> int | None:

@@ -85,7 +85,7 @@ def _checked_threads(value: Any, name: str, otherwise: str) -> int:
         return number
     raise _ThreadsError(
         f"{name} must be a number of threads, an integer that is not 0 (negative numbers count from all cores: "
-        f"-1 is all of them){otherwise}; got {shown(value)}"
+        f"-1 is all of them), at most {sys.maxsize}{otherwise}; got {shown(value)}"
     )
 
 
@@ -266,7 +266,7 @@ def _condition(matrix: Floats) -> float:
         values = np.linalg.eigvalsh(matrix)
         return float(values[-1] / values[0]) if values[0] > 0 else math.inf
     try:
-        (factor,) = _core.precisions_cholesky(matrix[np.newaxis], "full")
+        factor = _core.precisions_cholesky(matrix, "tied")
     except ValueError:
         return math.inf
     d = len(matrix)

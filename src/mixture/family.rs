@@ -135,11 +135,12 @@ impl<E: Real> Constants<E> {
 
 /// Rounds a vector of parameters, less a centre repeated along it.
 pub fn centered<E: Real>(values: &[f64], center: Option<&[f64]>) -> Result<Vec<E>, Error> {
-    match center {
-        None => memory::collected(values.iter().map(|&v| E::from_f64(v)), PREPARED),
-        Some(c) => {
-            let difference = |(i, v): (usize, &f64)| E::from_f64(v - c[i % c.len()]);
-            memory::collected(values.iter().enumerate().map(difference), PREPARED)
-        }
+    let Some(center) = center else {
+        return memory::collected(values.iter().map(|&v| E::from_f64(v)), PREPARED);
+    };
+    let mut differences = memory::with_capacity(values.len(), PREPARED)?;
+    for values in values.chunks_exact(center.len()) {
+        differences.extend(values.iter().zip(center).map(|(v, c)| E::from_f64(v - c)));
     }
+    Ok(differences)
 }

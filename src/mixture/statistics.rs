@@ -330,8 +330,8 @@ impl MixtureStatistics {
         let total: f64 = moments.counts.iter().sum();
         let family = moments.covariance_type;
         let full = matches!(family, CovarianceType::Full | CovarianceType::Tied);
-        let squares = if family == CovarianceType::Spherical { 1 } else { d };
-        let size = if full { triangle(d) } else { squares };
+        let size = family.scatter_len(1, d);
+        let squares = if full { d } else { size };
         (0..k).filter(|&c| moments.counts[c] > total * NOTHING).any(|c| {
             let first = if family == CovarianceType::Tied { 0 } else { c * size };
             let square = |j| moments.scatter[first + if full { triangle(j) + j } else { j }];

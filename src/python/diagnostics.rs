@@ -79,7 +79,7 @@ fn probability(prob: f64) -> Result<f64, Error> {
     if (0.0..=1.0).contains(&prob) {
         return Ok(prob);
     }
-    let message = format!("must be a probability in [0, 1], found {prob}");
+    let message = format!("must be a probability in [0, 1], found {prob:?}");
     Err(Error::InvalidArgument { name: "prob", message })
 }
 

@@ -219,11 +219,11 @@ impl Model {
 
     /// The same, whose weights must add up to 1, as far as those do that went through float32.
     fn of_shares(self) -> Result<Self, Error> {
-        let weights = self.0.weights();
-        if (weights.iter().sum::<f64>() - 1.0).abs() <= 1e-6 {
+        let sum: f64 = self.0.weights().iter().sum();
+        if (sum - 1.0).abs() <= 1e-6 {
             return Ok(self);
         }
-        let message = format!("must sum to 1, found {weights:?}");
+        let message = format!("must sum to 1, found weights that sum to {sum:?}");
         Err(Error::InvalidArgument { name: "weights", message })
     }
 
@@ -482,7 +482,7 @@ fn statistics_from_responsibilities<'py>(
             bad.map_or(Ok(()), |((row, column), r)| {
                 let row = first + row;
                 let message = format!(
-                    "must be finite and not negative, found {r} at row {row}, column {column}"
+                    "must be finite and not negative, found {r:?} at row {row}, column {column}"
                 );
                 Err(Error::InvalidArgument { name, message })
             })

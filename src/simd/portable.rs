@@ -48,6 +48,7 @@ macro_rules! portable_vector {
 
         impl Portable<$real, $n> {
             /// ln x = e ln 2 + 2 artanh((m−1)/(m+1)) with x = 2ᵉ m, m in [√½, √2).
+            #[inline(always)]
             fn ln_of_lane(lane: $real) -> $real {
                 const HALF_ROOT: $bits = std::$constants::consts::FRAC_1_SQRT_2.to_bits();
                 const ONE: $bits = (1.0 as $real).to_bits();
@@ -152,6 +153,7 @@ macro_rules! portable_vector {
 }
 
 /// Horner's rule, highest coefficient last.
+#[inline(always)]
 fn polynomial<T: Real + FusedMultiplyAdd>(x: T, coefficients: &[T]) -> T {
     let (last, rest) = coefficients
         .split_last()
@@ -187,6 +189,7 @@ portable_vector!(
 
 /// The natural logarithm of one number, the same bits on every machine; −∞ for 0, NaN below it.
 #[must_use]
+#[inline(always)]
 pub fn ln(x: f64) -> f64 {
     const SCALE: f64 = (1_u64 << 54) as f64;
     if x == 0.0 {
@@ -196,7 +199,7 @@ pub fn ln(x: f64) -> f64 {
     } else if x == f64::INFINITY {
         x
     } else if x < f64::MIN_POSITIVE {
-        ln(x * SCALE) - 54.0 * std::f64::consts::LN_2
+        Portable::<f64, 8>::ln_of_lane(x * SCALE) - 54.0 * std::f64::consts::LN_2
     } else {
         Portable::<f64, 8>::ln_of_lane(x)
     }

@@ -61,7 +61,7 @@ impl Sketch {
         scale.map(Self::with_scale).ok_or_else(|| Error::InvalidArgument {
             name: "quantiles",
             message: format!(
-                "the relative error of quantiles must be from 0.0001 to 0.5, found {error}"
+                "the relative error of quantiles must be from 0.0001 to 0.5, found {error:?}"
             ),
         })
     }

@@ -13,6 +13,7 @@ import numpy as np
 from foldstat._validation import (
     FLOAT32,
     Floats,
+    as_family,
     as_floats,
     as_parameters,
     as_weights,
@@ -42,7 +43,7 @@ def means_and_covariances_of(model: Any) -> tuple[Floats, Floats]:
     means, covariances = as_set(model.means_, "means_"), as_set(model.covariances_, "covariances_")
     if means.ndim != 2:
         raise ValueError(f"means_ must have shape (n_components, n_features), got {means.shape}")
-    family = model.covariance_type
+    family = as_family(model.covariance_type)
     as_parameters(means, means.shape, "means_")
     as_parameters(covariances, covariances_shape(family, *means.shape), "covariances_")
     variances = covariances if family in ("diag", "spherical") else np.diagonal(covariances, axis1=-2, axis2=-1)

@@ -18,6 +18,7 @@ from foldstat._validation import (
     Family,
     Floats,
     Rows,
+    as_family,
     as_sample_weight,
     thread_count,
     within_range,
@@ -203,7 +204,7 @@ class FittedMixture(ScikitLearnHooks):
             self.weights_,
             self.means_,
             self.precisions_cholesky_,
-            self.covariance_type,
+            self.covariance_type if type(self.covariance_type) is str else as_family(self.covariance_type),
             thread_count(self.n_jobs),
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import math
+import os
 import struct
 import tokenize
 import zipfile
@@ -42,13 +43,16 @@ DAMAGE = (
     TypeError,
     AttributeError,
     ValueError,
-    NotImplementedError,  # a zip file of a later version
-    RecursionError,
-    RuntimeError,  # an encrypted zip file
+    RuntimeError,  # a zip file that is encrypted or of a later version, a header without end
     SyntaxError,
     tokenize.TokenError,
 )
 """What NumPy, the zip file, JSON and the parts of a run say of content that is not theirs."""
+
+
+def path_of(path: str | os.PathLike[str]) -> Path:
+    """Give a path with the home folder in place of its ``~``; of a user whom nobody knows, the name as it is."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path.expanduser fails there
 
 
 def write(path: Path, state: Mapping[str, Any]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foldstat._validation import Floats, thread_count
@@ -303,7 +302,7 @@ class Run(Walked):
         FileNotFoundError
             If there is no such folder.
         """
-        _file.write(Path(path).expanduser(), _save.state_of(self))
+        _file.write(_file.path_of(path), _save.state_of(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _save.run_of, (_save.state_of(self),)

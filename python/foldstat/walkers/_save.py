@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,7 +86,7 @@ def load(
     >>> (loaded.extend(10).draws == run.extend(10).draws).all()
     np.True_
     """
-    file = Path(path).expanduser()
+    file = _file.path_of(path)
     state = _file.read(file)
     try:
         run = run_of(state)
@@ -177,6 +176,17 @@ def _check_shapes(settings: Settings, ensemble: _core.WalkerEnsemble, kept: Kept
         _check_array("moments", kept.moments.means, (n_walkers, n_dims))
         if kept.moments.count != n_draws or len(kept.moments.histograms) != len(kept.axes):
             raise ValueError("the moments are not those of all draws")
+        for counts, (dims, edges) in zip(kept.moments.histograms, kept.axes, strict=True):
+            _check_axes(counts, dims, edges, n_dims)
+
+
+def _check_axes(counts: NDArray[Any], dims: tuple[int, ...], edges: list[NDArray[Any]], n_dims: int) -> None:
+    if not len(dims) == len(edges) == counts.ndim or not all(type(dim) is int and 0 <= dim < n_dims for dim in dims):
+        raise ValueError(f"there are {len(edges)} edges of dimensions {dims} for a histogram of shape {counts.shape}")
+    for axis, n_bins in zip(edges, counts.shape, strict=True):
+        _check_array("edges", axis, (n_bins + 1,))
+        if not (np.isfinite(axis).all() and (np.diff(axis) > 0).all()):
+            raise ValueError("edges of a histogram do not increase")
 
 
 def _check_array(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from foldstat._validation import Floats, as_floats
+from foldstat._validation import Floats, as_doubles
 from foldstat.walkers._keys import start_generator
 from foldstat.walkers._moves import Mix, Move
 from foldstat.walkers.densities import Density
@@ -102,7 +102,7 @@ def starts_of(start: Start, n_walkers: int | None, key: bytes, names: tuple[str,
         start = _from_mapping(start, names)
     if callable(start):
         return _from_callable(start, N_WALKERS if n_walkers is None else n_walkers, key)
-    points = np.asarray(as_floats(start, "start"), dtype=np.float64)
+    points = as_doubles(start, "start")
     if points.ndim > 2 or points.size == 0:
         raise ValueError(
             "start must be one point of shape (n_dims,), or one per walker of shape (n_walkers, n_dims), "
@@ -118,7 +118,7 @@ def starts_of(start: Start, n_walkers: int | None, key: bytes, names: tuple[str,
 def _from_mapping(start: Mapping[str, ArrayLike], names: tuple[str, ...]) -> Floats:
     if set(start) != set(names):
         raise ValueError(f"start must have a value for each of {list(names)}, got {list(start)}")
-    columns = [np.asarray(as_floats(start[name], f"start[{name!r}]"), dtype=np.float64) for name in names]
+    columns = [as_doubles(start[name], f"start[{name!r}]") for name in names]
     for name, column in zip(names, columns, strict=True):
         if column.ndim > 1:
             raise ValueError(f"start[{name!r}] must be a number, or one per walker, got shape {column.shape}")
@@ -131,7 +131,7 @@ def _from_mapping(start: Mapping[str, ArrayLike], names: tuple[str, ...]) -> Flo
 def _from_callable(start: Callable[[np.random.Generator], ArrayLike], n_walkers: int, key: bytes) -> Floats:
     points: list[Floats] = []
     for walker in range(n_walkers):
-        point = np.asarray(as_floats(start(start_generator(key, walker)), "start(rng)"), dtype=np.float64)
+        point = as_doubles(start(start_generator(key, walker)), "start(rng)")
         if point.ndim > 1 or point.size == 0 or (points and point.size != points[0].size):
             wanted = f"({points[0].size},)" if points else "(n_dims,)"
             raise ValueError(

@@ -373,7 +373,7 @@ impl SummaryState {
     /// The quantile q, in [0, 1], within the relative error of the sketch.
     fn quantile(&self, q: f64) -> PyResult<f64> {
         if !(0.0..=1.0).contains(&q) {
-            return Err(PyValueError::new_err(format!("q must lie in [0, 1], found {q}")));
+            return Err(PyValueError::new_err(format!("q must lie in [0, 1], found {q:?}")));
         }
         let quantile = self.read(|summary| summary.quantile(q));
         quantile.ok_or_else(|| convert::not_kept("quantiles", "quantiles=0.01"))

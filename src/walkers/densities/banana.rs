@@ -33,10 +33,10 @@ impl Banana {
             return invalid("n_dims", format!("must be at least 2, found {n_dims}"));
         }
         if !(sd.is_normal() && sd > 0.0 && (1.0 / sd).is_normal()) {
-            return invalid("sd", format!("must be a positive, finite number, found {sd}"));
+            return invalid("sd", format!("must be a positive, finite number, found {sd:?}"));
         }
         if !(b * sd * sd).is_finite() {
-            return invalid("b", format!("must be a finite number, also times sd², found {b}"));
+            return invalid("b", format!("must be a finite number, also times sd², found {b:?}"));
         }
         let offset = -0.5 * n_dims as f64 * ln(2.0 * PI) - ln(sd);
         Ok(Self { n_dims, bend: b, shift: b * sd * sd, scale: 1.0 / sd, offset })

@@ -31,7 +31,7 @@ impl Funnel {
         }
         let half_precision = 0.5 / sd / sd;
         if !(sd > 0.0 && half_precision.is_normal()) {
-            return invalid("sd", format!("must be a positive, finite number, found {sd}"));
+            return invalid("sd", format!("must be a positive, finite number, found {sd:?}"));
         }
         let offset = -0.5 * n_dims as f64 * ln(2.0 * PI) - ln(sd);
         Ok(Self { n_dims, half_precision, half_others: 0.5 * (n_dims - 1) as f64, offset })

@@ -20,11 +20,11 @@ impl Ring {
     pub fn new(radius: f64, width: f64) -> Result<Self, Error> {
         let invalid = |name, message| Err(Error::InvalidArgument { name, message });
         if !(radius.is_finite() && radius >= 0.0) {
-            return invalid("radius", format!("must be finite and not negative, found {radius}"));
+            return invalid("radius", format!("must be finite and not negative, found {radius:?}"));
         }
         let half_precision = 0.5 / width / width;
         if !(width > 0.0 && half_precision.is_normal()) {
-            return invalid("width", format!("must be a positive, finite number, found {width}"));
+            return invalid("width", format!("must be a positive, finite number, found {width:?}"));
         }
         Ok(Self { radius, half_precision })
     }

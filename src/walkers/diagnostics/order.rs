@@ -55,13 +55,13 @@ impl Sorter {
     /// Sorts `values`, of which none is NaN.
     pub fn sort(&mut self, values: &[f64], stop: &Stop) -> Result<(), Error> {
         check_count(values.len())?;
-        for entries in [&mut self.order, &mut self.spare] {
-            memory::resize(entries, values.len(), 0, WHAT)?;
-        }
-        memory::resize(&mut self.sorted, values.len(), 0.0, WHAT)?;
+        self.order.clear();
+        self.sorted.clear();
+        memory::reserve(&mut self.order, values.len(), WHAT)?;
+        memory::reserve(&mut self.sorted, values.len(), WHAT)?;
+        memory::resize(&mut self.spare, values.len(), 0, WHAT)?;
         let counts = self.fill_keys(values, stop)?;
         self.radix_sort(&counts, stop)?;
-        self.sorted.clear();
         for piece in stop.pieces(self.order.len()) {
             let entries = &self.order[piece?];
             self.sorted.extend(entries.iter().map(|&entry| values[position(entry)] + 0.0));
@@ -106,7 +106,6 @@ impl Sorter {
         key: impl Fn(f64) -> u64,
     ) -> Result<[u32; BUCKETS], Error> {
         let mut counts = [0; BUCKETS];
-        self.order.clear();
         for piece in stop.pieces(values.len()) {
             let piece = piece?;
             let first = piece.start as u64;
@@ -120,7 +119,6 @@ impl Sorter {
     }
 
     fn radix_sort(&mut self, counts: &[u32; BUCKETS], stop: &Stop) -> Result<(), Error> {
-        self.spare.resize(self.order.len(), 0);
         deal_out(&self.order, &mut self.spare, counts, stop)?;
         let mut rest = (&mut self.spare[..], &mut self.order[..]);
         for &count in counts {

@@ -25,7 +25,7 @@ pub fn autocorrelation_time(
     c: f64,
 ) -> Result<Vec<f64>, Error> {
     if c.is_nan() || c <= 0.0 {
-        let message = format!("must be positive, found {c}");
+        let message = format!("must be positive, found {c:?}");
         return Err(Error::InvalidArgument { name: "c", message });
     }
     if draws.chains() == 0 || draws.draws() < 2 {

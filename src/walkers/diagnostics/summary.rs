@@ -67,7 +67,7 @@ pub fn summary(
     quantiles: &[f64],
 ) -> Result<Vec<DimensionSummary>, Error> {
     if let Some(p) = quantiles.iter().find(|p| !(0.0..=1.0).contains(*p)) {
-        let message = format!("probabilities must lie in [0, 1], found {p}");
+        let message = format!("probabilities must lie in [0, 1], found {p:?}");
         return Err(Error::InvalidArgument { name: "quantiles", message });
     }
     let unknown = || DimensionSummary::unknown(quantiles.len());

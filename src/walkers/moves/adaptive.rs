@@ -60,7 +60,7 @@ impl AdaptiveStep {
             return invalid("target_acceptance", message);
         }
         if !(decay > 0.5 && decay <= 1.0) {
-            let message = format!("must be above 0.5 and at most 1, found {decay}");
+            let message = format!("must be above 0.5 and at most 1, found {decay:?}");
             return invalid("decay", message);
         }
         Ok(Self { n_dims, factor, target_acceptance, decay })

@@ -8,7 +8,7 @@ pub(super) fn check_positive(name: &'static str, values: &[f64]) -> Result<(), E
         return Ok(());
     };
     let place = if values.len() > 1 { format!(" at position {at}") } else { String::new() };
-    let message = format!("must be positive and finite, found {}{place}", values[at]);
+    let message = format!("must be positive and finite, found {:?}{place}", values[at]);
     Err(Error::InvalidArgument { name, message })
 }
 

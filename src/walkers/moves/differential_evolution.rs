@@ -31,7 +31,7 @@ impl DifferentialEvolution {
         check_positive("gamma", &[gamma])?;
         let invalid = |name, message| Err(Error::InvalidArgument { name, message });
         if !(jitter >= 0.0 && jitter.is_finite()) {
-            return invalid("jitter", format!("must be finite and not negative, found {jitter}"));
+            return invalid("jitter", format!("must be finite and not negative, found {jitter:?}"));
         }
         if !(0.0..=1.0).contains(&jump_probability) {
             let message = format!("must lie between 0 and 1, found {jump_probability}");

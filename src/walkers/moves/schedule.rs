@@ -45,7 +45,7 @@ impl Schedule {
         for (weight, step) in &moves {
             if !(*weight > 0.0 && weight.is_finite() && total.is_finite()) {
                 let message = format!(
-                    "weights must be positive and finite, as must be their sum, found {weight}"
+                    "weights must be positive and finite, as must be their sum, found {weight:?}"
                 );
                 return Err(invalid(message));
             }

@@ -28,7 +28,7 @@ impl Stretch {
         if a > 1.0 && a.is_finite() {
             return Ok(Self { a });
         }
-        let message = format!("must be finite and above 1, found {a}");
+        let message = format!("must be finite and above 1, found {a:?}");
         Err(Error::InvalidArgument { name: "a", message })
     }
 }

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from foldstat import _core
-from foldstat._validation import Floats, as_floats, symmetrised
+from foldstat._validation import Floats, as_doubles, symmetrised
 
 Schedule: TypeAlias = list[tuple[float, _core.WalkerMove]]
 
@@ -56,7 +56,7 @@ class Move:
 
 def as_widths(values: Any, name: str) -> float | tuple[float, ...]:
     """Check half widths: one positive number, or one for each dimension."""
-    widths = np.asarray(as_floats(values, name), dtype=np.float64)
+    widths = as_doubles(values, name)
     if widths.ndim > 1 or widths.size == 0:
         raise ValueError(f"{name} must be a number, or one for each dimension, got shape {widths.shape}")
     good = np.isfinite(widths) & (widths > 0)
@@ -74,7 +74,7 @@ def spread_widths(widths: ArrayLike, n_dims: int, name: str) -> Floats:
 
 def as_covariance(values: Any, name: str) -> float | tuple[Any, ...]:
     """Check a covariance: a variance, one for each dimension, or a symmetric positive definite matrix."""
-    array = np.asarray(as_floats(values, name), dtype=np.float64)
+    array = as_doubles(values, name)
     square = array.ndim == 2 and array.shape[0] == array.shape[1]
     if array.size == 0 or not (array.ndim < 2 or square):
         raise ValueError(
