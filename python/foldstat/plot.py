@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from foldstat._room import room_for
-from foldstat._validation import as_floats, as_weights
+from foldstat._validation import as_doubles, as_family, as_floats, as_weights
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -157,7 +157,7 @@ class _Marginal:
         """Marginal over the features; that of a normal reads off the rows and columns."""
         if not hasattr(model, "means_"):
             raise ValueError(f"this {type(model).__name__} is not fitted: call fit before plot_mixture")
-        means = np.asarray(as_floats(model.means_, "means_"), dtype=np.float64)
+        means = as_doubles(model.means_, "means_")
         chosen = _chosen_features(features, _names(model, means.shape[1]))
         covariances = full_covariances(model, *means.shape)
         return cls(
@@ -226,8 +226,8 @@ def _number_of(feature: int | str, names: list[str | None]) -> int:
 
 def full_covariances(model: FittedMixture, k: int, d: int) -> Floats:
     """Spell the covariances of any type out as k matrices."""
-    covariances = np.asarray(as_floats(model.covariances_, "covariances_"), dtype=np.float64)
-    match model.covariance_type:
+    covariances = as_doubles(model.covariances_, "covariances_")
+    match as_family(model.covariance_type):
         case "full":
             return covariances
         case "tied":
@@ -236,8 +236,6 @@ def full_covariances(model: FittedMixture, k: int, d: int) -> Floats:
             return covariances[:, :, np.newaxis] * np.eye(d)
         case "spherical":
             return covariances[:, np.newaxis, np.newaxis] * np.eye(d)
-        case other:
-            raise ValueError(f"covariance_type must be full, tied, diag or spherical, got {other!r}")
 
 
 def _rows(X: ArrayLike | None, model: FittedMixture, features: tuple[int, ...]) -> Floats:
