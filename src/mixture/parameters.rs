@@ -143,7 +143,10 @@ impl Parameters {
         }
         let total: f64 = weights.iter().sum();
         if !total.is_normal() {
-            return invalid("weights", &format!("must have a positive, finite sum, found {total:?}"));
+            return invalid(
+                "weights",
+                &format!("must have a positive, finite sum, found {total:?}"),
+            );
         }
         if let Some(m) = means.iter().find(|m| !m.is_finite()) {
             return invalid("means", &format!("must be finite, found {m:?}"));
