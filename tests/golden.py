@@ -187,6 +187,7 @@ STEPS = {
     "uniform": w.UniformStep([1.0, 2.0]),
     "normal": w.NormalStep([[1.0, 0.375], [0.375, 0.75]]),
     "adaptive": w.AdaptiveStep([[1.0, 0.375], [0.375, 0.75]]),
+    "pooled": w.PooledStep(),
     "componentwise": w.ComponentwiseStep([1.0, 2.0]),
     "stretch": w.Stretch(),
     "differential evolution": w.DifferentialEvolution(),
@@ -209,6 +210,7 @@ WIDE_STEPS = {
     "uniform": w.UniformStep(0.25),
     "normal": w.NormalStep(0.0625),
     "adaptive": w.AdaptiveStep(),
+    "pooled": w.PooledStep(),
     "componentwise": w.ComponentwiseStep(1.0),
     "stretch": w.Stretch(),
     "differential evolution": w.DifferentialEvolution(),
@@ -218,7 +220,8 @@ WIDE_STEPS = {
 
 def walked(density, move, n_dims=2, **options):
     start = 2.0 + 0.25 * bell((45, n_dims), 5)  # an incomplete octet of walkers
-    run = w.sample(density(), start, 60, 20, move=move, rng=11, **options)
+    burn_in = 320 if move.pools else 20  # long enough to learn
+    run = w.sample(density(), start, 60, burn_in, move=move, rng=11, **options)
     return run.draws, run.log_density, run.acceptance_rate, run.positions
 
 

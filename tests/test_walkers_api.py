@@ -99,6 +99,7 @@ def test_a_run_can_be_extended_twice():
 
 MOVES = [
     w.AdaptiveStep(),
+    w.PooledStep(),
     w.ComponentwiseStep(2.0),
     w.DifferentialEvolution(),
     w.Mix([(2, w.Stretch()), (1, w.UniformStep(1.0))]),
@@ -117,8 +118,8 @@ def test_every_move_walks_and_extends(move):
     assert 0 < run.acceptance_rate.mean() < 1
 
 
-def test_an_adaptive_step_is_the_default():
-    assert w.sample(normal, [0.0, 0.0], n_steps=5, burn_in=5, rng=0).move == w.AdaptiveStep()
+def test_a_pooled_step_is_the_default():
+    assert w.sample(normal, [0.0, 0.0], n_steps=5, burn_in=5, rng=0).move == w.PooledStep()
 
 
 # ---------------------------------------------------------------- starts

@@ -21,6 +21,7 @@ MOVES = {
     "uniform": w.UniformStep([1.0, 2.0]),
     "normal": w.NormalStep([[1.0, 0.3], [0.3, 1.0]]),
     "adaptive": w.AdaptiveStep(),
+    "pooled": w.PooledStep(),
     "componentwise": w.ComponentwiseStep([1.0, 2.0]),
     "stretch": w.Stretch(),
     "differential evolution": w.DifferentialEvolution(),
@@ -88,6 +89,7 @@ def start():
 
 def sample(density, move, n_steps=70, burn_in=30, **options):
     make, how = DENSITIES[density]
+    burn_in = burn_in + 100 if move == "pooled" else burn_in  # long enough to learn
     return w.sample(make(), start(), n_steps, burn_in, move=MOVES[move], rng=11, **how, **options)
 
 

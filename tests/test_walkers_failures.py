@@ -13,6 +13,7 @@ BURN_IN, N_STEPS = 10, 60
 MOVES = {
     "uniform": w.UniformStep(1.0),
     "adaptive": w.AdaptiveStep(),
+    "pooled": w.PooledStep(),
     "componentwise": w.ComponentwiseStep(1.0),
     "stretch": w.Stretch(),
     "mix": w.Mix([(1, w.Stretch()), (1, w.ComponentwiseStep(1.0))]),

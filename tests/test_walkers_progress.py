@@ -13,7 +13,7 @@ import tqdm.auto
 
 from foldstat import walkers as w
 from foldstat.walkers import _progress
-from foldstat.walkers._progress import ProgressBar, no_r_hat, r_hat_of
+from foldstat.walkers._progress import ProgressBar, no_r_hat, worst_r_hat_of
 
 
 def normal(x, y):
@@ -119,16 +119,16 @@ def test_r_hat_is_looked_at_once_a_second_and_not_at_all_where_it_takes_long(mon
 def test_r_hat_is_that_of_some_of_the_draws():
     draws = np.random.default_rng(0).normal(size=(4, 5000, 2)) + np.arange(4)[:, None, None] * [0.0, 1.0]
     draws[:, 4000:] = np.nan  # not yet written
-    r_hat = r_hat_of(draws, 4000)
+    r_hat = worst_r_hat_of(draws, 4000)
     assert 1.2 < r_hat < 3
-    assert np.isnan(r_hat_of(draws, 3))
-    assert np.isnan(r_hat_of(np.zeros((4, 100, 1)), 100))
+    assert np.isnan(worst_r_hat_of(draws, 3))
+    assert np.isnan(worst_r_hat_of(np.zeros((4, 100, 1)), 100))
 
 
 def test_looking_at_r_hat_is_quick_for_many_walkers():
     draws = np.random.default_rng(0).normal(size=(2000, 200, 10))
     begun = time.perf_counter()
-    r_hat_of(draws, 200)
+    worst_r_hat_of(draws, 200)
     assert time.perf_counter() - begun < 0.5
 
 

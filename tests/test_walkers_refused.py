@@ -43,7 +43,7 @@ from small_walks import sample
         ({"bounds": 3.0}, TypeError, "bounds must be a sequence"),
         ({"bounds": [(1, 2), None]}, ValueError, r"walker 0 starts outside the bounds, x = 0 is not in \[1, 2\]"),
         ({"start": [0.0, float("nan")]}, ValueError, "start must be finite, got nan for walker 0, dimension 1"),
-        ({"start": np.zeros((4, 2))}, ValueError, "start has 4 points, one per walker, and n_walkers is 9"),
+        ({"start": np.zeros((12, 2))}, ValueError, "start has 12 points, one per walker, and n_walkers is 9"),
         ({"start": np.zeros((2, 2, 2))}, ValueError, "start must be one point"),
         ({"start": []}, ValueError, "start must be one point"),
         ({"start": "here"}, TypeError, "start must hold real numbers"),

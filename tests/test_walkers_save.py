@@ -62,7 +62,9 @@ def same(a, b):
 
 
 @pytest.mark.parametrize("keep", ["draws", "moments"])
-@pytest.mark.parametrize("move", [w.UniformStep(1.5), w.NormalStep([[2.0, 0.3], [0.3, 1.0]]), w.AdaptiveStep(), MIX])
+@pytest.mark.parametrize(
+    "move", [w.UniformStep(1.5), w.NormalStep([[2.0, 0.3], [0.3, 1.0]]), w.AdaptiveStep(), w.PooledStep(), MIX]
+)
 def test_a_loaded_run_goes_on_bit_for_bit(path, move, keep):
     run = sample(move=move, keep=keep, thin=3)
     assert run.save(path) is None

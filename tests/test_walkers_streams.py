@@ -111,7 +111,7 @@ def test_keys_matter_and_nothing_else():
             assert (one != other).mean() > 0.5
 
 
-@pytest.mark.parametrize("move", [*MOVES, w.AdaptiveStep()], ids=repr)
+@pytest.mark.parametrize("move", [*MOVES, w.AdaptiveStep(1.0)], ids=repr)
 @pytest.mark.parametrize(
     "density", [w.densities.three_gaussians(), lambda p: -(p**2).sum(axis=-1)], ids=["built in", "NumPy"]
 )

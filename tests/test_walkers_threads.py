@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from foldstat import walkers as w
+from foldstat.walkers._moves import Setting
 
 HERE = Path(__file__).parent
 
@@ -101,7 +102,7 @@ def test_two_samplers_at_once():
     """Each of them goes on once the other has begun, which one after the other could not do."""
     density = w.densities.three_gaussians()
     run, n_steps = long_walk(density, w.UniformStep(1.0), 0.6)
-    state, moves = run._ensemble.state(), w.UniformStep(1.0)._schedule(2)
+    state, moves = run._ensemble.state(), w.UniformStep(1.0)._schedule(Setting(2, 1))
     stamps, results = {1: [], 2: []}, {}
 
     def walk(n_jobs):

@@ -434,6 +434,7 @@ class WalkerEnsemble:
         log: bool = True,
         bounds: _Floats | None = None,
         reject_nan: bool = False,
+        pooled: bool = False,
     ) -> WalkerEnsemble: ...
     @property
     def n_walkers(self) -> int: ...

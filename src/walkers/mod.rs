@@ -12,6 +12,7 @@
 //! | `fused.rs` | the same in registers, over one that is built in |
 //! | `independent.rs` | random walks, block by block |
 //! | `ensemble.rs`, `member.rs` | walkers in turns: moves and calls that see many of them |
+//! | `pooled.rs` | what a random walk learns from all walkers in the burn-in |
 //! | `pace.rs` | how many steps at a time, and on how many threads |
 //! | `record.rs`, `moments.rs` | what is kept of a run |
 //! | `job.rs` | what all blocks share |
@@ -31,6 +32,7 @@ mod member;
 mod moments;
 pub mod moves;
 mod pace;
+mod pooled;
 mod record;
 mod rules;
 mod sampler;
@@ -40,6 +42,7 @@ mod update;
 pub use density::{Calls, Density, Failure, Reason};
 pub use fused::{BuiltIn, Fused, Walk};
 pub use moments::{Histogram, Moments};
+pub use pooled::Pooled;
 pub use record::Output;
 pub use rules::Rules;
 pub use sampler::{Failed, Sampler, Stopped};

@@ -6,6 +6,7 @@ use super::fused::WIDE;
 use super::job::{Clock, Job, Memory};
 use super::moments::Moments;
 use super::moves::Schedule;
+use super::pooled::Pooled;
 use super::record::{Output, Tally, recorders};
 use super::rules::Rules;
 use super::state::{State, WHAT};
@@ -77,6 +78,9 @@ pub struct Sampler {
     rules: Rules,
     burn_in: u64,
     clock: Clock,
+    /// What is learnt from all walkers, if anything is, and the walk that follows from it.
+    pooled: Option<Pooled>,
+    walk: Option<Schedule>,
 }
 
 impl Sampler {
@@ -98,7 +102,16 @@ impl Sampler {
         }
         let (memory, memories) = memory_of(&schedule, n_dims)?;
         let state = State::new(schedule.key(), start, n_dims, &memory)?;
-        Ok(Self { state, schedule, memories, rules, burn_in, clock: Clock::default() })
+        Ok(Self {
+            state,
+            schedule,
+            memories,
+            rules,
+            burn_in,
+            clock: Clock::default(),
+            pooled: None,
+            walk: None,
+        })
     }
 
     /// Goes on from where another sampler was.
@@ -121,7 +134,16 @@ impl Sampler {
             );
             return Err(Error::InvalidArgument { name: "moves", message });
         }
-        Ok(Self { state, schedule, memories, rules, burn_in, clock: Clock::default() })
+        Ok(Self {
+            state,
+            schedule,
+            memories,
+            rules,
+            burn_in,
+            clock: Clock::default(),
+            pooled: None,
+            walk: None,
+        })
     }
 
     /// A copy, whose reports begin anew.
@@ -137,7 +159,26 @@ impl Sampler {
             rules: self.rules.copied()?,
             burn_in: self.burn_in,
             clock: Clock::default(),
+            pooled: self.pooled.as_ref().map(Pooled::copied).transpose()?,
+            walk: self.walk.clone(),
         })
+    }
+
+    /// Lets walkers learn a random walk from each other; its schedule stands where `pooled` does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for it, [`Error::InvalidArgument`] if it is damaged.
+    pub fn pool(&mut self, pooled: Pooled) -> Result<(), Error> {
+        self.walk = pooled.schedule(*self.key(), &self.state)?;
+        self.pooled = Some(pooled);
+        Ok(())
+    }
+
+    /// What is learnt from all walkers, if anything is.
+    #[must_use]
+    pub fn pooled(&self) -> Option<&Pooled> {
+        self.pooled.as_ref()
     }
 
     /// Where the walkers are.
@@ -162,7 +203,8 @@ impl Sampler {
     #[must_use]
     pub fn most_updates(&self) -> usize {
         let n_dims = self.state.n_dims;
-        self.schedule.moves().map(|step| step.updates(n_dims)).max().unwrap_or(1)
+        let schedule = self.walk.as_ref().unwrap_or(&self.schedule);
+        schedule.moves().map(|step| step.updates(n_dims)).max().unwrap_or(1)
     }
 
     /// Steps that are not recorded.
@@ -229,24 +271,53 @@ impl Sampler {
         density: &dyn Density,
         steps: u64,
         output: Output<'_>,
-        mut moments: Option<&mut Moments>,
+        moments: Option<&mut Moments>,
     ) -> Result<(), Stopped> {
-        let learns = self.memories.iter().any(|memory| !memory.numbers.is_empty());
-        let burning = self.burn_in.saturating_sub(self.state.step).min(steps);
-        // Walkers that learn are in narrow blocks, and in wide ones afterwards.
-        if learns && burning > 0 {
+        let mut done = 0;
+        let after = |done, stopped: Stopped| Stopped { steps: done + stopped.steps, ..stopped };
+        loop {
+            self.learn(context).map_err(|stopped| after(done, stopped))?;
+            let (here, learns) = self.stretch(steps - done);
+            if done + here == steps {
+                let rest = self.walk(context, density, (here, learns), output, moments);
+                rest.map_err(|stopped| after(done, stopped))?;
+                return self.learn(context).map_err(|stopped| after(steps, stopped));
+            }
+            // All but the last stretch lie in the burn-in.
             let nowhere = Output { thin: 1, ..Output::default() };
-            self.walk(context, density, (burning, true), nowhere, None)?;
-            let rest = self.walk(
-                context,
-                density,
-                (steps - burning, false),
-                output,
-                moments.as_deref_mut(),
-            );
-            return rest.map_err(|stopped| Stopped { steps: burning + stopped.steps, ..stopped });
+            let stretch = self.walk(context, density, (here, learns), nowhere, None);
+            stretch.map_err(|stopped| after(done, stopped))?;
+            done += here;
         }
-        self.walk(context, density, (steps, false), output, moments)
+    }
+
+    /// The steps, `left` at most, that are of one kind: up to where walkers are looked at, and in
+    /// the burn-in or after it if a move learns in it. Also whether one does.
+    fn stretch(&self, left: u64) -> (u64, bool) {
+        let burning = self.burn_in.saturating_sub(self.state.step);
+        let learns = self.walk.is_none() && burning > 0 && self.state.memory_size() > 0;
+        // Walkers that learn are in narrow blocks, and in wide ones afterwards.
+        let here = if learns { left.min(burning) } else { left };
+        let ahead = self.pooled.as_ref();
+        let ahead = ahead.and_then(|pooled| pooled.steps_ahead(&self.state, self.burn_in));
+        (ahead.map_or(here, |ahead| here.min(ahead)), learns)
+    }
+
+    /// Looks at all walkers, if this is a step at which that is to be done.
+    fn learn(&mut self, context: &Context) -> Result<(), Stopped> {
+        let Some(pooled) = &mut self.pooled else { return Ok(()) };
+        if pooled.steps_ahead(&self.state, self.burn_in) != Some(0) {
+            return Ok(());
+        }
+        let changed = pooled.learn(&self.state, self.burn_in, context.stop());
+        let changed = changed.map_err(|error| match error {
+            Error::Interrupted => Stopped { steps: 0, failed: Failed::Interrupted },
+            error => error.into(),
+        })?;
+        if changed {
+            self.walk = pooled.schedule(*self.schedule.key(), &self.state)?;
+        }
+        Ok(())
     }
 
     /// Steps in the burn-in, or after it, or both if no move learns.
@@ -258,7 +329,12 @@ impl Sampler {
         output: Output<'_>,
         moments: Option<&mut Moments>,
     ) -> Result<(), Stopped> {
-        let interacts = self.schedule.interacts();
+        let nothing = [Memory { numbers: 0..0 }];
+        let (schedule, memories) = match &self.walk {
+            Some(walk) => (walk, &nothing[..]),
+            None => (&self.schedule, &self.memories[..]),
+        };
+        let interacts = schedule.interacts();
         let together = density.calls() == Calls::Together;
         let fused = density.fused().filter(|_| !interacts);
         let groups = ensemble::groups(self.state.n_walkers(), interacts);
@@ -270,8 +346,8 @@ impl Sampler {
             n_dims: self.state.n_dims,
             density,
             fused,
-            schedule: &self.schedule,
-            memories: &self.memories,
+            schedule,
+            memories,
             rules: &self.rules,
             burn_in: self.burn_in,
             learns,

@@ -190,10 +190,11 @@ def private_doors(note, layout):
     """States and bounds come in as public arrays do."""
     from foldstat import _core
     from foldstat import walkers as w
+    from foldstat.walkers._moves import Setting
 
     make = {each.__name__: each for each in LAYOUTS}[layout]
     run = w.sample(w.densities.banana(), np.ones((8, 2)) * 0.1, 20, 5, move=w.UniformStep(1.0), rng=0)
-    moves = run._settings.move._schedule(2)
+    moves = run._settings.move._schedule(Setting(2, run.n_walkers))
     state = run._ensemble.state()
     for field, value in state.items():
         if isinstance(value, np.ndarray) and value.size:

@@ -6,6 +6,7 @@ How walkers move is a value such as ``UniformStep(0.1)``. `densities` has densit
 
 from foldstat._core import DensityStatusError
 from foldstat.walkers import densities
+from foldstat.walkers._converged import NotConvergedWarning
 from foldstat.walkers._histogram import Histogram
 from foldstat.walkers._keys import split
 from foldstat.walkers._moments import Moments
@@ -16,6 +17,7 @@ from foldstat.walkers._moves import (
     Mix,
     Move,
     NormalStep,
+    PooledStep,
     Snooker,
     Stretch,
     UniformStep,
@@ -36,7 +38,9 @@ __all__ = [
     "Moments",
     "Move",
     "NormalStep",
+    "NotConvergedWarning",
     "NotKeptError",
+    "PooledStep",
     "Run",
     "Snooker",
     "Stretch",

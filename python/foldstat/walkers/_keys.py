@@ -16,6 +16,7 @@ Rng: TypeAlias = "int | Sequence[int] | np.random.SeedSequence | np.random.BitGe
 # Far beyond the numbers of children that `SeedSequence.spawn` counts, so that the trees never meet.
 _SPLIT = 0x73706C74  # "splt"
 _START = 0x73747274  # "strt"
+_SPREAD = 0x73707264  # "sprd"
 _WORDS = 8
 
 
@@ -79,6 +80,12 @@ def start_generator(key: bytes, walker: int) -> np.random.Generator:
     """Make the generator that chooses where a walker starts, a function of the key and the walker alone."""
     root = np.random.SeedSequence(int.from_bytes(key, "little"))
     return np.random.default_rng(_child(root, _START, walker))
+
+
+def spread_generator(key: bytes) -> np.random.Generator:
+    """Make the generator that sets walkers apart which start at one point."""
+    root = np.random.SeedSequence(int.from_bytes(key, "little"))
+    return np.random.default_rng(_child(root, _SPREAD, 0))
 
 
 def seed_sequence(rng: Rng) -> np.random.SeedSequence:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from foldstat import _core
 from foldstat._validation import Floats
+from foldstat.walkers._converged import r_hat_of
 
 Report = tuple[int, int, float, bool]
 Callback = Callable[[list[Report]], None]
@@ -21,8 +21,6 @@ WorstRHat = Callable[[int], float]
 _ACCEPTANCE, _R_HAT = 0, 1  # tasks of reports
 _SECONDS = 1.0  # between two looks at R-hat, and at least
 _PATIENCE = 20  # times as long as the last look took
-_MOST_DRAWS = 500  # per walker that R-hat is computed from
-_MOST_NUMBERS = 400_000
 
 
 class ProgressBar:
@@ -83,14 +81,9 @@ def no_r_hat(step: int) -> float:
     return math.nan
 
 
-def r_hat_of(draws: Floats, n_draws: int) -> float:
-    """Give the worst R-hat of the first draws, from a few hundred of each walker."""
-    n_walkers, _, n_dims = draws.shape
-    most = max(4, min(_MOST_DRAWS, _MOST_NUMBERS // (n_walkers * n_dims)))
-    stride = max(1, -(-n_draws // most))
-    few = draws[:, :n_draws:stride].copy()  # the array itself is being written to
-    if few.shape[1] < 4:
+def worst_r_hat_of(draws: Floats, n_draws: int) -> float:
+    """Give the worst R-hat of the first draws; NaN where there is none yet."""
+    r_hat = r_hat_of(draws[:, :n_draws])  # on one thread: the others are walking
+    if r_hat is None or not np.isfinite(r_hat).any():
         return math.nan
-    # One thread: the others are walking.
-    r_hat = _core.diagnostics_r_hat(few, 1)
-    return float(np.nanmax(r_hat, initial=-math.inf)) if np.isfinite(r_hat).any() else math.nan
+    return float(np.nanmax(r_hat))

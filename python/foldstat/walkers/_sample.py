@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
+
+import numpy as np
 
 from foldstat import _core
 from foldstat._validation import Floats, thread_count
@@ -13,10 +16,11 @@ from foldstat.walkers._arguments import as_choice, as_count
 from foldstat.walkers._density import Understood, understand
 from foldstat.walkers._histogram import Reach, declared_of
 from foldstat.walkers._keys import Rng, key_of
-from foldstat.walkers._known import OwnErrors, as_value
-from foldstat.walkers._moves import AdaptiveStep, Move
+from foldstat.walkers._known import OwnErrors, as_value, log_densities
+from foldstat.walkers._moves import Move, PooledStep, Setting
 from foldstat.walkers._run import Run
 from foldstat.walkers._settings import Keep, Kept, KeptDraws, KeptMoments, Settings
+from foldstat.walkers._spread import spanning, widths_of
 from foldstat.walkers._start import (
     Bounds,
     Names,
@@ -26,8 +30,10 @@ from foldstat.walkers._start import (
     check_inside,
     check_spread,
     names_in_order,
+    redrawn,
     starts_of,
 )
+from foldstat.walkers._until import Until
 from foldstat.walkers._walk import leave_partial, walk
 from foldstat.walkers.densities import Density
 
@@ -53,6 +59,7 @@ def sample(
     nan: Literal["raise", "reject"] = "raise",
     keep: Keep = "draws",
     histograms: Any = None,
+    until: Mapping[str, float] | None = None,
 ) -> Run:
     """Let walkers explore a density by Metropolis and Hastings, on every core.
 
@@ -76,8 +83,10 @@ def sample(
     start : array-like, dict or callable
         Where walkers start: one point for all of them, of shape (n_dims,) or a number in one
         dimension; one point for each, of shape (n_walkers, n_dims); a dict of names to values; or a
-        function of a ``numpy.random.Generator``, called once for each walker with a generator of its
-        own. Moves that look at other walkers need different starts.
+        function of a ``numpy.random.Generator``, called for each walker with a generator of its own, and
+        again (100 times at most) where the density is zero. Of fewer points than `n_walkers`, walkers take
+        one after the other, and begin again with the first. Moves that look at other walkers need different
+        starts; only `PooledStep` sets walkers apart that start together.
     n_steps : int, default=10_000
         Steps of each walker after the burn-in.
     burn_in : int, default=1_000
@@ -85,15 +94,18 @@ def sample(
     thin : int, default=1
         Every how many steps a draw is recorded: there are ``n_steps // thin`` draws.
     move : Move, default=None
-        How walkers move. None for `AdaptiveStep`, which learns its size and shape during the burn-in.
+        How walkers move. None for `PooledStep`, which learns size and shape of the target during the burn-in
+        from all walkers.
     n_walkers : int or None, default=None
-        Number of walkers; None for as many as `start` has points, or 64.
+        Number of walkers; None for as many as `start` has points, or else 64, and more from 32 dimensions on:
+        2 for each dimension and 2.
     log : bool, default=True
         Whether `density` gives the logarithm of the density.
     rng : int, SeedSequence, Generator or None, default=None
         Source of random numbers. The same one gives the same draws, for any number of threads. Walkers
         have streams of their own: more walkers do not change what the first ones do, unless they look at
-        each other. A Generator moves on by one key; None takes entropy from the operating system.
+        each other, as they do if `move` is not given. A Generator moves on by one key; None takes entropy
+        from the operating system.
     n_jobs : int or None, default=None
         Number of threads; None for the default of the process. It changes no bit of the result.
     progress : bool, default=False
@@ -122,11 +134,18 @@ def sample(
         if there are two), or a dict such as ``{"x": edges, (0, 1): 50}``; ``()`` for none. None for 64 bins.
         Where a number is given, the bins span `bounds`, and else twice the range that walkers cover in the
         second half of the burn-in; draws beyond are not counted.
+    until : dict or None, default=None
+        What the draws have to reach, for example ``{"r_hat": 1.01, "ess": 1000}``: R-hat at most, and
+        effective draws (of bulk and tails) at least, in every dimension. The walk ends when they do, after
+        `n_steps` at the latest. It looks after 100 draws, 150, 225, ... of all walkers, so that the end is as
+        reproducible as the draws.
 
     Returns
     -------
     Run
-        The draws, their diagnostics, and where the walkers stand. Ctrl-C ends the walk early, with a
+        The draws, their diagnostics, and where the walkers stand. Draws of several walkers that are not to
+        be trusted (R-hat above 1.05, walkers that never moved, less than 5 % accepted) come with a
+        `NotConvergedWarning`, and `Run.converged` says so. Ctrl-C ends the walk early, with a
         warning; what is done so far is returned, its attribute ``interrupted`` set.
 
     Raises
@@ -161,7 +180,7 @@ def sample(
     >>> bool(abs(run.mean()).max() < 0.1)
     True
     """
-    checked = _Checked(n_steps, burn_in, thin, n_walkers, log, n_jobs, progress, args, nan, keep, histograms)
+    checked = _Checked(n_steps, burn_in, thin, n_walkers, log, n_jobs, progress, args, nan, keep, histograms, until)
     key = key_of(rng)
     density = as_value(density)
     given = _given_names(names, start, density, len(args))
@@ -172,21 +191,31 @@ def sample(
         bounds = density.bounds if bounds is None else bounds
     if given is not None:
         Names.of(given, n_dims)
-    chosen = _move(move, checked.burn_in)
+    chosen = _move(move)
+    _check_burn_in(checked.burn_in, chosen, starts)
     check_spread(starts, chosen)
     try:
         known = understand(density, starts, log=checked.log, args=args, call=call, where=where, names=given)
         labels = Names.of(given or _own_names(density, known, n_dims), n_dims)
         limits = as_bounds(bounds, labels)
-        check_inside(starts, limits, labels)
         settings = Settings(checked.burn_in, checked.thin, chosen, checked.log, labels, limits)
-        ensemble = _ensemble(key, starts, settings, known, nan)
+        starts = redrawn(start, starts, key, functools.partial(_log_density_within, known, settings))
+        check_inside(starts, limits, labels)
+        widths = None
+        if chosen.adapts:
+            at = functools.partial(_log_density_or_none, known, settings)
+            widths, apart = widths_of(starts, at)
+            starts = spanning(starts, apart, key, at) if chosen.pools else starts
+        ensemble = _ensemble(key, starts, widths, settings, known, nan)
     except Exception as error:
         leave_partial(error, None)
         raise
+    if checked.until is not None:
+        checked.until.check(len(starts))
     kept = checked.kept(labels, len(starts), known)
     end = checked.burn_in + checked.n_steps
-    return walk(settings, ensemble, known, kept, end, n_jobs=checked.n_jobs, progress=checked.progress)
+    threads, show, wanted = checked.n_jobs, checked.progress, checked.until
+    return walk(settings, ensemble, known, kept, end, n_jobs=threads, progress=show, until=wanted)
 
 
 class _Checked:
@@ -205,6 +234,7 @@ class _Checked:
         nan: Any,
         keep: Any,
         histograms: Any,
+        until: Any,
     ) -> None:
         self.n_steps = as_count(n_steps, "n_steps", "a number of steps after the burn-in", least=1)
         self.burn_in = as_count(burn_in, "burn_in", "a number of steps", least=0)
@@ -223,6 +253,9 @@ class _Checked:
         if keep == "draws" and histograms is not None:
             raise ValueError('histograms is for keep="moments"; run.histogram(bins, dims) counts draws that are kept')
         self._keep, self._histograms = keep, histograms
+        self.until = Until.of(until)
+        if self.until is not None and keep == "moments":
+            raise ValueError('until looks at draws, which keep="moments" does not store')
 
     def kept(self, names: Names, n_walkers: int, density: Understood) -> Kept:
         """Make room for what is kept."""
@@ -253,22 +286,50 @@ def _check_dims(density: Density, n_dims: int) -> None:
         )
 
 
-def _move(move: Any, burn_in: int) -> Move:
-    chosen = AdaptiveStep() if move is None else move
+def _move(move: Any) -> Move:
+    chosen = PooledStep() if move is None else move
     if not isinstance(chosen, Move):
         raise TypeError(f"move must be a move such as UniformStep(0.1) or None, got {move!r}")
-    if chosen.adapts and burn_in == 0:
+    return chosen
+
+
+def _check_burn_in(burn_in: int, chosen: Move, starts: Floats) -> None:
+    if burn_in == 0 and chosen._must_learn(Setting(*starts.shape[::-1])):
         warnings.warn(
-            "burn_in=0 leaves AdaptiveStep no steps to learn from, so that it stays as it was given: "
+            f"burn_in=0 leaves {type(chosen).__name__} no steps to learn from, so that it stays as it was given: "
             "give it a burn-in, or choose another move",
             UserWarning,
             stacklevel=3,
         )
-    return chosen
 
 
-def _ensemble(key: bytes, starts: Floats, settings: Settings, density: Understood, nan: str) -> _core.WalkerEnsemble:
-    moves = settings.move._schedule(starts.shape[1])
+def _log_density_or_none(density: Understood, settings: Settings, points: Floats) -> Floats:
+    """Evaluate the log-density at points that nobody asked for: -inf where it has none, for whatever reason."""
+    try:
+        values = _log_density_within(density, settings, points)
+    except Exception:
+        if len(points) == 1:
+            return np.array([-np.inf])
+        values = np.concatenate([_log_density_or_none(density, settings, point[np.newaxis]) for point in points])
+    return np.where(np.isnan(values), -np.inf, values)
+
+
+def _log_density_within(density: Understood, settings: Settings, points: Floats) -> Floats:
+    """Evaluate the log-density; -inf outside of the bounds, where the density is not asked."""
+    values = np.full(len(points), -np.inf)
+    inside = np.isfinite(points).all(axis=1)
+    if settings.bounds is not None:
+        inside &= ((points >= settings.bounds[:, 0]) & (points <= settings.bounds[:, 1])).all(axis=1)
+    if inside.any():
+        values[inside] = log_densities(density, points[inside], settings.log)
+    return values
+
+
+def _ensemble(
+    key: bytes, starts: Floats, widths: Floats | None, settings: Settings, density: Understood, nan: str
+) -> _core.WalkerEnsemble:
+    n_walkers, n_dims = starts.shape
+    moves = settings.move._schedule(Setting(n_dims, n_walkers, widths))
     with OwnErrors(density):
         return _core.WalkerEnsemble(
             key,
@@ -279,4 +340,5 @@ def _ensemble(key: bytes, starts: Floats, settings: Settings, density: Understoo
             log=settings.log,
             bounds=settings.bounds,
             reject_nan=nan == "reject",
+            pooled=settings.move.pools,
         )

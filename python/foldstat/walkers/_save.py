@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from foldstat import _core
 from foldstat.walkers import _file
 from foldstat.walkers._known import understand_again
+from foldstat.walkers._moves import Setting
 from foldstat.walkers._moves import from_config as move_from_config
 from foldstat.walkers._settings import Kept, KeptDraws, KeptMoments, Settings
 from foldstat.walkers._start import Names
@@ -127,7 +128,9 @@ def run_of(state: Mapping[str, Any]) -> Run:
     _check_fields(state)
     move, names = move_from_config(state["move"]), Names(tuple(state["names"]), state["named"])
     settings = Settings(state["burn_in"], state["thin"], move, state["log"], names, state["bounds"])
-    ensemble = _core.WalkerEnsemble.from_state(state["ensemble"], move._schedule(len(names.labels)))
+    ensemble = _core.WalkerEnsemble.from_state(
+        state["ensemble"], move._schedule(Setting(*state["ensemble"]["positions"].shape[::-1]))
+    )
     kept: Kept
     if state["keep"] == "draws":
         kept = KeptDraws(state["draws"], state["log_density"])

@@ -19,6 +19,7 @@ Start: TypeAlias = "ArrayLike | Mapping[str, ArrayLike] | Callable[[np.random.Ge
 Bounds: TypeAlias = "Sequence[tuple[float | None, float | None] | None] | Mapping[str, Any] | ArrayLike | None"
 
 N_WALKERS = 64
+_MOST_REDRAWS = 100  # of a start at which the density is zero
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def starts_of(start: Start, n_walkers: int | None, key: bytes, names: tuple[str,
             raise ValueError(f"start must have a value for each coordinate, by name, got {start!r}")
         start = _from_mapping(start, names)
     if callable(start):
-        return _from_callable(start, N_WALKERS if n_walkers is None else n_walkers, key)
+        return _from_callable(start, n_walkers, key)
     points = as_doubles(start, "start")
     if points.ndim > 2 or points.size == 0:
         raise ValueError(
@@ -109,10 +110,12 @@ def starts_of(start: Start, n_walkers: int | None, key: bytes, names: tuple[str,
             f"got shape {points.shape}"
         )
     if points.ndim < 2:
-        return _finite(np.tile(points.reshape(1, -1), (N_WALKERS if n_walkers is None else n_walkers, 1)))
-    if n_walkers not in (None, len(points)):
+        number = _number_for(points.size) if n_walkers is None else n_walkers
+        return _finite(np.tile(points.reshape(1, -1), (number, 1)))
+    number = len(points) if n_walkers is None else n_walkers
+    if number < len(points):
         raise ValueError(f"start has {len(points)} points, one per walker, and n_walkers is {n_walkers}")
-    return _finite(np.array(points, order="C"))
+    return _finite(points[np.arange(number) % len(points)])
 
 
 def _from_mapping(start: Mapping[str, ArrayLike], names: tuple[str, ...]) -> Floats:
@@ -128,9 +131,15 @@ def _from_mapping(start: Mapping[str, ArrayLike], names: tuple[str, ...]) -> Flo
     return np.stack(np.broadcast_arrays(*columns), axis=-1)
 
 
-def _from_callable(start: Callable[[np.random.Generator], ArrayLike], n_walkers: int, key: bytes) -> Floats:
+def _number_for(n_dims: int) -> int:
+    """Give the number of walkers where nobody said it: whole vectors of them, whose halves span the space."""
+    return max(N_WALKERS, -(-(2 * n_dims + 2) // 8) * 8)
+
+
+def _from_callable(start: Callable[[np.random.Generator], ArrayLike], n_walkers: int | None, key: bytes) -> Floats:
     points: list[Floats] = []
-    for walker in range(n_walkers):
+    while not points or len(points) < (n_walkers or _number_for(points[0].size)):
+        walker = len(points)
         point = as_doubles(start(start_generator(key, walker)), "start(rng)")
         if point.ndim > 1 or point.size == 0 or (points and point.size != points[0].size):
             wanted = f"({points[0].size},)" if points else "(n_dims,)"
@@ -140,6 +149,22 @@ def _from_callable(start: Callable[[np.random.Generator], ArrayLike], n_walkers:
             )
         points.append(point.reshape(-1))
     return _finite(np.stack(points))
+
+
+def redrawn(start: Start, points: Floats, key: bytes, log_density: Callable[[Floats], Floats]) -> Floats:
+    """Ask a callable again for starts at which the density is zero, some times."""
+    if not callable(start):
+        return points
+    points = points.copy()
+    for walker in np.flatnonzero(np.isneginf(log_density(points))):
+        generator = start_generator(key, int(walker))
+        start(generator)  # what it gave before
+        for _ in range(_MOST_REDRAWS):
+            point = as_doubles(start(generator), "start(rng)").reshape(-1)
+            if point.size == points.shape[1] and not np.isneginf(log_density(point[np.newaxis])[0]):
+                points[walker] = point
+                break
+    return _finite(points)
 
 
 def _finite(points: Floats) -> Floats:
@@ -206,17 +231,22 @@ def check_spread(starts: Floats, move: Move) -> None:
         return
     n_walkers, n_dims = starts.shape
     name = "every part of the Mix" if isinstance(move, Mix) else type(move).__name__
-    if _directions(starts) < n_dims:
-        where = "all at one point" if (starts == starts[0]).all() else "in a plane of fewer dimensions"
-        few = f"{n_walkers} walkers in {n_dims} dimensions, " if n_walkers <= n_dims else ""
+    if n_walkers < 2 * n_dims + 2:
         raise ValueError(
-            f"start: {few}{where}; {name} proposes along directions between walkers, which never leave it. "
-            "Spread them: give more walkers and a point for each, or a callable such as "
+            f"n_walkers must be at least 2 * {n_dims} + 2 in {n_dims} dimension{'s' * (n_dims != 1)}, got {n_walkers}: "
+            f"{name} proposes along directions between walkers, and those of either half must span the space; "
+            "or mix it with a move that looks at nobody, such as NormalStep"
+        )
+    if directions(starts) < n_dims:
+        where = "all at one point" if (starts == starts[0]).all() else "in a plane of fewer dimensions"
+        raise ValueError(
+            f"start: {where}; {name} proposes along directions between walkers, which never leave it. "
+            "Spread them: give a point for each walker, or a callable such as "
             f"start=lambda rng: point + 0.1 * rng.standard_normal({n_dims})"
         )
 
 
-def _directions(starts: Floats) -> int:
+def directions(starts: Floats) -> int:
     """Count the directions in which walkers lie apart, whatever the units and the origin of the coordinates."""
     halves = starts / 2  # the difference of two finite numbers may overflow, that of their halves does not
     offsets = halves - halves[0]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import functools
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from foldstat import _core
+from foldstat._validation import Floats
+from foldstat.walkers._converged import NotConvergedWarning, advice
 from foldstat.walkers._density import Understood
 from foldstat.walkers._known import OwnErrors
-from foldstat.walkers._progress import ProgressBar, WorstRHat, no_r_hat, r_hat_of
+from foldstat.walkers._progress import ProgressBar, WorstRHat, no_r_hat, worst_r_hat_of
 from foldstat.walkers._settings import Kept, KeptDraws, Settings
+from foldstat.walkers._until import Until, looks
 
 if TYPE_CHECKING:
     from foldstat.walkers._run import Run
@@ -25,15 +29,19 @@ def walk(
     *,
     n_jobs: int | None,
     progress: bool,
+    until: Until | None = None,
 ) -> Run:
-    """Walk until `end` steps are done, the burn-in included; an interrupted walk gives what there is."""
+    """Walk until `end` steps are done, the burn-in included; an interrupted walk gives what there is.
+
+    A walk ends before where the draws suffice for `until`.
+    """
     from foldstat.walkers._run import Run
 
     stop = functools.partial(Run, settings, ensemble, density, kept)
     begun = ensemble.step
     try:
         with OwnErrors(density), ProgressBar(begun, end, progress, _while_walking(settings, kept)) as bar:
-            for step in kept.stages(ensemble, settings, end):
+            for step in _stops(settings, ensemble, kept, end, until):
                 if step > ensemble.step:
                     ensemble.advance(
                         density.compiled,
@@ -43,8 +51,10 @@ def walk(
                         callback=bar.callback,
                         **kept.arguments(),
                     )
-            rate = float(ensemble.accepted.mean()) / max(1, end - settings.burn_in)
-            bar.finish(end, rate, _at_the_end(settings, kept))
+                if until is not None and until.reached(_draws_of(settings, ensemble, kept), n_jobs):
+                    break
+            rate = float(ensemble.accepted.mean()) / max(1, ensemble.step - settings.burn_in)
+            bar.finish(ensemble.step, rate, _at_the_end(settings, kept))
     except KeyboardInterrupt:
         run = stop(interrupted=True)
         _tell(run, ensemble.step - begun, end - begun)
@@ -52,7 +62,39 @@ def walk(
     except Exception as error:
         leave_partial(error, stop(interrupted=True))
         raise
-    return stop(interrupted=False)
+    if ensemble.step < end:
+        n_draws = settings.draws_after(ensemble.step)
+        run = Run(settings, ensemble, density, kept.extended(n_draws, 0), interrupted=False)
+    else:
+        run = stop(interrupted=False)
+    _doubt(run, until, n_jobs)
+    return run
+
+
+def _stops(
+    settings: Settings, ensemble: _core.WalkerEnsemble, kept: Kept, end: int, until: Until | None
+) -> Iterator[int]:
+    """Give the steps to stop at on the way to the end."""
+    if until is None:
+        yield from kept.stages(ensemble, settings, end)
+    else:
+        n_draws = settings.draws_after(end)
+        yield from (settings.burn_in + settings.thin * n for n in looks(n_draws))
+
+
+def _draws_of(settings: Settings, ensemble: _core.WalkerEnsemble, kept: Kept) -> Floats:
+    """Give the draws so far; a walk that has something to reach keeps them."""
+    assert isinstance(kept, KeptDraws)
+    return kept.draws[:, : settings.draws_after(ensemble.step)]
+
+
+def _doubt(run: Run, until: Until | None, n_jobs: int | None) -> None:
+    """Warn of draws that are not to be trusted."""
+    problems = list(run.problems)
+    if until is not None and not until.reached(run.draws, n_jobs):
+        problems.append(f"{until} was not reached in {run.n_steps} steps")
+    if problems:
+        warnings.warn(NotConvergedWarning(advice(problems)), stacklevel=4)
 
 
 def _while_walking(settings: Settings, kept: Kept) -> WorstRHat:
@@ -62,7 +104,7 @@ def _while_walking(settings: Settings, kept: Kept) -> WorstRHat:
 def _at_the_end(settings: Settings, kept: Kept) -> WorstRHat:
     if isinstance(kept, KeptDraws):
         draws = kept.draws
-        return lambda step: r_hat_of(draws, settings.draws_after(step))
+        return lambda step: worst_r_hat_of(draws, settings.draws_after(step))
     moments = kept.moments
     return no_r_hat if moments is None else lambda step: moments.r_hat
 

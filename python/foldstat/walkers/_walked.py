@@ -8,10 +8,11 @@ import numpy as np
 
 from foldstat import _core
 from foldstat._validation import Floats
+from foldstat.walkers._converged import FEWEST_DRAWS, problems_of, r_hat_of
 from foldstat.walkers._density import Understood
 from foldstat.walkers._moments import Moments
 from foldstat.walkers._moves import Move
-from foldstat.walkers._settings import Keep, Kept, Settings
+from foldstat.walkers._settings import Keep, Kept, KeptDraws, Settings
 
 
 class Walked:
@@ -32,6 +33,7 @@ class Walked:
         self._density = density
         self._kept = kept
         self._moments: Moments | None = None
+        self._problems: tuple[str, ...] | None = None
         self._log_density: Floats | None = None
         self.interrupted = interrupted
         self.density_kind: str = density_kind or ("" if density is None else density.kind)
@@ -43,6 +45,32 @@ class Walked:
             return np.full(self.n_walkers, np.nan)
         rate: Floats = self._ensemble.accepted / self.n_steps
         return rate
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What speaks against the draws, a sentence each; none where nothing does or nothing can be said."""
+        if self._problems is None:
+            r_hat = self._r_hat()
+            known = self.n_walkers > 1 and self.n_steps > 0
+            self._problems = problems_of(self.names, r_hat, self.acceptance_rate, self.n_steps) if known else ()
+        return self._problems
+
+    @property
+    def converged(self) -> bool | None:
+        """Whether nothing speaks against the draws; None where nothing can be said: of one walker, of few draws."""
+        if self.problems:
+            return False
+        return None if self._r_hat() is None else True
+
+    def _r_hat(self) -> Floats | None:
+        """Give R-hat of each dimension; None where nothing can be said."""
+        if self.n_walkers < 2:
+            return None
+        if isinstance(self._kept, KeptDraws):
+            return r_hat_of(self._kept.draws[:, : self.n_draws])
+        if self._kept.moments is None or self.n_draws < FEWEST_DRAWS:
+            return None
+        return Moments._of(self._kept.moments, self._kept.axes).r_hat()
 
     @property
     def positions(self) -> Floats:

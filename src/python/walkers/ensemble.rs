@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ndarray::{Array1, Ix2};
+use ndarray::{Array1, Ix1, Ix2};
 use numpy::{PyArray1, PyArray2};
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
@@ -19,7 +19,7 @@ use crate::python::arrays::{self, BorrowedMut, NewArray};
 use crate::python::enter::{enter, take_turns};
 use crate::walkers::moves::Schedule;
 use crate::walkers::{
-    Calls, Failed, Failure, Moments, Output, Reason, Rules, Sampler, State, Stopped,
+    Calls, Failed, Failure, Moments, Output, Pooled, Reason, Rules, Sampler, State, Stopped,
 };
 
 /// How long walkers walk before Python may handle signals.
@@ -123,7 +123,7 @@ impl WalkerEnsemble {
 impl WalkerEnsemble {
     /// Walkers at their starts, where the density is looked at.
     #[new]
-    #[pyo3(signature = (key, start, moves, density, *, burn_in, log=true, bounds=None, reject_nan=false))]
+    #[pyo3(signature = (key, start, moves, density, *, burn_in, log=true, bounds=None, reject_nan=false, pooled=false))]
     #[allow(clippy::too_many_arguments)] // they are Python's keywords
     fn new(
         py: Python<'_>,
@@ -135,13 +135,17 @@ impl WalkerEnsemble {
         log: bool,
         bounds: Option<&Bound<'_, PyAny>>,
         reject_nan: bool,
+        pooled: bool,
     ) -> PyResult<Self> {
         let start = arrays::matrix(start, "start")?;
         let (n_walkers, n_dims) = start.dim();
         let rules = Rules { log, bounds: read_bounds(bounds, n_dims)?, reject_nan };
         let schedule = schedule(&moves, read_key(key)?, n_dims, n_walkers)?;
         let positions = start.into_raw_vec_and_offset().0;
-        let sampler = Sampler::new(positions, n_dims, schedule, rules, burn_in)?;
+        let mut sampler = Sampler::new(positions, n_dims, schedule, rules, burn_in)?;
+        if pooled {
+            sampler.pool(Pooled::new(n_dims, 0)?)?;
+        }
         let mut ensemble = Self { sampler };
         let density = density.get();
         ensemble.check(density)?;
@@ -267,6 +271,10 @@ impl WalkerEnsemble {
             let values = bounds.as_flattened();
             dict.set_item("bounds", NewArray::<_, Ix2>::of(py, [bounds.len(), 2], values)?)?;
         }
+        if let Some(pooled) = self.sampler.pooled() {
+            let numbers = pooled.numbers()?;
+            dict.set_item("pooled", NewArray::<_, Ix1>::of(py, numbers.len(), &numbers)?)?;
+        }
         dict.set_item("positions", self.positions(py)?)?;
         dict.set_item("log_densities", self.log_densities(py)?)?;
         dict.set_item("accepted", self.accepted(py)?)?;
@@ -293,6 +301,7 @@ impl WalkerEnsemble {
         let vector = |name| {
             arrays::vector(&get(name)?, name).map(|v: Array1<f64>| v.into_raw_vec_and_offset().0)
         };
+        let pooled = state.get_item("pooled")?.map(|_| vector("pooled")).transpose()?;
         let words = |name: &'static str| -> PyResult<Vec<[u64; 4]>> {
             let rows = arrays::words::<Ix2>(&get(name)?, name)?;
             if rows.ncols() != 4 {
@@ -322,7 +331,10 @@ impl WalkerEnsemble {
             step: get("step")?.extract()?,
         };
         state.check()?;
-        let sampler = Sampler::resume(state, schedule, rules, get("burn_in")?.extract()?)?;
+        let mut sampler = Sampler::resume(state, schedule, rules, get("burn_in")?.extract()?)?;
+        if let Some(numbers) = pooled {
+            sampler.pool(Pooled::from_numbers(&numbers, n_dims)?)?;
+        }
         Ok(Self { sampler })
     }
 }

@@ -75,15 +75,15 @@ impl Kernel for Propose<'_, '_> {
             splat(token, 1.0),
             splat(token, parameters.gamma),
         );
-        let jitter = splat(token, parameters.jitter);
-        standard_normals(token, &mut generators, proposal.proposed, 1, d);
+        let mut noise = [Lanes64::ZERO];
+        standard_normals(token, &mut generators, &mut noise, 1, 1);
+        let gamma = L::F64::load(token, &noise[0]).mul_add(splat(token, parameters.jitter), gamma);
         generators.store(proposal.generators);
         for j in 0..d {
             let from = L::F64::load(token, &proposal.others.gather(&b, j));
             let difference = L::F64::load(token, &proposal.others.gather(&a, j)) - from;
-            let noise = L::F64::load(token, &proposal.proposed[j]) * jitter;
             let x = L::F64::load(token, &proposal.current[j]);
-            (x + gamma.mul_add(difference, noise)).store(&mut proposal.proposed[j]);
+            gamma.mul_add(difference, x).store(&mut proposal.proposed[j]);
         }
         *proposal.log_factor = Lanes64::ZERO;
     }

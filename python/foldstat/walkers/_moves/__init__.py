@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from foldstat.walkers._moves._move import Move
+from foldstat.walkers._moves._move import Move, Setting
 from foldstat.walkers._moves.adaptive_step import AdaptiveStep
 from foldstat.walkers._moves.componentwise_step import ComponentwiseStep
 from foldstat.walkers._moves.differential_evolution import DifferentialEvolution
 from foldstat.walkers._moves.mix import Mix
 from foldstat.walkers._moves.normal_step import NormalStep
+from foldstat.walkers._moves.pooled_step import PooledStep
 from foldstat.walkers._moves.snooker import Snooker
 from foldstat.walkers._moves.stretch import Stretch
 from foldstat.walkers._moves.uniform_step import UniformStep
@@ -22,6 +23,8 @@ __all__ = [
     "Mix",
     "Move",
     "NormalStep",
+    "PooledStep",
+    "Setting",
     "Snooker",
     "Stretch",
     "UniformStep",
@@ -34,6 +37,7 @@ MOVES: tuple[type[Move], ...] = (
     DifferentialEvolution,
     Mix,
     NormalStep,
+    PooledStep,
     Snooker,
     Stretch,
     UniformStep,

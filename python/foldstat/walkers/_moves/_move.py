@@ -15,6 +15,16 @@ Schedule: TypeAlias = list[tuple[float, _core.WalkerMove]]
 
 
 @dataclass(frozen=True)
+class Setting:
+    """What moves are made for."""
+
+    n_dims: int
+    n_walkers: int
+    #: How far apart walkers start in each dimension; None where that decides nothing any more.
+    widths: Floats | None = None
+
+
+@dataclass(frozen=True)
 class Move:
     """A proposal distribution of Metropolis and Hastings; see the classes derived from it.
 
@@ -26,6 +36,8 @@ class Move:
     interacts: ClassVar[bool] = False
     #: Whether the move learns during the burn-in.
     adapts: ClassVar[bool] = False
+    #: Whether walkers learn a random walk from each other during the burn-in.
+    pools: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if type(self) is Move:
@@ -45,13 +57,17 @@ class Move:
         """Write a field from within ``__post_init__``."""
         object.__setattr__(self, name, value)
 
-    def _compiled(self, n_dims: int) -> _core.WalkerMove:
-        """Make the compiled move for this number of dimensions."""
+    def _must_learn(self, setting: Setting) -> bool:
+        """Whether a burn-in is needed for the move to fit the target."""
+        return self.adapts
+
+    def _compiled(self, setting: Setting) -> _core.WalkerMove:
+        """Make the compiled move."""
         raise NotImplementedError
 
-    def _schedule(self, n_dims: int) -> Schedule:
+    def _schedule(self, setting: Setting) -> Schedule:
         """Give the moves to choose from at each step, with their weights."""
-        return [(1.0, self._compiled(n_dims))]
+        return [(1.0, self._compiled(setting))]
 
 
 def as_widths(values: Any, name: str) -> float | tuple[float, ...]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from foldstat import _core
-from foldstat.walkers._moves._move import Move, as_covariance, as_number, covariance_factor
+from foldstat._validation import Floats
+from foldstat.walkers._moves._move import Move, Setting, as_covariance, as_number, covariance_factor
 
 _TARGET_IN_ONE_DIMENSION = 0.44
 _TARGET = 0.234
@@ -25,14 +27,15 @@ class AdaptiveStep(Move):
        \qquad \eta_n = \min(1, d\, n^{-\gamma}),
 
     so that shape and size adapt to the target acceptance α*. After the burn-in S stays as it is, and
-    the chain is an ordinary random walk with the right limit. It is the move that `sample` takes when
-    none is given. Long correlated targets of many dimensions want a longer burn-in.
+    the chain is an ordinary random walk with the right limit. Long correlated targets of many dimensions
+    want a longer burn-in; `PooledStep` learns from all walkers together.
 
     Parameters
     ----------
-    cov : float, sequence of float, or matrix, default=1.0
+    cov : float, sequence of float, matrix or None, default=None
         Covariance of the increments at the beginning: one variance, one for each dimension, or a
-        symmetric positive definite matrix.
+        symmetric positive definite matrix. None for :math:`2.38^2 / d` times the variances of the starts;
+        in dimensions in which all walkers start at the same place, the width of the density there.
     target_acceptance : float or None, default=None
         α*, between 0 and 1; None for 0.44 in one dimension and 0.234 in more.
     decay : float, default=2/3
@@ -57,12 +60,13 @@ class AdaptiveStep(Move):
 
     adapts: ClassVar[bool] = True
 
-    cov: ArrayLike = 1.0
+    cov: ArrayLike | None = None
     target_acceptance: float | None = None
     decay: float = 2 / 3
 
     def __post_init__(self) -> None:
-        self._set("cov", as_covariance(self.cov, "cov"))
+        if self.cov is not None:
+            self._set("cov", as_covariance(self.cov, "cov"))
         self._set("decay", as_number(self.decay, "decay", "a number in (0.5, 1]"))
         if not 0.5 < self.decay <= 1:
             raise ValueError(f"decay must be greater than 0.5 and at most 1, got {self.decay!r}")
@@ -72,8 +76,14 @@ class AdaptiveStep(Move):
                 raise ValueError(f"target_acceptance must lie between 0 and 1, got {target!r}")
             self._set("target_acceptance", target)
 
-    def _compiled(self, n_dims: int) -> _core.WalkerMove:
+    def _compiled(self, setting: Setting) -> _core.WalkerMove:
         target = self.target_acceptance
         if target is None:
-            target = _TARGET_IN_ONE_DIMENSION if n_dims == 1 else _TARGET
-        return _core.WalkerMove.adaptive_step(covariance_factor(self.cov, n_dims, "cov"), target, self.decay)
+            target = _TARGET_IN_ONE_DIMENSION if setting.n_dims == 1 else _TARGET
+        return _core.WalkerMove.adaptive_step(self._factor(setting), target, self.decay)
+
+    def _factor(self, setting: Setting) -> Floats:
+        if self.cov is not None:
+            return covariance_factor(self.cov, setting.n_dims, "cov")
+        widths = np.ones(setting.n_dims) if setting.widths is None else setting.widths
+        return np.diag(2.38 / np.sqrt(setting.n_dims) * widths)

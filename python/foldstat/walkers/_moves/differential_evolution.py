@@ -7,24 +7,25 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from foldstat import _core
-from foldstat.walkers._moves._move import Move, as_number
+from foldstat.walkers._moves._move import Move, Setting, as_number
 
 
 @dataclass(frozen=True)
 class DifferentialEvolution(Move):
-    r"""Differential evolution: :math:`y = x + \gamma (x_a - x_b) + \varepsilon`.
+    r"""Differential evolution: :math:`y = x + (\gamma + \varepsilon)(x_a - x_b)`.
 
     Walkers a and b are two of the other half of the ensemble, so that the differences have the shape of
-    the target; ε is a little normal noise. With probability `jump_probability` γ is 1, and walkers jump
+    the target and its units; ε is a little normal noise. With probability `jump_probability` γ is 1, and walkers jump
     between modes in which there are walkers. The proposal is symmetric. Have several times as many
-    walkers as dimensions, at different points, and some of them in every mode.
+    walkers as dimensions (2 d + 2 at least, so that the differences of either half span the space), at
+    different points, and some of them in every mode.
 
     Parameters
     ----------
     gamma : float or None, default=None
         Length of the step in differences; None for :math:`2.38 / \sqrt{2 d}`.
     jitter : float, default=1e-5
-        Standard deviation of ε, in the units of the coordinates.
+        Standard deviation of ε.
     jump_probability : float, default=0.1
         How often γ is 1.
 
@@ -63,6 +64,6 @@ class DifferentialEvolution(Move):
         if not 0 <= self.jump_probability <= 1:
             raise ValueError(f"jump_probability must be from 0 to 1, got {self.jump_probability!r}")
 
-    def _compiled(self, n_dims: int) -> _core.WalkerMove:
-        gamma = 2.38 / math.sqrt(2 * n_dims) if self.gamma is None else self.gamma
+    def _compiled(self, setting: Setting) -> _core.WalkerMove:
+        gamma = 2.38 / math.sqrt(2 * setting.n_dims) if self.gamma is None else self.gamma
         return _core.WalkerMove.differential_evolution(gamma, self.jitter, self.jump_probability)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from foldstat.walkers._moves._move import Move, Schedule, as_number
+from foldstat.walkers._moves._move import Move, Schedule, Setting, as_number
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Mix(Move):
     TypeError
         If `moves` does not hold pairs of a number and a move.
     ValueError
-        If there are none, or a weight is not positive.
+        If there are none, a weight is not positive, or a move is `PooledStep`, a mix itself.
 
     References
     ----------
@@ -74,12 +74,12 @@ class Mix(Move):
         """
         return {"name": "Mix", "moves": [[weight, move.config()] for weight, move in self.parts]}
 
-    def _schedule(self, n_dims: int) -> Schedule:
+    def _schedule(self, setting: Setting) -> Schedule:
         total = sum(weight for weight, _ in self.parts)
         return [
             (weight / total * share, compiled)
             for weight, move in self.parts
-            for share, compiled in move._schedule(n_dims)
+            for share, compiled in move._schedule(setting)
         ]
 
 
@@ -89,4 +89,6 @@ def _pair(entry: Any) -> tuple[float, Move]:
     weight = as_number(entry[0], "a weight in moves", "a positive number")
     if weight <= 0:
         raise ValueError(f"a weight in moves must be positive, got {weight!r}")
+    if entry[1].pools:
+        raise ValueError(f"moves: {type(entry[1]).__name__} chooses its moves by itself and cannot be part of a Mix")
     return weight, entry[1]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from numpy.typing import ArrayLike
 
 from foldstat import _core
-from foldstat.walkers._moves._move import Move, as_covariance, covariance_factor
+from foldstat.walkers._moves._move import Move, Setting, as_covariance, covariance_factor
 
 
 @dataclass(frozen=True)
@@ -44,5 +44,5 @@ class NormalStep(Move):
     def __post_init__(self) -> None:
         self._set("cov", as_covariance(self.cov, "cov"))
 
-    def _compiled(self, n_dims: int) -> _core.WalkerMove:
-        return _core.WalkerMove.normal_step(covariance_factor(self.cov, n_dims, "cov"))
+    def _compiled(self, setting: Setting) -> _core.WalkerMove:
+        return _core.WalkerMove.normal_step(covariance_factor(self.cov, setting.n_dims, "cov"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from foldstat import _core
-from foldstat.walkers._moves._move import Move, as_number
+from foldstat.walkers._moves._move import Move, Setting, as_number
 
 
 @dataclass(frozen=True)
@@ -49,5 +49,5 @@ class Snooker(Move):
         if self.gamma <= 0:
             raise ValueError(f"gamma must be positive, got {self.gamma!r}")
 
-    def _compiled(self, n_dims: int) -> _core.WalkerMove:
+    def _compiled(self, setting: Setting) -> _core.WalkerMove:
         return _core.WalkerMove.snooker(self.gamma)

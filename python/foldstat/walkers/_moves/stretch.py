@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from foldstat import _core
-from foldstat.walkers._moves._move import Move, as_number
+from foldstat.walkers._moves._move import Move, Setting, as_number
 
 
 @dataclass(frozen=True)
@@ -50,5 +50,5 @@ class Stretch(Move):
         if self.a <= 1:
             raise ValueError(f"a must be greater than 1, got {self.a!r}")
 
-    def _compiled(self, n_dims: int) -> _core.WalkerMove:
+    def _compiled(self, setting: Setting) -> _core.WalkerMove:
         return _core.WalkerMove.stretch(self.a)

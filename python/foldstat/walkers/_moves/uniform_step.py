@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from numpy.typing import ArrayLike
 
 from foldstat import _core
-from foldstat.walkers._moves._move import Move, as_widths, spread_widths
+from foldstat.walkers._moves._move import Move, Setting, as_widths, spread_widths
 
 
 @dataclass(frozen=True)
@@ -46,5 +46,5 @@ class UniformStep(Move):
     def __post_init__(self) -> None:
         self._set("half_width", as_widths(self.half_width, "half_width"))
 
-    def _compiled(self, n_dims: int) -> _core.WalkerMove:
-        return _core.WalkerMove.uniform_step(spread_widths(self.half_width, n_dims, "half_width"))
+    def _compiled(self, setting: Setting) -> _core.WalkerMove:
+        return _core.WalkerMove.uniform_step(spread_widths(self.half_width, setting.n_dims, "half_width"))

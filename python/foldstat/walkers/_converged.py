@@ -1,0 +1,68 @@
+"""Whether a run is to be trusted: what speaks against it, in sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from foldstat import _core
+from foldstat._validation import Floats
+
+MOST_R_HAT = 1.05
+LEAST_ACCEPTANCE = 0.05
+
+FEWEST_DRAWS = 4  # of which R-hat can be computed
+_MOST_DRAWS = 500  # per walker that R-hat is computed from
+_MOST_NUMBERS = 400_000
+_MOST_NAMES = 6
+_BY_CHANCE = 0.01  # walkers that would not move if all were like the average
+
+
+class NotConvergedWarning(UserWarning):
+    """The draws of a run are not to be trusted: walkers disagree, or do not move."""
+
+
+def r_hat_of(draws: Floats, n_jobs: int | None = 1) -> Floats | None:
+    """Give R-hat of each dimension, from a few hundred draws of each walker; None if there are too few."""
+    n_walkers, n_draws, n_dims = draws.shape
+    most = max(FEWEST_DRAWS, min(_MOST_DRAWS, _MOST_NUMBERS // (n_walkers * n_dims)))
+    few = draws[:, :: max(1, -(-n_draws // most))].copy()  # the array itself may be written to
+    return _core.diagnostics_r_hat(few, n_jobs) if few.shape[1] >= FEWEST_DRAWS else None
+
+
+def problems_of(names: Sequence[str], r_hat: Floats | None, acceptance: Floats, n_steps: int) -> tuple[str, ...]:
+    """Say what speaks against a run of several walkers, a sentence for each kind; none if nothing does."""
+    found = []
+    if r_hat is not None and not (np.nan_to_num(r_hat) <= MOST_R_HAT).all():
+        found.append(_disagreement(names, r_hat))
+    rate = float(acceptance.mean())
+    still = np.flatnonzero(acceptance == 0)
+    # Few steps leave some walkers where they are by chance.
+    if still.size and acceptance.size * math.exp(-max(rate, LEAST_ACCEPTANCE) * n_steps) < _BY_CHANCE:
+        shown = ", ".join(map(str, still[:_MOST_NAMES])) + ", ..." * (still.size > _MOST_NAMES)
+        found.append(
+            f"{still.size} of {acceptance.size} walkers never moved: {shown}"
+            if still.size < acceptance.size
+            else "no walker moved"
+        )
+    if 0 < rate < LEAST_ACCEPTANCE:
+        found.append(f"only {rate:.1%} of the proposals were accepted")
+    return tuple(found)
+
+
+def _disagreement(names: Sequence[str], r_hat: Floats) -> str:
+    worst = np.argsort(-np.nan_to_num(r_hat), kind="stable")
+    bad = [int(dim) for dim in worst if r_hat[dim] > MOST_R_HAT]
+    shown = ", ".join(f"{names[dim]} ({r_hat[dim]:.3g})" for dim in bad[:_MOST_NAMES])
+    more = f" and {len(bad) - _MOST_NAMES} more" if len(bad) > _MOST_NAMES else ""
+    return f"walkers disagree, R-hat exceeds {MOST_R_HAT} in {shown}{more}"
+
+
+def advice(problems: Sequence[str]) -> str:
+    """Make one sentence of them, with what to do."""
+    return (
+        f"not to be trusted: {'; '.join(problems)}. Walk on with run.extend(n_steps), give a longer burn_in, more "
+        "walkers or another parametrisation"
+    )

@@ -1,0 +1,386 @@
+//! A random walk that learns from all walkers: the covariance of its steps is that of where they
+//! have been, pooled over the ensemble in windows of the burn-in.
+//!
+//! One walker alone takes hundreds of steps to learn what many walkers see together at once (the
+//! adaptive Metropolis of Haario, Saksman & Tamminen 2001, "An adaptive Metropolis algorithm",
+//! with the pooling of Craiu, Rosenthal & Yang 2009, "Learn from thy neighbor"). In eighths of the
+//! burn-in:
+//!
+//! | from, to | steps of walkers | what is learnt at the end |
+//! |---|---|---|
+//! | 0, 2 | of the moves that they were given | |
+//! | 2, 4 | the same | covariance of these two eighths |
+//! | 4, 5 | a random walk | covariance and scale |
+//! | 5, 6½ | a random walk | scale |
+//! | 6½, 8 | a random walk | covariance of the last three eighths, scale |
+//!
+//! Afterwards nothing changes, so that the draws are those of an ordinary random walk. Steps have
+//! 2.38²/d times the covariance (Roberts, Gelman & Gilks 1997), times the square of a scale that
+//! brings the acceptance to what that gives for a normal distribution. All is read at fixed steps,
+//! from all walkers in their order: no thread and no portion of a run changes a bit.
+
+use std::sync::Arc;
+
+use super::diagnostics::normal_quantile;
+use super::moves::{NormalStep, Schedule};
+use super::state::{State, WHAT};
+use crate::error::Error;
+use crate::fold::Stop;
+use crate::linalg;
+use crate::memory;
+
+/// Points that an eighth of the burn-in gives, if it has as many steps.
+const POINTS: usize = 512;
+/// Looks in an eighth at least, if it has as many steps.
+const LOOKS: usize = 4;
+/// Walkers are left out whose log-density lies so many quartile distances below the lower quartile
+/// of all: that of Cauchy's distribution has one in 50,000 there, that of a normal none.
+const FAR: f64 = 10.0;
+/// Shorter burn-ins, also in dimensions, leave walkers to the moves that they were given: too short
+/// for what is learnt to be better.
+const SHORTEST: u64 = 100;
+const SHORTEST_PER_DIMENSION: u64 = 20;
+/// Steps of a pooled walk that make one independent point, in dimensions.
+const STEPS_PER_POINT: f64 = 3.5;
+
+/// Numbers of [`Pooled::numbers`] before the vectors.
+const HEAD: usize = 7;
+
+/// What a pooled walk has learnt, and what it learns from at the moment.
+#[derive(Debug, PartialEq)]
+pub struct Pooled {
+    /// The step that learning begins at.
+    pub first: u64,
+    /// The points of this window.
+    window: Window,
+    /// The last steps at which walkers were looked at, and at which that was made use of.
+    looked: u64,
+    learnt: u64,
+    /// Proposals that all walkers had accepted when the acceptance was last looked at, and the
+    /// step.
+    accepted: (f64, u64),
+    /// Steps have 2.38 / √d times this.
+    scale: f64,
+    /// Lower Cholesky factor of the covariance, row by row; empty until it is learnt.
+    factor: Vec<f64>,
+}
+
+/// Moments of points, one by one: Welford's recurrence.
+#[derive(Debug, PartialEq)]
+struct Window {
+    count: f64,
+    mean: Vec<f64>,
+    /// Σ (x−m)(x−m)ᵀ, row by row.
+    scatter: Vec<f64>,
+}
+
+/// What a step of the burn-in is, apart from being walked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Stage {
+    looks: bool,
+    learns_covariance: bool,
+    learns_scale: bool,
+    begins_window: bool,
+}
+
+/// The stages of a burn-in from step `first` to `end`.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    first: u64,
+    end: u64,
+    stride: u64,
+}
+
+impl Plan {
+    /// `None` if it is too short.
+    fn new(first: u64, end: u64, state: &State) -> Option<Self> {
+        let length = end.checked_sub(first)?;
+        let shortest = SHORTEST.max(SHORTEST_PER_DIMENSION.saturating_mul(state.n_dims as u64));
+        let looks = POINTS.div_ceil(state.n_walkers()).max(LOOKS);
+        let stride = (length / 8 / looks as u64).max(1);
+        (length >= shortest).then_some(Self { first, end, stride })
+    }
+
+    /// The step that lies so many sixteenths of the burn-in after its beginning.
+    fn at(&self, sixteenths: u64) -> u64 {
+        let length = u128::from(self.end - self.first);
+        // At most `length`, so that it fits.
+        self.first + (length * u128::from(sixteenths) / 16) as u64
+    }
+
+    /// The first step from `step` on at which walkers are looked at.
+    fn next(&self, step: u64) -> Option<u64> {
+        if step > self.end {
+            return None;
+        }
+        let look = self.first + (step - self.first).next_multiple_of(self.stride);
+        let learns = [4, 8, 10, 13, 16].map(|sixteenths| self.at(sixteenths));
+        let next = learns.into_iter().filter(|&learn| learn >= step).min().unwrap_or(self.end);
+        Some(if step <= self.at(4) { next } else { next.min(look) })
+    }
+
+    fn stage(&self, step: u64) -> Stage {
+        let is = |sixteenths: &[u64]| sixteenths.iter().any(|&part| self.at(part) == step);
+        Stage {
+            looks: step > self.at(4),
+            learns_covariance: is(&[8, 10, 16]),
+            learns_scale: is(&[10, 13, 16]),
+            begins_window: is(&[4, 8, 10]),
+        }
+    }
+}
+
+impl Window {
+    fn new(n_dims: usize) -> Result<Self, Error> {
+        let size = memory::product(&[n_dims, n_dims], WHAT)?;
+        Ok(Self {
+            count: 0.0,
+            mean: memory::filled(n_dims, 0.0, WHAT)?,
+            scatter: memory::filled(size, 0.0, WHAT)?,
+        })
+    }
+
+    fn copied(&self) -> Result<Self, Error> {
+        Ok(Self {
+            count: self.count,
+            mean: memory::copied(&self.mean, WHAT)?,
+            scatter: memory::copied(&self.scatter, WHAT)?,
+        })
+    }
+
+    fn clear(&mut self) {
+        self.count = 0.0;
+        self.mean.fill(0.0);
+        self.scatter.fill(0.0);
+    }
+
+    fn add(&mut self, point: &[f64], difference: &mut [f64]) {
+        let d = point.len();
+        let before = self.count;
+        self.count += 1.0;
+        for ((difference, mean), x) in difference.iter_mut().zip(&mut self.mean).zip(point) {
+            *difference = x - *mean;
+            *mean += *difference / self.count;
+        }
+        let weight = before / self.count;
+        for (i, row) in self.scatter.chunks_exact_mut(d).enumerate() {
+            let factor = weight * difference[i];
+            for (entry, other) in row[..=i].iter_mut().zip(&*difference) {
+                *entry += factor * other;
+            }
+        }
+    }
+
+    /// The Cholesky factor of the covariance of points of which so many count as independent;
+    /// `None` if they do not span the space. Too few of them are made up for by the diagonal.
+    fn factor(&self, independent: f64, stop: &Stop) -> Result<Option<Vec<f64>>, Error> {
+        let d = self.mean.len();
+        let trust = if independent < 2.0 * (d as f64 + 1.0) {
+            (1.0 - d as f64 / (2.0 * independent)).max(0.0)
+        } else {
+            1.0
+        };
+        let mut covariance = memory::copied(&self.scatter, WHAT)?;
+        for (i, row) in covariance.chunks_exact_mut(d).enumerate() {
+            for (j, entry) in row.iter_mut().enumerate().take(i + 1) {
+                *entry *= if i == j { 1.0 } else { trust } / (self.count - 1.0);
+            }
+        }
+        // Units of the coordinates decide nothing: what is singular is so in their own.
+        let root = |i: usize| covariance[i * d + i].sqrt();
+        let roots = memory::collected((0..d).map(root), WHAT)?;
+        if !roots.iter().all(|root| root.is_normal()) {
+            return Ok(None);
+        }
+        for (i, row) in covariance.chunks_exact_mut(d).enumerate() {
+            for (entry, root) in row[..=i].iter_mut().zip(&roots) {
+                *entry = *entry / roots[i] / root;
+            }
+        }
+        match linalg::cholesky(&covariance, d, stop) {
+            Ok(mut factor) => {
+                for (row, root) in factor.chunks_exact_mut(d).zip(&roots) {
+                    row.iter_mut().for_each(|entry| *entry *= root);
+                }
+                Ok(Some(factor))
+            }
+            Err(Error::IllConditioned { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Pooled {
+    /// Nothing is learnt yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for the covariance.
+    pub fn new(n_dims: usize, first: u64) -> Result<Self, Error> {
+        Ok(Self {
+            first,
+            window: Window::new(n_dims)?,
+            looked: first,
+            learnt: first,
+            accepted: (0.0, first),
+            scale: 1.0,
+            factor: Vec::new(),
+        })
+    }
+
+    /// A copy.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn copied(&self) -> Result<Self, Error> {
+        let (window, factor) = (self.window.copied()?, memory::copied(&self.factor, WHAT)?);
+        Ok(Self { window, factor, ..*self })
+    }
+
+    /// How many steps walkers go before [`Self::learn`] looks at them.
+    #[must_use]
+    pub fn steps_ahead(&self, state: &State, burn_in: u64) -> Option<u64> {
+        let plan = Plan::new(self.first, burn_in, state)?;
+        let from = state.step.max(self.learnt + 1);
+        Some(plan.next(from)? - state.step)
+    }
+
+    /// Learns from where walkers are; whether the walk has changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`], or [`Error::Interrupted`] if stopped: to be called again then.
+    pub fn learn(&mut self, state: &State, burn_in: u64, stop: &Stop) -> Result<bool, Error> {
+        let Some(plan) = Plan::new(self.first, burn_in, state) else { return Ok(false) };
+        let stage = plan.stage(state.step);
+        if stage.looks && self.looked < state.step {
+            self.look(state)?;
+            self.looked = state.step;
+        }
+        let factor = match stage.learns_covariance {
+            true => self.window.factor(self.independent(state, plan.stride), stop)?,
+            false => None,
+        };
+        self.learnt = state.step;
+        let walks = !self.factor.is_empty();
+        if stage.learns_scale && walks {
+            self.scale *= self.change_of_scale(state);
+        }
+        if stage.begins_window || stage.learns_scale {
+            self.accepted = (state.accepted.iter().sum(), state.step);
+        }
+        if stage.begins_window {
+            self.window.clear();
+        }
+        let changes = factor.is_some() || (stage.learns_scale && walks);
+        if let Some(factor) = factor {
+            self.factor = factor;
+        }
+        Ok(changes)
+    }
+
+    /// Adds where the walkers are that have arrived.
+    fn look(&mut self, state: &State) -> Result<(), Error> {
+        let mut sorted = memory::copied(&state.log_densities, WHAT)?;
+        sorted.sort_unstable_by(f64::total_cmp);
+        let n = sorted.len();
+        let (low, high) = (sorted[n / 4], sorted[n - 1 - n / 4]);
+        let least = low - FAR * (high - low);
+        let mut difference = memory::filled(state.n_dims, 0.0, WHAT)?;
+        for (walker, &log_density) in state.log_densities.iter().enumerate() {
+            if log_density >= least {
+                self.window.add(state.position(walker), &mut difference);
+            }
+        }
+        Ok(())
+    }
+
+    /// How many of the points of this window count as independent.
+    fn independent(&self, state: &State, stride: u64) -> f64 {
+        let n = state.n_walkers() as f64;
+        let steps = self.window.count / n * stride as f64;
+        let each = 1.0 + steps / (STEPS_PER_POINT * state.n_dims as f64);
+        self.window.count.min(n * each)
+    }
+
+    /// What the scale is multiplied with. A random walk over a normal distribution accepts
+    /// 2 Φ(−c·scale) of its steps, with a constant c (Roberts, Gelman & Gilks 1997).
+    fn change_of_scale(&self, state: &State) -> f64 {
+        let (before, step) = self.accepted;
+        let proposals = (state.step - step) as f64 * state.n_walkers() as f64;
+        if proposals == 0.0 {
+            return 1.0;
+        }
+        let accepted = state.accepted.iter().sum::<f64>() - before;
+        let rate = (accepted / proposals).clamp(1e-3, 1.0 - 1e-3);
+        let target = 0.234 + 0.206 / state.n_dims as f64;
+        (normal_quantile(target / 2.0) / normal_quantile(rate / 2.0)).clamp(0.25, 4.0)
+    }
+
+    /// The walk as it is learnt so far, if it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for it, [`Error::InvalidArgument`] if the factor is
+    /// none.
+    pub fn schedule(&self, key: [u8; 32], state: &State) -> Result<Option<Schedule>, Error> {
+        if self.factor.is_empty() {
+            return Ok(None);
+        }
+        let d = state.n_dims;
+        let scale = self.scale * 2.38 / (d as f64).sqrt();
+        let factor = memory::collected(self.factor.iter().map(|entry| entry * scale), WHAT)?;
+        let walk = Arc::new(NormalStep::new(&factor, d)?);
+        Schedule::new(vec![(1.0, walk)], key, d, state.n_walkers()).map(Some)
+    }
+
+    /// All numbers, which [`Self::from_numbers`] reads.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn numbers(&self) -> Result<Vec<f64>, Error> {
+        let (accepted, step) = self.accepted;
+        // Steps are exact up to 2⁵³, which would take years.
+        let steps = [self.first, step, self.looked, self.learnt].map(|step| step as f64);
+        let [first, step, looked, learnt] = steps;
+        let head = [first, step, looked, learnt, accepted, self.scale, self.window.count];
+        let mut numbers = memory::copied(&head, WHAT)?;
+        for part in [&self.window.mean, &self.window.scatter, &self.factor] {
+            memory::append(&mut numbers, part, WHAT)?;
+        }
+        Ok(numbers)
+    }
+
+    /// What [`Self::numbers`] gave.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] if these are other numbers.
+    pub fn from_numbers(numbers: &[f64], n_dims: usize) -> Result<Self, Error> {
+        let invalid = || {
+            let message = "holds no covariance of walkers and no moments of theirs".to_owned();
+            Err(Error::InvalidArgument { name: "state", message })
+        };
+        let square = memory::product(&[n_dims, n_dims], WHAT)?;
+        let rest = numbers.len().checked_sub(HEAD + n_dims + square);
+        let (Some(rest), true) = (rest, numbers.iter().all(|number| number.is_finite())) else {
+            return invalid();
+        };
+        let (head, tail) = numbers.split_at(HEAD);
+        let &[first, step, looked, learnt, accepted, scale, count] = head else { return invalid() };
+        let (mean, tail) = tail.split_at(n_dims);
+        let (scatter, factor) = tail.split_at(square);
+        let steps = [first, step, looked, learnt];
+        let whole = steps.iter().all(|step| *step >= 0.0 && step.fract() == 0.0);
+        if !(whole && scale > 0.0 && count >= 0.0 && [0, square].contains(&rest)) {
+            return invalid();
+        }
+        let [first, step, looked, learnt] = steps.map(|step| step as u64);
+        let (mean, scatter) = (memory::copied(mean, WHAT)?, memory::copied(scatter, WHAT)?);
+        let window = Window { count, mean, scatter };
+        let factor = memory::copied(factor, WHAT)?;
+        Ok(Self { first, window, looked, learnt, accepted: (accepted, step), scale, factor })
+    }
+}
