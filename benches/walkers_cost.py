@@ -48,7 +48,7 @@ def threads_function(settings):
 
 def threads_schools(settings):
     move = w.NormalStep(0.1)
-    return _two_threads("schools", schools, w.densities.eight_schools(), move, 500_000, settings)
+    return _two_threads("schools", schools, w.densities.EightSchools(), move, 500_000, settings)
 
 
 def memory(settings):

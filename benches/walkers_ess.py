@@ -125,7 +125,7 @@ def of_function(settings):
 
 def of_schools(settings):
     """Ten dimensions, and numba on both sides."""
-    target = w.densities.eight_schools()
+    target = w.densities.EightSchools()
     for_emcee = compiled_schools()
     same_density("eight schools", target, for_emcee, starts(target, 500))
     n_steps, burn_in = THIN * quick(settings, 2000, 10), quick(settings, 2000, 20)

@@ -9,7 +9,7 @@ from cases import SEED
 from foldstat import walkers as w
 from results import agree
 
-# 0.81 and 0.64 are squares of the standard deviations 0.9 and 0.8 of `three_gaussians()`.
+# 0.81 and 0.64 are squares of the standard deviations 0.9 and 0.8 of `ThreeGaussians()`.
 
 
 def density(x, y):
@@ -120,4 +120,4 @@ def same_modes(what, draws, target, tolerance):
 
 
 def three():
-    return w.densities.three_gaussians()
+    return w.densities.ThreeGaussians()

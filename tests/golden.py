@@ -195,16 +195,16 @@ STEPS = {
     "mix": w.Mix([(2, w.Stretch()), (1, w.AdaptiveStep()), (1, w.Snooker()), (1, w.ComponentwiseStep(1.0))]),
 }
 PLANE = {
-    "three Gaussians": w.densities.three_gaussians,
-    "ring": w.densities.ring,
-    "egg box": w.densities.egg_box,
-    "banana": w.densities.banana,
+    "three Gaussians": w.densities.ThreeGaussians,
+    "ring": w.densities.Ring,
+    "egg box": w.densities.EggBox,
+    "banana": w.densities.Banana,
     "fitted mixture": fitted,
 }
 WIDE = {
-    "funnel": lambda: w.densities.funnel(5),
-    "eight schools": w.densities.eight_schools,
-    "banana of three": lambda: w.densities.banana(n_dims=3),
+    "funnel": lambda: w.densities.Funnel(5),
+    "eight schools": w.densities.EightSchools,
+    "banana of three": lambda: w.densities.Banana(n_dims=3),
 }
 WIDE_STEPS = {
     "uniform": w.UniformStep(0.25),
@@ -228,19 +228,17 @@ def walked(density, move, n_dims=2, **options):
 def kept_moments(move):
     edges = np.arange(-8, 9) * 0.5
     start = 2.0 + 0.25 * bell((45, 2), 5)
-    run = w.sample(
-        w.densities.three_gaussians(), start, 60, 20, move=move, rng=3, keep="moments", histograms={0: edges}
-    )
+    run = w.sample(w.densities.ThreeGaussians(), start, 60, 20, move=move, rng=3, keep="moments", histograms={0: edges})
     kept = run.moments
     return kept.counts, kept.means, kept.covariances, kept.histograms[(0,)].counts, run.positions
 
 
 def moments_of_densities():
     """Means and covariances, that starts and steps are made of."""
-    targets = [w.densities.three_gaussians(), w.densities.banana()]
-    targets += [w.densities.gaussian_mixture(fitted())]
+    targets = [w.densities.ThreeGaussians(), w.densities.Banana()]
+    targets += [w.densities.GaussianMixtureDensity.of(fitted())]
     # Weighted sums whose last bit depends on the order of multiplications and additions.
-    targets += [w.densities.three_gaussians(means=((0.15, 0.0), (3.15, 3.0), (3.15, -3.0)))]
+    targets += [w.densities.ThreeGaussians(means=((0.15, 0.0), (3.15, 3.0), (3.15, -3.0)))]
     return [(target.mean(), target.cov()) for target in targets]
 
 

@@ -230,7 +230,7 @@ def test_every_contestant_has_the_same_three_gaussians():
 def test_eight_schools_are_the_same_for_emcee():
     import walkers_targets as targets
 
-    schools = foldstat.walkers.densities.eight_schools()
+    schools = foldstat.walkers.densities.EightSchools()
     points = targets.starts(schools, 50)
     together = targets.compiled_schools()
     targets.same_density("eight schools", schools, together, points)

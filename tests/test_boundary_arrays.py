@@ -110,7 +110,7 @@ def test_words_of_another_type_are_refused_by_name(state):
 
 def test_points_in_the_memory_of_the_output_are_refused():
     memory = np.zeros(30)
-    density = core_of(w.densities.three_gaussians())
+    density = core_of(w.densities.ThreeGaussians())
     points = memory[:20].reshape(10, 2)
     with pytest.raises(ValueError, match="points is being written to"):
         density.evaluate(points, memory[10:20])
@@ -125,7 +125,7 @@ def core_of(density):
 
 def test_two_walks_do_not_write_to_the_same_array():
     ensemble = sample(lambda x, y: time.sleep(1e-3) or -x * x, call="coordinates", n_steps=1)._ensemble
-    density = core_of(w.densities.three_gaussians())
+    density = core_of(w.densities.ThreeGaussians())
     draws = np.zeros((ensemble.n_walkers, 5_000, 2))
     first, second = ensemble.copy(), ensemble.copy()
     walk = threading.Thread(target=first.advance, args=(density, 4_000_000), kwargs={"draws": draws, "thin": 1000})

@@ -17,7 +17,7 @@ import numpy as np
 from foldstat import GaussianMixture, _core
 from foldstat import walkers as w
 from foldstat.walkers._density import understand
-density = understand(w.densities.three_gaussians(), np.zeros((4, 2)), log=True, args=(), call=None, where=None).compiled
+density = understand(w.densities.ThreeGaussians(), np.zeros((4, 2)), log=True, args=(), call=None, where=None).compiled
 move = [(1.0, _core.WalkerMove.uniform_step(np.ones(2)))]
 def walk(n_steps=4_000_000, **keywords):
     ensemble = _core.WalkerEnsemble(bytes(32), np.zeros((64, 2)), move, density, burn_in=0)

@@ -15,7 +15,7 @@ from sklearn.mixture import GaussianMixture as Reference
 
 from foldstat import GaussianMixture, _core
 from foldstat.plot import plot_mixture
-from foldstat.walkers.densities import gaussian_mixture
+from foldstat.walkers.densities import GaussianMixtureDensity
 from mixtures import INITS, assert_close, model_of
 
 
@@ -72,7 +72,7 @@ def test_any_factor_of_the_precisions(seed, k, d, family, spread):
     expected = logsumexp(logs, axis=1)
     np.testing.assert_allclose(model.score_samples(X), expected, **tolerance)
     np.testing.assert_allclose(model._estimate_weighted_log_prob(X), logs, **tolerance)
-    np.testing.assert_allclose(gaussian_mixture(model)(X), expected, **tolerance)
+    np.testing.assert_allclose(GaussianMixtureDensity.of(model)(X), expected, **tolerance)
     np.testing.assert_allclose(model.predict_proba(X), np.exp(logs - expected[:, np.newaxis]), atol=1e-6)
     np.testing.assert_allclose(model.score(X), expected.mean(), **tolerance)
     theirs = by_hand(weights, means, factors, family, covariances, Reference)
@@ -210,7 +210,7 @@ METHODS = {
     "_estimate_weighted_log_prob": lambda model, X: model._estimate_weighted_log_prob(X),
     "_estimate_log_prob_resp": lambda model, X: model._estimate_log_prob_resp(X),
     "warm start": lambda model, X: model.set_params(warm_start=True, max_iter=1).fit(X),
-    "density": lambda model, X: gaussian_mixture(model),
+    "density": lambda model, X: GaussianMixtureDensity.of(model),
     "plot": lambda model, X: plot_mixture(model, X, ax=axes(), features=[0, 1]),
 }
 

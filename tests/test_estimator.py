@@ -119,7 +119,7 @@ def test_bad_n_jobs_are_refused_in_the_same_words_everywhere(n_jobs):
         lambda: foldstat.Summary(X[:, 0], n_jobs=n_jobs),
         lambda: foldstat.describe({"a": X[:, 0]}, n_jobs=n_jobs),
         lambda: foldstat.diagnostics.r_hat(X.T, n_jobs=n_jobs),
-        lambda: foldstat.walkers.sample(foldstat.walkers.densities.ring(), 10, 4, n_jobs=n_jobs),
+        lambda: foldstat.walkers.sample(foldstat.walkers.densities.Ring(), 10, 4, n_jobs=n_jobs),
         lambda: foldstat.cells.pairwise_sum(X, n_jobs=n_jobs),
     ]
     texts = set()

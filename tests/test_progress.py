@@ -92,5 +92,5 @@ def test_a_program_without_a_console_has_no_bar(m, monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     GaussianMixture(2, covariance_type=m.family, verbose=1).fit(m.X)
     foldstat.mixture.em(m.X, m.weights, m.means, m.covariances, covariance_type=m.family, progress=True)
-    foldstat.walkers.sample(foldstat.walkers.densities.ring(), [[1.0, 0.0]], 200, progress=True)
+    foldstat.walkers.sample(foldstat.walkers.densities.Ring(), [[1.0, 0.0]], 200, progress=True)
     foldstat.map_reduce(foldstat.Summary, [[1.0], [2.0]], progress=True)

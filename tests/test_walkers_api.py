@@ -13,7 +13,7 @@ from small_walks import MOVE, normal, sample
 
 def test_the_usual_call_gives_draws_of_its_shapes():
     run = w.sample(
-        w.densities.three_gaussians(), [0.0, 0.0], n_steps=1000, burn_in=100, thin=1, move=w.UniformStep(0.1),
+        w.densities.ThreeGaussians(), [0.0, 0.0], n_steps=1000, burn_in=100, thin=1, move=w.UniformStep(0.1),
         n_walkers=64, log=True, rng=0, n_jobs=None, progress=False,
     )  # fmt: skip
     assert run.draws.shape == (64, 1000, 2)
@@ -38,7 +38,7 @@ def test_draws_are_where_the_walkers_were():
 
 
 def test_the_log_density_of_a_built_in_one_is_computed_once_and_that_of_the_draws():
-    density = w.densities.three_gaussians()
+    density = w.densities.ThreeGaussians()
     run = w.sample(density, [0.0, 0.0], n_steps=50, burn_in=5, move=MOVE, n_walkers=5, rng=1)
     np.testing.assert_allclose(run.log_density, density(run.draws), rtol=1e-13)
     assert run.log_density is run.log_density
@@ -170,7 +170,7 @@ def test_names_come_from_where_there_are_some():
     assert sample(names=["width", "height"]).names == ("width", "height")
     assert sample(lambda p: -p @ p).names == ("x[0]", "x[1]")
     assert sample(lambda point, scale: -point @ point / scale, args=(2.0,)).names == ("x[0]", "x[1]")
-    schools = w.densities.eight_schools()
+    schools = w.densities.EightSchools()
     assert w.sample(schools, np.zeros(10), n_steps=2, burn_in=2, rng=0).names == schools.names
 
 
@@ -183,7 +183,7 @@ def test_walkers_stay_within_bounds():
 
 
 def test_the_bounds_of_a_built_in_density_hold():
-    run = w.sample(w.densities.egg_box(), [6.0, 6.0], n_steps=200, burn_in=5, move=w.UniformStep(9.0), rng=0)
+    run = w.sample(w.densities.EggBox(), [6.0, 6.0], n_steps=200, burn_in=5, move=w.UniformStep(9.0), rng=0)
     assert run.draws.min() >= 0
     assert run.draws.max() <= 10 * np.pi
 
@@ -192,10 +192,10 @@ def test_the_bounds_of_a_built_in_density_hold():
 
 
 def test_the_same_seed_gives_the_same_draws_whatever_the_threads():
-    one = w.sample(w.densities.banana(), [0.0, 0.0], n_steps=500, burn_in=10, rng=3, n_jobs=1)
-    two = w.sample(w.densities.banana(), [0.0, 0.0], n_steps=500, burn_in=10, rng=3, n_jobs=2)
+    one = w.sample(w.densities.Banana(), [0.0, 0.0], n_steps=500, burn_in=10, rng=3, n_jobs=1)
+    two = w.sample(w.densities.Banana(), [0.0, 0.0], n_steps=500, burn_in=10, rng=3, n_jobs=2)
     np.testing.assert_array_equal(one.draws, two.draws)
-    other = w.sample(w.densities.banana(), [0.0, 0.0], n_steps=500, burn_in=10, rng=4)
+    other = w.sample(w.densities.Banana(), [0.0, 0.0], n_steps=500, burn_in=10, rng=4)
     assert (one.draws != other.draws).any()
 
 
@@ -221,7 +221,7 @@ def test_a_pickled_run_goes_on_with_its_function():
 
 
 def test_a_pickled_run_over_a_built_in_density_goes_on_by_itself():
-    run = w.sample(w.densities.funnel(3), np.zeros(3), n_steps=30, burn_in=30, n_walkers=4, rng=0)
+    run = w.sample(w.densities.Funnel(3), np.zeros(3), n_steps=30, burn_in=30, n_walkers=4, rng=0)
     for twin in (pickle.loads(pickle.dumps(run)), copy.deepcopy(run)):
         np.testing.assert_array_equal(twin.extend(10).draws, run.extend(10).draws)
 

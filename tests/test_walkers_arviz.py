@@ -16,7 +16,7 @@ with warnings.catch_warnings():
 
 def sample(n_steps=400, **keywords):
     settings = {"n_walkers": 8, "burn_in": 50, "move": w.UniformStep(2.0), "rng": 0} | keywords
-    return w.sample(w.densities.three_gaussians(), [0.0, 0.0], n_steps=n_steps, **settings)
+    return w.sample(w.densities.ThreeGaussians(), [0.0, 0.0], n_steps=n_steps, **settings)
 
 
 def unnamed():
@@ -169,6 +169,6 @@ def test_quantiles_can_be_chosen():
 
 
 def test_names_that_arviz_has_taken_are_refused():
-    run = w.sample(w.densities.banana(), [0.0, 0.0], n_steps=9, n_walkers=4, rng=0, names=["draw", "y"])
+    run = w.sample(w.densities.Banana(), [0.0, 0.0], n_steps=9, n_walkers=4, rng=0, names=["draw", "y"])
     with pytest.raises(ValueError, match="the name 'draw' is that of a dimension in ArviZ"):
         run.to_arviz()

@@ -29,17 +29,17 @@ def fitted(covariance_type, library=foldstat, d=3):
 
 def every_density():
     return [
-        densities.three_gaussians(),
-        densities.three_gaussians([[0, 1], [5, 2], [-4, -3]], [0.5, 1.0, 2.0], [0.2, 0.2, 0.6]),
-        densities.banana(),
-        densities.banana(b=0.1, sd=2.0, n_dims=4),
-        densities.funnel(),
-        densities.funnel(n_dims=2, sd=1.0),
-        densities.eight_schools(),
-        densities.ring(),
-        densities.egg_box(),
-        densities.gaussian_mixture(fitted("full")),
-        densities.gaussian_mixture(fitted("spherical")),
+        densities.ThreeGaussians(),
+        densities.ThreeGaussians([[0, 1], [5, 2], [-4, -3]], [0.5, 1.0, 2.0], [0.2, 0.2, 0.6]),
+        densities.Banana(),
+        densities.Banana(b=0.1, sd=2.0, n_dims=4),
+        densities.Funnel(),
+        densities.Funnel(n_dims=2, sd=1.0),
+        densities.EightSchools(),
+        densities.Ring(),
+        densities.EggBox(),
+        densities.GaussianMixtureDensity.of(fitted("full")),
+        densities.GaussianMixtureDensity.of(fitted("spherical")),
     ]
 
 
@@ -148,7 +148,7 @@ def test_huge_coordinates_give_neither_nan_nor_infinity(density):
 
 
 def test_a_funnel_wide_open_is_still_a_density():
-    funnel = densities.funnel(n_dims=2)
+    funnel = densities.Funnel(n_dims=2)
     assert funnel([800.0, 1e170]) == pytest.approx(norm.logpdf(800, scale=3) + norm.logpdf(1e170, scale=np.exp(400)))
     assert funnel([-1e300, 0.0]) == -np.inf
 
@@ -156,11 +156,11 @@ def test_a_funnel_wide_open_is_still_a_density():
 @pytest.mark.parametrize(
     "density",
     [
-        densities.three_gaussians(),
-        densities.three_gaussians([[0, 1], [3, 2], [-2, -3]], [0.5, 1.0, 0.4], [0.2, 0.2, 0.6]),
-        densities.banana(b=0.05, sd=3.0),
-        densities.gaussian_mixture(fitted("full", d=2)),
-        densities.gaussian_mixture(fitted("tied", d=2)),
+        densities.ThreeGaussians(),
+        densities.ThreeGaussians([[0, 1], [3, 2], [-2, -3]], [0.5, 1.0, 0.4], [0.2, 0.2, 0.6]),
+        densities.Banana(b=0.05, sd=3.0),
+        densities.GaussianMixtureDensity.of(fitted("full", d=2)),
+        densities.GaussianMixtureDensity.of(fitted("tied", d=2)),
     ],
     ids=repr,
 )
@@ -176,7 +176,7 @@ def test_normalised_densities_integrate_to_one(density):
 
 
 def test_the_funnel_integrates_to_one():
-    funnel = densities.funnel(n_dims=2)
+    funnel = densities.Funnel(n_dims=2)
 
     def given(v):
         x = np.exp(v / 2) * np.linspace(-12, 12, 2001)
@@ -201,7 +201,7 @@ def test_moments_are_exact(density):
 
 
 def test_moments_of_the_egg_box_are_those_of_a_grid():
-    box = densities.egg_box()
+    box = densities.EggBox()
     axis = np.linspace(0, 10 * np.pi, 2001)
     weights = np.exp(box(np.stack(np.meshgrid(axis, axis), axis=-1)) - 243)
 
@@ -219,7 +219,7 @@ def test_moments_of_the_egg_box_are_those_of_a_grid():
 
 
 def test_draws_have_the_shares_of_the_modes():
-    target = densities.three_gaussians(weights=[0.1, 0.3, 0.6], means=[[0, 0], [20, 0], [0, 20]])
+    target = densities.ThreeGaussians(weights=[0.1, 0.3, 0.6], means=[[0, 0], [20, 0], [0, 20]])
     draws = target.sample(100_000, rng=0)
     nearest = np.linalg.norm(draws[:, np.newaxis] - np.array(target.means), axis=2).argmin(axis=1)
     shares = np.bincount(nearest) / len(draws)
@@ -237,7 +237,7 @@ def test_draws_lie_where_the_density_is(density):
 
 
 def test_draws_of_the_ring_follow_its_radius():
-    ring = densities.ring(radius=0.3, width=1.0)
+    ring = densities.Ring(radius=0.3, width=1.0)
     radii = np.linalg.norm(ring.sample(200_000, rng=3), axis=1)
     edges = np.linspace(0, 5, 26)
     counts, _ = np.histogram(radii, edges)
@@ -261,7 +261,7 @@ def test_draws_come_from_the_generator_given(density):
 
 
 def test_what_is_unknown_says_so():
-    schools, box = densities.eight_schools(), densities.egg_box()
+    schools, box = densities.EightSchools(), densities.EggBox()
     for ask in (schools.mean, schools.cov, lambda: schools.sample(3), lambda: box.sample(3)):
         with pytest.raises(NotImplementedError, match=r"eight_schools|egg_box"):
             ask()
@@ -281,31 +281,38 @@ def test_densities_are_values(density):
         density.name_of_my_cat = 1
 
 
-@pytest.mark.parametrize("function", [densities.three_gaussians, densities.banana, densities.funnel, densities.ring])
-def test_a_repr_makes_the_density(function):
-    density = function()
+@pytest.mark.parametrize("make", [densities.ThreeGaussians, densities.Banana, densities.Funnel, densities.Ring])
+def test_a_repr_makes_the_density(make):
+    density = make()
     assert eval(repr(density), vars(densities)) == density
-    assert list(inspect.signature(function).parameters) == list(density.parameters)
+    assert list(inspect.signature(make).parameters) == list(density.parameters)
+
+
+def test_every_density_has_one_spelling():
+    """A class, and no function beside it."""
+    public = {name: getattr(densities, name) for name in densities.__all__ if name != "from_config"}
+    assert all(isinstance(value, type) and issubclass(value, densities.Density) for value in public.values())
+    assert {type(density) for density in every_density()} == set(public.values()) - {densities.Density}
 
 
 def test_what_they_are():
-    box = densities.egg_box()
+    box = densities.EggBox()
     assert_array_equal(box.bounds, [[0, 10 * np.pi], [0, 10 * np.pi]])
     assert box.names == ("x", "y")
-    schools = densities.eight_schools()
+    schools = densities.EightSchools()
     assert schools.names[:3] == ("mu", "log_tau", "theta_tilde[0]")
     assert schools.bounds is None
     point = np.arange(10.0)
     assert_allclose(schools.effects(point), np.exp(1.0) * np.arange(2, 10))
-    assert densities.banana(n_dims=3).names == ("x1", "x2", "x3")
-    assert densities.banana(b=0).cov().tolist() == [[100, 0], [0, 1]]
+    assert densities.Banana(n_dims=3).names == ("x1", "x2", "x3")
+    assert densities.Banana(b=0).cov().tolist() == [[100, 0], [0, 1]]
 
 
 @pytest.mark.parametrize("covariance_type", FAMILIES)
 @pytest.mark.parametrize("library", [foldstat, sklearn], ids=["foldstat", "sklearn"])
 def test_a_fitted_mixture_scores_as_the_model_does(covariance_type, library):
     model = fitted(covariance_type, library)
-    density = densities.gaussian_mixture(model)
+    density = densities.GaussianMixtureDensity.of(model)
     points = np.random.default_rng(6).normal(scale=6.0, size=(2000, 3))
     assert_allclose(density(points), model.score_samples(points), rtol=1e-12)
     mean = model.weights_ @ model.means_
@@ -318,7 +325,7 @@ def test_a_fitted_mixture_scores_as_the_model_does(covariance_type, library):
 
 def test_a_density_of_a_model_does_not_change_with_it():
     model = fitted("diag")
-    density = densities.gaussian_mixture(model)
+    density = densities.GaussianMixtureDensity.of(model)
     before = density(np.zeros(3))
     model.means_ += 1.0
     assert density(np.zeros(3)) == before
@@ -330,36 +337,36 @@ def test_a_model_of_a_frame_names_its_features():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["height", "weight"])
     model = foldstat.GaussianMixture(1).fit(frame)
-    assert densities.gaussian_mixture(model).names == ("height", "weight")
+    assert densities.GaussianMixtureDensity.of(model).names == ("height", "weight")
 
 
 def test_other_models_are_refused():
     with pytest.raises(TypeError, match=r"fitted GaussianMixture.*BayesianGaussianMixture"):
-        densities.gaussian_mixture(sklearn.mixture.BayesianGaussianMixture())
+        densities.GaussianMixtureDensity.of(sklearn.mixture.BayesianGaussianMixture())
     with pytest.raises(NotFittedError):
-        densities.gaussian_mixture(foldstat.GaussianMixture())
+        densities.GaussianMixtureDensity.of(foldstat.GaussianMixture())
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: densities.three_gaussians(means=[[0, 0]]), r"means must have shape \(3, 2\), got \(1, 2\)"),
-        (lambda: densities.three_gaussians(sds=[1, 1, 0]), "sds must be positive"),
-        (lambda: densities.three_gaussians(sds=[1, np.inf, 1]), "sds must be finite"),
-        (lambda: densities.three_gaussians(weights=[0.5, 0.5, 0.5]), "weights must sum to 1"),
-        (lambda: densities.three_gaussians(weights=[0.5, 0.5, 0.0]), "weights must be positive"),
-        (lambda: densities.banana(b=np.nan), "b must be finite"),
-        (lambda: densities.banana(sd=-1), "sd must be positive, got -1"),
-        (lambda: densities.banana(n_dims=1), "n_dims must be at least 2, got 1"),
-        (lambda: densities.funnel(n_dims=1), "n_dims must be at least 2, got 1"),
-        (lambda: densities.funnel(sd=0), "sd must be positive"),
-        (lambda: densities.ring(radius=-1), "radius must not be negative"),
-        (lambda: densities.ring(width=0), "width must be positive"),
-        (lambda: densities.ring(radius=[1, 2]), "radius must have shape"),
-        (lambda: densities.ring()([1.0, 2.0, 3.0]), r"points must have shape \(n, 2\) for ring, got \(3,\)"),
-        (lambda: densities.ring()(1.0), r"points must have shape \(n, 2\)"),
-        (lambda: densities.ring()([[1.0, np.nan]]), r"points must be finite, got nan at \(0, 1\)"),
-        (lambda: densities.eight_schools().effects(np.zeros(3)), r"points must have shape \(..., 10\)"),
+        (lambda: densities.ThreeGaussians(means=[[0, 0]]), r"means must have shape \(3, 2\), got \(1, 2\)"),
+        (lambda: densities.ThreeGaussians(sds=[1, 1, 0]), "sds must be positive"),
+        (lambda: densities.ThreeGaussians(sds=[1, np.inf, 1]), "sds must be finite"),
+        (lambda: densities.ThreeGaussians(weights=[0.5, 0.5, 0.5]), "weights must sum to 1"),
+        (lambda: densities.ThreeGaussians(weights=[0.5, 0.5, 0.0]), "weights must be positive"),
+        (lambda: densities.Banana(b=np.nan), "b must be finite"),
+        (lambda: densities.Banana(sd=-1), "sd must be positive, got -1"),
+        (lambda: densities.Banana(n_dims=1), "n_dims must be at least 2, got 1"),
+        (lambda: densities.Funnel(n_dims=1), "n_dims must be at least 2, got 1"),
+        (lambda: densities.Funnel(sd=0), "sd must be positive"),
+        (lambda: densities.Ring(radius=-1), "radius must not be negative"),
+        (lambda: densities.Ring(width=0), "width must be positive"),
+        (lambda: densities.Ring(radius=[1, 2]), "radius must have shape"),
+        (lambda: densities.Ring()([1.0, 2.0, 3.0]), r"points must have shape \(n, 2\) for ring, got \(3,\)"),
+        (lambda: densities.Ring()(1.0), r"points must have shape \(n, 2\)"),
+        (lambda: densities.Ring()([[1.0, np.nan]]), r"points must be finite, got nan at \(0, 1\)"),
+        (lambda: densities.EightSchools().effects(np.zeros(3)), r"points must have shape \(..., 10\)"),
         (lambda: densities.from_config({"name": "square"}), r"config\['name'\] must be one of three_gaussians"),
     ],
 )
@@ -370,8 +377,8 @@ def test_wrong_values_are_named(make, message):
 
 def test_wrong_types_are_named():
     with pytest.raises(TypeError, match="n_dims must be a number of dimensions"):
-        densities.funnel(n_dims=2.5)
+        densities.Funnel(n_dims=2.5)
     with pytest.raises(TypeError, match="config must be a dict"):
         densities.from_config("ring")
     with pytest.raises(TypeError, match="sd must hold real numbers"):
-        densities.banana(sd="wide")
+        densities.Banana(sd="wide")

@@ -124,8 +124,8 @@ def test_single_precision_is_vectorised():
 
 
 def test_a_factory_is_to_be_called():
-    with pytest.raises(TypeError, match=r"call it, three_gaussians\(\)"):
-        understand(densities.three_gaussians, STARTS)
+    with pytest.raises(TypeError, match=r"call it, ThreeGaussians\(\)"):
+        understand(densities.ThreeGaussians, STARTS)
 
 
 def test_names_of_coordinates():
@@ -169,10 +169,10 @@ def test_args_come_after_the_point():
         (normal, {"call": "walkers"}, ValueError, "call must be None or one of 'coordinates', 'point', 'points'"),
         (normal, {"where": "gpu"}, ValueError, "where must be None or 'python', found 'gpu'"),
         (lambda mu, tau: 0.0, {"names": ["tau", "mu"]}, ValueError, "names are tau, mu, but the parameters.*mu, tau"),
-        (densities.three_gaussians(), {"log": False}, ValueError, "gives the logarithm: leave log=True"),
-        (densities.three_gaussians(), {"args": (1,)}, ValueError, "args is for Python functions"),
-        (densities.three_gaussians(), {"call": "point"}, ValueError, "call is for Python functions"),
-        (densities.funnel(3), {}, ValueError, r"has 3 dimension\(s\).*the starts have 2"),
+        (densities.ThreeGaussians(), {"log": False}, ValueError, "gives the logarithm: leave log=True"),
+        (densities.ThreeGaussians(), {"args": (1,)}, ValueError, "args is for Python functions"),
+        (densities.ThreeGaussians(), {"call": "point"}, ValueError, "call is for Python functions"),
+        (densities.Funnel(3), {}, ValueError, r"has 3 dimension\(s\).*the starts have 2"),
     ],
 )
 def test_refused(density, arguments, error, message):
@@ -339,7 +339,7 @@ def test_other_models_are_called():
 
 
 def test_built_in_densities():
-    target = densities.three_gaussians()
+    target = densities.ThreeGaussians()
     understood = understand(target, STARTS)
     assert understood.kind == "built in: three_gaussians"
     assert understood.original is target

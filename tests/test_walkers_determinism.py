@@ -71,9 +71,9 @@ def mixture():
 
 # A density, and how it is called.
 DENSITIES = {
-    "three Gaussians": (w.densities.three_gaussians, {}),
-    "ring": (w.densities.ring, {}),
-    "banana": (w.densities.banana, {}),
+    "three Gaussians": (w.densities.ThreeGaussians, {}),
+    "ring": (w.densities.Ring, {}),
+    "banana": (w.densities.Banana, {}),
     "mixture": (mixture, {}),
     "numba": (native, {}),
     "ctypes": (pointer, {}),
@@ -111,7 +111,7 @@ def test_nor_do_they_for_many_walkers(move):
     start = np.random.default_rng(0).normal(size=(1001, 2))
     prints = set()
     for n_jobs in THREADS:
-        run = w.sample(w.densities.three_gaussians(), start, 40, 20, move=MOVES[move], rng=11, n_jobs=n_jobs)
+        run = w.sample(w.densities.ThreeGaussians(), start, 40, 20, move=MOVES[move], rng=11, n_jobs=n_jobs)
         prints.add(fingerprint(run))
     assert len(prints) == 1
 
@@ -184,7 +184,7 @@ def everything():
 
 def wide_runs():
     """Runs in several dimensions over what the plane has none of."""
-    for density in (w.densities.funnel(5), w.densities.eight_schools(), w.densities.banana(n_dims=3)):
+    for density in (w.densities.Funnel(5), w.densities.EightSchools(), w.densities.Banana(n_dims=3)):
         begin = 0.3 * np.random.default_rng(1).normal(size=(61, density.n_dims))
         for move in (w.AdaptiveStep(), w.UniformStep(0.3), w.Stretch(), w.ComponentwiseStep(1.0)):
             yield w.sample(density, begin, 30, 20, move=move, rng=2, n_jobs=2)

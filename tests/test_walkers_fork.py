@@ -32,7 +32,7 @@ def sample(density, move, seed=0):
     return w.sample(density, start, 2000, 50, move=move, rng=seed, n_jobs=2, call=call)
 
 
-@pytest.mark.parametrize("density", [w.densities.three_gaussians(), vectorised], ids=["built in", "vectorised"])
+@pytest.mark.parametrize("density", [w.densities.ThreeGaussians(), vectorised], ids=["built in", "vectorised"])
 @pytest.mark.parametrize("move", [w.UniformStep(1.0), w.Stretch(), w.AdaptiveStep()], ids=repr)
 def test_a_forked_child_walks(density, move):
     run = sample(density, move)
@@ -65,7 +65,7 @@ sys.path.insert(0, {str(HERE)!r})
 from foldstat import walkers as w
 from test_walkers_fork import sample
 def walk(seed):
-    return sample(w.densities.banana(), w.Stretch(), seed).mean().tolist()
+    return sample(w.densities.Banana(), w.Stretch(), seed).mean().tolist()
 here = [walk(seed) for seed in range(4)]
 with multiprocessing.get_context("fork").Pool(2) as pool:
     there = pool.map_async(walk, range(4)).get(timeout=45)
@@ -75,4 +75,4 @@ print(json.dumps([here, there]))
     assert done.returncode == 0, done.stderr
     here, there = json.loads(done.stdout.splitlines()[-1])
     assert here == there
-    assert here[0] == sample(w.densities.banana(), w.Stretch()).mean().tolist()
+    assert here[0] == sample(w.densities.Banana(), w.Stretch()).mean().tolist()

@@ -133,7 +133,7 @@ def test_ctrl_c_reaches_a_built_in_density():
     timer = threading.Timer(0.2, _thread.interrupt_main)
     timer.start()
     with pytest.warns(RuntimeWarning, match="interrupted"):
-        run = w.sample(w.densities.banana(), [0.0, 0.0], n_steps=2**40, thin=2**20, n_walkers=64, rng=0)
+        run = w.sample(w.densities.Banana(), [0.0, 0.0], n_steps=2**40, thin=2**20, n_walkers=64, rng=0)
     assert run.interrupted
     assert run.n_steps > 0
 

@@ -94,7 +94,7 @@ def test_splitting_a_generator_takes_one_key_from_it():
 
 def test_keys_go_wherever_seeds_go():
     key, other = foldstat.split(0, 2)
-    density = w.densities.ring()
+    density = w.densities.Ring()
     runs = [w.sample(density, [4.0, 0.0], n_steps=20, burn_in=20, rng=k).draws for k in (key, key, other)]
     np.testing.assert_array_equal(runs[0], runs[1])
     assert (runs[0] != runs[2]).any()

@@ -5,7 +5,7 @@ import pytest
 
 from foldstat import walkers as w
 
-DENSITY = w.densities.three_gaussians()
+DENSITY = w.densities.ThreeGaussians()
 
 
 def sample(keep="moments", n_walkers=9, n_steps=300, rng=0, density=DENSITY, **keywords):
@@ -75,7 +75,7 @@ def test_bins_do_not_depend_on_the_threads_or_on_extensions():
 
 
 def test_many_dimensions_have_a_histogram_each():
-    run = w.sample(w.densities.eight_schools(), np.zeros(10), n_steps=50, burn_in=50, keep="moments", rng=0)
+    run = w.sample(w.densities.EightSchools(), np.zeros(10), n_steps=50, burn_in=50, keep="moments", rng=0)
     assert list(run.moments.histograms) == [(i,) for i in range(10)]
 
 
@@ -93,6 +93,7 @@ def test_moments_of_runs_add_up():
 
 def test_moments_that_do_not_belong_together():
     a = sample(histograms={0: [0.0, 1.0]}).moments
+    assert not hasattr(a, "r_hat"), "that of the diagnostics is another statistic"
     with pytest.raises(ValueError, match=r"dimensions \(0,\) have different edges"):
         a + sample(histograms={0: [0.0, 2.0]}).moments
     with pytest.raises(ValueError, match="histograms of different dimensions"):
@@ -103,12 +104,12 @@ def test_moments_that_do_not_belong_together():
         a + 1
 
 
-def test_r_hat_is_that_of_gelman_and_rubin():
+def test_the_scale_reduction_is_that_of_gelman_and_rubin():
     draws = np.random.default_rng(0).normal(size=(6, 50, 3)) + np.arange(6)[:, None, None] * [0.0, 0.5, 5.0]
-    r_hat = w.Moments.of_draws(draws).r_hat()
+    psrf = w.Moments.of_draws(draws).psrf()
     within, between = draws.var(axis=1, ddof=1).mean(axis=0), 50 * draws.mean(axis=1).var(axis=0, ddof=1)
-    np.testing.assert_allclose(r_hat, np.sqrt((49 / 50 * within + between / 50) / within), rtol=1e-12)
-    assert r_hat[0] < 1.1 < r_hat[1] < r_hat[2]
+    np.testing.assert_allclose(psrf, np.sqrt((49 / 50 * within + between / 50) / within), rtol=1e-12)
+    assert psrf[0] < 1.1 < psrf[1] < psrf[2]
 
 
 def test_the_error_of_the_mean_is_seen_between_walkers():
@@ -119,10 +120,10 @@ def test_the_error_of_the_mean_is_seen_between_walkers():
 def test_one_walker_or_one_draw_leave_unknown_what_is():
     one = w.Moments.of_draws(np.ones((1, 1, 2)))
     np.testing.assert_array_equal(one.mean(), [1.0, 1.0])
-    for unknown in (one.cov(), one.mcse_mean(), one.r_hat(), w.Moments.of_draws(np.ones((3, 0, 2))).mean()):
+    for unknown in (one.cov(), one.mcse_mean(), one.psrf(), w.Moments.of_draws(np.ones((3, 0, 2))).mean()):
         assert np.isnan(unknown).all()
     constant = w.Moments.of_draws(np.ones((3, 5, 1)))
-    assert np.isnan(constant.r_hat()).all()
+    assert np.isnan(constant.psrf()).all()
     np.testing.assert_array_equal(constant.cov(), [[0.0]])
     one_draw = w.Moments.of_draws(np.arange(3.0).reshape(3, 1, 1))
     np.testing.assert_allclose(one_draw.cov(), [[1.0]])
@@ -135,7 +136,7 @@ def test_an_offset_costs_no_digits():
 
 def test_summary_of_moments():
     kept, draws = sample().summary(), sample("draws").summary()
-    assert kept.columns == ("mean", "sd", "mcse_mean", "r_hat")
+    assert kept.columns == ("mean", "sd", "mcse_mean", "psrf")
     np.testing.assert_allclose(kept["mean"], draws["mean"], rtol=1e-12)
     np.testing.assert_allclose(kept["sd"], draws["sd"], rtol=1e-10)
 
@@ -170,7 +171,7 @@ def test_histograms_that_cannot_be_kept_are_refused(keywords, error, message):
 
 def test_histograms_of_three_dimensions_are_not_kept():
     with pytest.raises(ValueError, match="one or two dimensions"):
-        w.sample(w.densities.funnel(3), np.zeros(3), n_steps=5, burn_in=5, keep="moments", histograms={(0, 1, 2): 4})
+        w.sample(w.densities.Funnel(3), np.zeros(3), n_steps=5, burn_in=5, keep="moments", histograms={(0, 1, 2): 4})
 
 
 # ---------------------------------------------------------------- of draws
@@ -202,7 +203,7 @@ def test_a_histogram_of_one_dimension(bins, dims):
 
 def test_a_histogram_in_blocks_is_the_same(monkeypatch):
     whole = sample("draws").histogram(20).counts
-    monkeypatch.setattr("foldstat.walkers._histogram._BLOCK", 100)
+    monkeypatch.setattr("foldstat.walkers.run._histogram._BLOCK", 100)
     np.testing.assert_array_equal(sample("draws").histogram(20).counts, whole)
 
 
@@ -235,11 +236,11 @@ def test_a_histogram_that_cannot_be_made(arguments, error, message):
 
 
 def test_dims_are_chosen_where_there_are_many():
-    run = w.sample(w.densities.funnel(3), np.zeros(3), n_steps=5, burn_in=5, rng=0)
+    run = w.sample(w.densities.Funnel(3), np.zeros(3), n_steps=5, burn_in=5, rng=0)
     with pytest.raises(ValueError, match="dims must say which of the 3 dimensions"):
         run.histogram()
     assert run.histogram(4, (2, 0)).counts.shape == (4, 4)
-    kept = w.sample(w.densities.funnel(3), np.zeros(3), n_steps=5, burn_in=5, rng=0, keep="moments")
+    kept = w.sample(w.densities.Funnel(3), np.zeros(3), n_steps=5, burn_in=5, rng=0, keep="moments")
     with pytest.raises(ValueError, match=r"no histogram of \(0, 1\) was kept, there are those of \(0,\)"):
         kept.histogram(dims=(0, 1))
     with pytest.raises(ValueError, match="bins: with keep"):

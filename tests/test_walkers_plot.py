@@ -21,7 +21,7 @@ def _closed():
 
 def sample(density=None, n_dims=2, n_steps=400, **keywords):
     settings = {"n_walkers": 12, "burn_in": 50, "move": w.UniformStep(2.0), "rng": 0} | keywords
-    return w.sample(density or w.densities.three_gaussians(), np.zeros(n_dims), n_steps=n_steps, **settings)
+    return w.sample(density or w.densities.ThreeGaussians(), np.zeros(n_dims), n_steps=n_steps, **settings)
 
 
 def colours(ax):
@@ -78,7 +78,7 @@ def test_histograms_have_area_one():
 
 
 def test_dimensions_can_be_chosen():
-    run = sample(w.densities.funnel(10), 10)
+    run = sample(w.densities.Funnel(10), 10)
     assert len(run.plot()) == 16
     axes = run.plot((3, run.names[0]))
     assert len(axes) == 5
@@ -119,7 +119,7 @@ def test_walking_imports_no_library_for_pictures_tables_or_bars():
 
     code = (
         "import sys; from foldstat import walkers as w; "
-        "run = w.sample(w.densities.ring(), [4.0, 0.0], n_steps=10, rng=0); run.summary(); "
+        "run = w.sample(w.densities.Ring(), [4.0, 0.0], n_steps=10, rng=0); run.summary(); "
         "print([name for name in ('matplotlib', 'arviz', 'tqdm.auto') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -127,6 +127,6 @@ def test_walking_imports_no_library_for_pictures_tables_or_bars():
 
 
 def test_a_plot_without_histograms_says_what_to_keep():
-    run = w.sample(w.densities.banana(), [0.0, 0.0], n_steps=9, n_walkers=4, rng=0, keep="moments", histograms=())
+    run = w.sample(w.densities.Banana(), [0.0, 0.0], n_steps=9, n_walkers=4, rng=0, keep="moments", histograms=())
     with pytest.raises(ValueError, match=r"plot\(\): this run keeps moments only, and no histogram"):
         run.plot()

@@ -41,14 +41,14 @@ def test_silence_by_default():
     assert stderr_of(sample) == ""
 
 
-@pytest.mark.parametrize("keep", ["draws", "moments"])
-def test_the_bar_shows_the_acceptance_rate_and_the_worst_r_hat(keep):
+@pytest.mark.parametrize(("keep", "worst"), [("draws", "r_hat"), ("moments", "psrf")])
+def test_the_bar_shows_the_acceptance_rate_and_the_worst_r_hat(keep, worst):
     text = stderr_of(lambda: sample(progress=True, keep=keep))
     last = last_of(text)
     assert "walkers: 100%" in last
     assert "350/350" in last
     assert re.search(r"acceptance=0\.\d{3}", last)
-    assert re.search(r"r_hat=1\.\d{4}", last)
+    assert re.findall(r"(\w+)=1\.\d{4}", last) == [worst]
     assert text.endswith("\n"), "the bar is not closed"
 
 
@@ -139,5 +139,5 @@ def test_reports_of_other_tasks_are_passed_over():
             bar.finish(10, float("nan"), no_r_hat)
 
     last = last_of(stderr_of(walk))
-    assert "r_hat=1.2500" in last
+    assert "psrf=1.2500" in last
     assert "acceptance" not in last

@@ -68,7 +68,7 @@ def test_a_start_of_density_zero_names_the_walker():
 
 def test_the_wrong_number_of_dimensions_for_a_built_in_density():
     with pytest.raises(ValueError, match="start has 3 coordinates for each walker, and three_gaussians 2"):
-        w.sample(w.densities.three_gaussians(), [0.0, 0.0, 0.0])
+        w.sample(w.densities.ThreeGaussians(), [0.0, 0.0, 0.0])
 
 
 def test_draws_that_do_not_fit_into_memory():

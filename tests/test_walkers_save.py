@@ -34,7 +34,7 @@ def sample(density=normal, n_steps=40, **keywords):
 
 def built_in(**keywords):
     settings = {"n_steps": 40, "burn_in": 20, "n_walkers": 9, "rng": 0, "move": w.NormalStep(1.0)} | keywords
-    return w.sample(w.densities.three_gaussians(), [0.0, 0.0], **settings)
+    return w.sample(w.densities.ThreeGaussians(), [0.0, 0.0], **settings)
 
 
 @pytest.fixture
@@ -79,13 +79,13 @@ def test_every_other_move_is_saved_as_well(path, move):
     def start(rng):
         return rng.normal(size=2)
 
-    density = w.densities.three_gaussians()
+    density = w.densities.ThreeGaussians()
     run = w.sample(density, start, n_steps=20, burn_in=20, n_walkers=12, move=move, rng=2)
     run.save(path)
     same(w.load(path).extend(10), run.extend(10))
 
 
-@pytest.mark.parametrize("name", ["three_gaussians", "banana", "funnel", "eight_schools", "ring", "egg_box"])
+@pytest.mark.parametrize("name", ["ThreeGaussians", "Banana", "Funnel", "EightSchools", "Ring", "EggBox"])
 def test_built_in_densities_come_back_by_themselves(path, name):
     density = getattr(w.densities, name)()
     run = w.sample(density, np.ones(density.n_dims), n_steps=20, burn_in=20, n_walkers=5, rng=3)
@@ -481,7 +481,7 @@ import json, os, resource, signal
 import numpy as np
 from foldstat import walkers as w
 
-run = w.sample(w.densities.three_gaussians(), [0.0, 0.0], n_steps=4_000, n_walkers=8, rng=0)
+run = w.sample(w.densities.ThreeGaussians(), [0.0, 0.0], n_steps=4_000, n_walkers=8, rng=0)
 run.save("run.npz")
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, resource.RLIM_INFINITY))

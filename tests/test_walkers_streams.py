@@ -97,7 +97,7 @@ def test_all_streams_are_different():
 
 
 def test_keys_matter_and_nothing_else():
-    target = w.densities.three_gaussians()
+    target = w.densities.ThreeGaussians()
 
     def draws(rng):
         return w.sample(target, [0.0, 0.0], 20, 0, move=w.NormalStep(1.0), n_walkers=8, rng=rng).draws
@@ -113,7 +113,7 @@ def test_keys_matter_and_nothing_else():
 
 @pytest.mark.parametrize("move", [*MOVES, w.AdaptiveStep(1.0)], ids=repr)
 @pytest.mark.parametrize(
-    "density", [w.densities.three_gaussians(), lambda p: -(p**2).sum(axis=-1)], ids=["built in", "NumPy"]
+    "density", [w.densities.ThreeGaussians(), lambda p: -(p**2).sum(axis=-1)], ids=["built in", "NumPy"]
 )
 def test_more_walkers_do_not_change_the_first_ones(move, density):
     def start(rng):

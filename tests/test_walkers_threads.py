@@ -84,7 +84,7 @@ def long_walk(density, move, seconds, **options):
 
 @pytest.mark.parametrize("move", [w.UniformStep(1.0), w.Stretch()], ids=repr)
 def test_a_ticking_thread_keeps_ticking_over_a_built_in_density(move):
-    run, n_steps = long_walk(w.densities.three_gaussians(), move, 0.5)
+    run, n_steps = long_walk(w.densities.ThreeGaussians(), move, 0.5)
     ticks, elapsed = ticks_during(lambda: run.extend(n_steps, n_jobs=1))
     assert elapsed > 0.2, "the walk is too short to prove anything"
     # Walkers that held the lock would let the ticker run only between two of their calls.
@@ -100,7 +100,7 @@ def test_a_ticking_thread_keeps_ticking_over_a_native_density():
 
 def test_two_samplers_at_once():
     """Each of them goes on once the other has begun, which one after the other could not do."""
-    density = w.densities.three_gaussians()
+    density = w.densities.ThreeGaussians()
     run, n_steps = long_walk(density, w.UniformStep(1.0), 0.6)
     state, moves = run._ensemble.state(), w.UniformStep(1.0)._schedule(Setting(2, 1))
     stamps, results = {1: [], 2: []}, {}
@@ -193,8 +193,8 @@ print(json.dumps([run.interrupted, waited, n_steps, told, same]))
 """
 
 SCENARIOS = {
-    "built in": "w.densities.three_gaussians(), 64, {'move': w.UniformStep(1.0), 'keep': 'moments', 'n_jobs': 2}",
-    "built in, interacting": "w.densities.banana(), 64, {'move': w.Stretch(), 'keep': 'moments', 'n_jobs': 2}",
+    "built in": "w.densities.ThreeGaussians(), 64, {'move': w.UniformStep(1.0), 'keep': 'moments', 'n_jobs': 2}",
+    "built in, interacting": "w.densities.Banana(), 64, {'move': w.Stretch(), 'keep': 'moments', 'n_jobs': 2}",
     "native, slow": "t.slow_native(), 4, {'move': w.UniformStep(1.0), 'n_jobs': 1}",
     "native, slow, interacting": "t.slow_native(), 16, {'move': w.Stretch(), 'n_jobs': 2}",
     "vectorised": "t.vectorised, 64, {'move': w.NormalStep(1.0), 'call': 'points'}",

@@ -51,7 +51,7 @@ class Target:
 
 def three_gaussians(means=((0.0, 0.0), (3.0, 3.0), (3.0, -3.0)), sds=(1.0, 0.9, 0.8), weights=(0.5, 0.3, 0.2)):
     """The notebook's density: three modes of different weights; built in."""
-    density = w.densities.three_gaussians(means, sds, weights)
+    density = w.densities.ThreeGaussians(means, sds, weights)
     centres, scales, shares = np.array(means), np.array(sds), np.array(weights)
 
     def responsibilities(points):
@@ -98,7 +98,7 @@ def mixture(weights=(0.4, 0.6)):
     means = np.array([[0.0, 0.0], [2.0, 1.0]])
     covariances = np.array([[[1.0, 0.6], [0.6, 1.0]], [[0.5, -0.3], [-0.3, 0.8]]])
     model = GaussianMixture.from_parameters(np.array(weights), means, covariances)
-    density = w.densities.gaussian_mixture(model)
+    density = w.densities.GaussianMixtureDensity.of(model)
 
     def uniforms(points):
         x, y = points.T
@@ -124,7 +124,7 @@ def mixture(weights=(0.4, 0.6)):
 
 def banana(b=0.15, sd=2.0):
     """Haario's banana, of a size that random walks cross in reasonable time; built in."""
-    density = w.densities.banana(b, sd)
+    density = w.densities.Banana(b, sd)
 
     def uniforms(points):
         bent = points[:, 1] + b * (points[:, 0] ** 2 - sd**2)

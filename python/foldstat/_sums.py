@@ -16,5 +16,11 @@ def weighted_sum(weights: Floats, values: Floats) -> Floats:
 def scatter(rows: Floats, weights: Floats | None = None) -> Floats:
     """Give Σ wₖ xₖ xₖᵀ of rows x, symmetric to the last bit."""
     columns = np.ascontiguousarray(rows.T)
-    factors = np.ones(len(rows)) if weights is None else weights
-    return np.array([(column * columns * factors).sum(axis=1) for column in columns])
+    products = np.empty_like(columns)  # made here: where NumPy finds no room for what it makes itself, it may crash
+    sums = np.empty((len(columns), len(columns)))
+    for column, row in zip(columns, sums, strict=True):
+        np.multiply(column, columns, out=products)
+        if weights is not None:
+            np.multiply(products, weights, out=products)
+        np.sum(products, axis=1, out=row)
+    return sums

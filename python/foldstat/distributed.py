@@ -7,7 +7,6 @@ import itertools
 import operator
 import os
 import queue
-import sys
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sized
@@ -16,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from foldstat import _core
+from foldstat._bars import Bar, as_progress
 from foldstat._interrupts import Interrupts
 from foldstat._signals import let_signals_through
 from foldstat._tree import Tree, short
@@ -52,7 +52,7 @@ def map_reduce(
     monoid: Callable[[], Any] = Summary,
     executor: Executor | None = None,
     fan_in: int = 10,
-    progress: bool = True,
+    progress: bool | None = True,
     on_error: Literal["raise", "skip"] | Callable[[Failure], object] = "raise",
     *,
     retries: int = 0,
@@ -75,16 +75,17 @@ def map_reduce(
         it as workers become free.
     monoid : callable, default=Summary
         What results are: calling it gives the identity, and its instances merge with ``+``.
-        `Summary`, `Summaries`, `GroupedSummary`, `JointSummary`, `MixtureStatistics`, also ``int``
-        or ``list``, or a function that makes an identity, such as ``lambda: np.zeros(3)``.
+        `Summary`, `Summaries`, `GroupedSummary`, `JointSummary`, `MixtureStatistics`,
+        `foldstat.walkers.Moments`, also ``int`` or ``list``, or a function that makes an identity,
+        such as ``lambda: np.zeros(3)``.
     executor : object with a ``submit`` method, optional
         Where to call: an executor of `concurrent.futures` (threads, processes), of loky, of
         ``dask.distributed.Client().get_executor()``, of ipyparallel's ``Client().executor()``.
         It is not shut down. Default: as many threads of our own as `foldstat.threads` says.
     fan_in : int, default=10
         How many neighbours are merged at a time.
-    progress : bool, default=True
-        Show a progress bar (tqdm).
+    progress : bool or None, default=True
+        Show a progress bar (tqdm). None shows one after some seconds, in a terminal or a notebook.
     on_error : {'raise', 'skip'} or callable, default='raise'
         What happens when an item has failed for good. 'raise' stops and raises its exception.
         'skip' goes on without it, and warns of all such items at the end. A callable is called
@@ -155,6 +156,7 @@ def map_reduce(
         raise ValueError(f"on_error must be 'raise', 'skip' or a callable, got {short(on_error)}")
     if max_pending is not None:
         max_pending = _at_least(max_pending, 1, "max_pending", " or None")
+    progress = as_progress(progress)
     tree = Tree(monoid, fan_in)
     source = _iterator(items)
     with contextlib.ExitStack() as stack:
@@ -167,7 +169,7 @@ def map_reduce(
         else:
             workers = getattr(executor, "_max_workers", None)
         width = max_pending or (_PER_WORKER * workers if isinstance(workers, int) else _WIDE)
-        bar = stack.enter_context(_bar(items, show=progress))
+        bar = stack.enter_context(Bar(progress, total=_length(items), desc="map_reduce", unit="item"))
         run = _Run(function, source, _length(items), executor, tree, retries, on_error, bar, interrupts)
         result = run.work(width)
     run.warn()
@@ -203,20 +205,6 @@ def _own_threads() -> Iterator[tuple[ThreadPoolExecutor, int]]:
         # a fork has none of the threads, and locks that they hold.
         if os.getpid() == process:
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-@contextlib.contextmanager
-def _bar(items: Iterable[Any], *, show: bool) -> Iterator[Any]:
-    if not show or sys.stderr is None:  # a program without a console has nowhere to show it
-        yield None
-        return
-    from tqdm.auto import tqdm  # not needed, and not loaded, by silent work
-
-    bar = tqdm(total=_length(items), desc="map_reduce", unit="item")
-    try:
-        yield bar
-    finally:
-        bar.close()
 
 
 def _length(items: Iterable[Any]) -> int | None:
@@ -263,13 +251,13 @@ class _Run:
         tree: Tree,
         retries: int,
         on_error: str | Callable[[Failure], object],
-        bar: Any,
+        bar: Bar,
         interrupts: Interrupts,
     ) -> None:
         self._function, self._executor, self._tree = function, executor, tree
         self._retries, self._on_error, self._bar = retries, on_error, bar
         self._source, self._length = enumerate(source), length
-        self._taken = 0
+        self._taken = self._settled = 0
         self._pending: dict[Any, _Attempt] = {}
         # Futures that are done. None is a Ctrl-C or a fork; SimpleQueue.put is reentrant.
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -353,10 +341,12 @@ class _Run:
         self._move()
 
     def _move(self) -> None:
-        if self._bar is not None:
+        self._settled += 1
+        shown = self._bar.due()
+        if shown is not None:
             if self._failures:
-                self._bar.set_postfix(failed=len(self._failures), refresh=False)
-            self._bar.update()
+                shown.set_postfix(failed=len(self._failures), refresh=False)
+            shown.update(self._settled - shown.n)
 
     def _abandon(self, error: BaseException) -> None:
         """Cancel what has not started, keep what has finished, and tell the exception about it."""

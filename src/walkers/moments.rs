@@ -200,10 +200,10 @@ impl Moments {
         }
     }
 
-    /// The largest potential scale reduction over the coordinates, from the walkers' means and
+    /// The largest potential scale reduction factor of the coordinates, from the walkers' means and
     /// variances; NaN for fewer than two walkers or draws.
     #[must_use]
-    pub fn r_hat(&self) -> f64 {
+    pub fn psrf(&self) -> f64 {
         let (d, t, n) = (self.n_dims, triangle(self.n_dims), self.count as f64);
         let of_dim = |j: usize| {
             let of_walker = |walker: usize| {
@@ -235,7 +235,7 @@ fn potential_scale_reduction(chains: impl Iterator<Item = (f64, f64)> + Clone, n
     ((between + within * (n - 1.0) / n) / within).sqrt()
 }
 
-/// [`Moments::r_hat`] of all walkers while they are in their blocks.
+/// [`Moments::psrf`] of all walkers while they are in their blocks.
 pub fn worst_r_hat(blocks: &[&BlockMoments]) -> f64 {
     let Some(first) = blocks.first() else { return f64::NAN };
     let n = first.count as f64;

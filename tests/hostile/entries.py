@@ -86,8 +86,6 @@ def told(value: Any) -> Any:
         except w.NotKeptError:
             kept = value.moments
         return [value.n_steps, told(kept)]
-    if isinstance(value, w.Moments):
-        return told([value.mean, value.cov, value.histograms])
     if isinstance(value, w.Histogram):
         return told(value.counts)
     if hasattr(value, "to_bytes") and not isinstance(value, int):
@@ -341,7 +339,7 @@ MOVES = [
     w.UniformStep(0.5), w.Mix([(1, w.Stretch()), (1, w.Snooker())]),
 ]  # fmt: skip
 DENSITIES: dict[str, tuple[Any, dict[str, Any]]] = {
-    "built in": (w.densities.three_gaussians(), {}),
+    "built in": (w.densities.ThreeGaussians(), {}),
     "numba": (plain, {}),
     "vectorised": (together, {"call": "points"}),
     "plain": (plain, {"where": "python"}),
@@ -396,11 +394,11 @@ for wide_move in (w.AdaptiveStep(), w.ComponentwiseStep(0.5), w.NormalStep(0.5),
         lambda none, a, move=wide_move: walk(a["start"], "vectorised", 60, move=move)
     )
 entry("wide mixture density", lambda n: blobs(n, 200), fitted("full"), rows=500)(
-    lambda model, _: w.densities.gaussian_mixture(model)(np.zeros((1, 200)))
+    lambda model, _: w.densities.GaussianMixtureDensity.of(model)(np.zeros((1, 200)))
 )
 entry("split", starts)(lambda none, _: [key.spawn_key for key in foldstat.split(0, 20_000)])
-entry("density", starts, rows=2_000_000)(lambda none, a: w.densities.three_gaussians()(a["start"]))
-entry("density sample", starts)(lambda none, _: w.densities.three_gaussians().sample(200_000, rng=1))
+entry("density", starts, rows=2_000_000)(lambda none, a: w.densities.ThreeGaussians()(a["start"]))
+entry("density sample", starts)(lambda none, _: w.densities.ThreeGaussians().sample(200_000, rng=1))
 
 # ---------------------------------------------------------------- the rest
 
@@ -411,6 +409,7 @@ def chains(n: int) -> dict[str, np.ndarray]:
 
 for measure in ("r_hat", "ess_bulk", "ess_tail", "mcse_mean", "mcse_sd", "autocorrelation_time"):
     entry(measure, chains)(lambda none, a, measure=measure: getattr(diagnostics, measure)(a["x"]))
+entry("moments", lambda n: {"draws": chains(n)["x"]})(lambda none, a: w.Moments.of_draws(a["draws"]))
 entry("mcse_quantile", chains)(lambda none, a: diagnostics.mcse_quantile(a["x"], 0.3))
 entry("nested_r_hat", chains)(lambda none, a: diagnostics.nested_r_hat(a["x"], [0, 0, 0, 0, 1, 1, 1, 1]))
 

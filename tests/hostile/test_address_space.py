@@ -84,7 +84,7 @@ REFUSED = {
     # What a user asks for that no machine has: the message names the size.
     "predict_proba": "model.predict_proba(np.broadcast_to(X[:1], (10**14, 6)))",
     "sample": "model.sample(10**15)",
-    "walkers": "w.sample(w.densities.banana(), [0.0, 0.0], n_steps=10**13, n_walkers=64, rng=0)",
+    "walkers": "w.sample(w.densities.Banana(), [0.0, 0.0], n_steps=10**13, n_walkers=64, rng=0)",
     "groups": "mixture.log_prob(np.broadcast_to(X[:1], (10**14, 6)), model.means_, model.covariances_)",
 }
 

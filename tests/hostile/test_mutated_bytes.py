@@ -31,6 +31,7 @@ KINDS = {
     "columns": (Summaries, lambda: summarize(table(50)["X"], axis=0, moments=4, best=3)),
     "groups": (GroupedSummary, lambda: grouped_of({"X": table(30)["X"], "by": table(30)["by"] % 4})),
     "keys": (GroupedSummary, lambda: summarize(table(len(KEYS))["X"][:, 0], by=KEYS)),
+    "moments": (w.Moments, lambda: walk(blobs(8)["X"][:, :2], n_steps=20, keep="moments").moments),
     "statistics": (MixtureStatistics, lambda: wide_statistics(blobs(50, 4))),
 }
 
@@ -64,7 +65,7 @@ def fnv(body):
 
 
 # Whoever damages bytes on purpose corrects their checksum, and only then what is inside of them is looked at.
-SEALS = {"joint": crc, "columns": crc, "groups": crc, "keys": crc, "statistics": fnv}
+SEALS = {"joint": crc, "columns": crc, "groups": crc, "keys": crc, "moments": crc, "statistics": fnv}
 
 
 def sealed(data, kind, draw):
@@ -76,7 +77,7 @@ def sealed(data, kind, draw):
 
 def rearranged(data, kind, draw):
     """Whole fields lost, repeated, exchanged, emptied or damaged, with lengths and a checksum that fit."""
-    magic = sys.modules[KINDS[kind][0].__module__]._MAGIC
+    magic = data[:8]
     fields = unpack(magic, data, kind)
     at, other = draw.randrange(len(fields)), draw.randrange(len(fields))
     way = draw.randrange(5)

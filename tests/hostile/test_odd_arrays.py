@@ -193,7 +193,7 @@ def private_doors(note, layout):
     from foldstat.walkers._moves import Setting
 
     make = {each.__name__: each for each in LAYOUTS}[layout]
-    run = w.sample(w.densities.banana(), np.ones((8, 2)) * 0.1, 20, 5, move=w.UniformStep(1.0), rng=0)
+    run = w.sample(w.densities.Banana(), np.ones((8, 2)) * 0.1, 20, 5, move=w.UniformStep(1.0), rng=0)
     moves = run._settings.move._schedule(Setting(2, run.n_walkers))
     state = run._ensemble.state()
     for field, value in state.items():
@@ -202,7 +202,7 @@ def private_doors(note, layout):
             note([field, told(again[field]) == told(value)])
     bounds = np.array([[-9.0, 8.0], [-7.0, 6.0]])
     for odd in (bounds, make(bounds)):
-        density = w.densities.banana()._compiled()
+        density = w.densities.Banana()._compiled()
         ensemble = _core.WalkerEnsemble(bytes(32), np.zeros((8, 2)), moves, density, burn_in=0, bounds=odd)
         note(["bounds", told(ensemble.state()["bounds"]) == told(bounds)])
 

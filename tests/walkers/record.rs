@@ -186,7 +186,7 @@ fn moments_need_no_draws() {
     let context = Context::inline();
     sampler.advance(&context, &density, 5010, output, Some(&mut moments)).unwrap();
     assert_eq!(moments.count, 5000);
-    assert!(moments.r_hat() < 1.2, "{}", moments.r_hat());
+    assert!(moments.psrf() < 1.2, "{}", moments.psrf());
     assert!(moments.means().unwrap().iter().all(|x| x.is_finite()));
 }
 

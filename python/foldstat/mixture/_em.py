@@ -7,6 +7,7 @@ from typing import NamedTuple
 from numpy.typing import ArrayLike
 
 from foldstat import _core
+from foldstat._bars import as_progress
 from foldstat._validation import Floats, as_sample_weight, thread_count
 from foldstat.mixture._functions import checked
 from foldstat.mixture._progress import progress_bar
@@ -51,7 +52,7 @@ def em(
     reg_covar: float = 1e-6,
     sample_weight: ArrayLike | None = None,
     n_jobs: int | None = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> MixtureFit:
     """Run expectation maximisation from given parameters.
 
@@ -78,8 +79,8 @@ def em(
         How often each row counts; their scale does not matter, and a row of weight zero is not there.
     n_jobs : int or None, default=None
         Number of threads; None for the default of the process.
-    progress : bool, default=False
-        Show a progress bar.
+    progress : bool or None, default=None
+        Show a progress bar. None shows one after some seconds, in a terminal or a notebook.
 
     Returns
     -------
@@ -117,7 +118,7 @@ def em(
     w = as_sample_weight(sample_weight, len(m.X))
     threads = thread_count(n_jobs)
     start = [(m.weights, m.means, m.factors)]
-    with progress_bar(int(max_iter), show=progress) as report:
+    with progress_bar(int(max_iter), show=as_progress(progress)) as report:
         (fit,) = _core.em(m.X, start, m.family, tol, reg_covar, max_iter, w, threads, None, report)
     return MixtureFit(
         fit["weights"],

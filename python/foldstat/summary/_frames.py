@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any, Literal, TypeAlias, get_args
+
+from numpy.typing import NDArray
 
 FrameKind: TypeAlias = Literal["pandas", "polars", "pyarrow"]
 
@@ -30,6 +32,12 @@ def build_frame(kind: FrameKind, index: tuple[str, Cells], names: Sequence[Any],
         labels = [str(label) for label in labels]  # a column has one type
     data = {title: list(labels)} | {name: list(column) for name, column in zip(names, columns, strict=True)}
     return library.DataFrame(data, strict=False) if kind == "polars" else library.table(data)
+
+
+def frame_of_columns(kind: FrameKind, columns: Mapping[str, NDArray[Any]]) -> Any:
+    """Make a table of arrays, the rows of a pandas frame numbered."""
+    library = _library(kind)
+    return library.table(dict(columns)) if kind == "pyarrow" else library.DataFrame(dict(columns))
 
 
 def installed_kind() -> FrameKind:

@@ -6,10 +6,7 @@ How walkers move is a value such as ``UniformStep(0.1)``. `densities` has densit
 
 from foldstat._core import DensityStatusError
 from foldstat.walkers import densities
-from foldstat.walkers._converged import NotConvergedWarning
-from foldstat.walkers._histogram import Histogram
 from foldstat.walkers._keys import split
-from foldstat.walkers._moments import Moments
 from foldstat.walkers._moves import (
     AdaptiveStep,
     ComponentwiseStep,
@@ -22,11 +19,13 @@ from foldstat.walkers._moves import (
     Stretch,
     UniformStep,
 )
-from foldstat.walkers._run import Run
 from foldstat.walkers._sample import sample
-from foldstat.walkers._save import load
-from foldstat.walkers._settings import NotKeptError
-from foldstat.walkers._table import SummaryTable
+from foldstat.walkers.run._converged import NotConvergedWarning
+from foldstat.walkers.run._histogram import Histogram
+from foldstat.walkers.run._moments import Moments
+from foldstat.walkers.run._run import Run, load
+from foldstat.walkers.run._settings import NotKeptError
+from foldstat.walkers.run._table import SummaryTable
 
 __all__ = [
     "AdaptiveStep",

@@ -20,7 +20,7 @@ from foldstat.walkers._compile import Convention, compiled_density, is_compilabl
 from foldstat.walkers._native import SIGNATURES, NativeFunction, native_function
 from foldstat.walkers._numba_cfunc import checked_cfunc
 from foldstat.walkers._trying import is_vectorised, wants_array
-from foldstat.walkers.densities import Density, gaussian_mixture
+from foldstat.walkers.densities import Density, GaussianMixtureDensity
 
 Call = Literal["coordinates", "point", "points"]
 
@@ -149,7 +149,7 @@ def understand(
         return ready
     factory = getattr(density, "__name__", None)
     if factory in densities.__all__ and getattr(densities, factory) is density:
-        raise TypeError(f"density is {factory}, the function that makes it: call it, {factory}()")
+        raise TypeError(f"density is {factory}, which makes it: call it, {factory}()")
     if not callable(density):
         raise TypeError(
             f"density must be callable, a density of foldstat.walkers.densities, a fitted GaussianMixture or a pointer "
@@ -193,7 +193,7 @@ def _built_in(density: Any) -> Understood | None:
         # A subclass may have other ideas of what score_samples gives.
         if type(model) not in (GaussianMixture, SklearnMixture):
             return None
-        density = gaussian_mixture(model)
+        density = GaussianMixtureDensity.of(model)
     return Understood(density._compiled(), f"built in: {density.name}", density)
 
 

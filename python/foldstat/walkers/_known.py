@@ -12,8 +12,8 @@ from foldstat import _core
 from foldstat._validation import Floats, thread_count
 from foldstat.mixture import GaussianMixture
 from foldstat.walkers._density import Understood, understand
-from foldstat.walkers._settings import Settings
-from foldstat.walkers.densities import gaussian_mixture
+from foldstat.walkers.densities import GaussianMixtureDensity
+from foldstat.walkers.run._settings import Settings
 
 _SAME = 1e-9  # how far log-densities of one function may be apart, compiled and not
 
@@ -23,7 +23,7 @@ def as_value(density: Any) -> Any:
     bound = isinstance(density, types.MethodType) and density.__name__ == "score_samples"
     model = density.__self__ if bound else density
     # A subclass may have other ideas of what its density is.
-    return gaussian_mixture(model) if type(model) in (GaussianMixture, SklearnMixture) else density
+    return GaussianMixtureDensity.of(model) if type(model) in (GaussianMixture, SklearnMixture) else density
 
 
 def understand_again(

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
+from foldstat._bars import Bar
 from foldstat._validation import Floats
-from foldstat.walkers._converged import r_hat_of
+from foldstat.walkers.run._converged import r_hat_of
 
 Report = tuple[int, int, float, bool]
 Callback = Callable[[list[Report]], None]
 # Gives R-hat of what there is after this many steps, or NaN.
 WorstRHat = Callable[[int], float]
 
-_ACCEPTANCE, _R_HAT = 0, 1  # tasks of reports
+_ACCEPTANCE, _PSRF = 0, 1  # tasks of reports
 _SECONDS = 1.0  # between two looks at R-hat, and at least
 _PATIENCE = 20  # times as long as the last look took
 
@@ -26,50 +25,51 @@ _PATIENCE = 20  # times as long as the last look took
 class ProgressBar:
     """A bar that moves from `done` to `total` steps, if it is to be shown; closed whatever ends the block."""
 
-    def __init__(self, done: int, total: int, show: bool, worst_r_hat: WorstRHat) -> None:
-        self._bar: Any = None
-        if show and sys.stderr is not None:  # a program without a console has nowhere to show it
-            from tqdm.auto import tqdm  # not needed, and not loaded, by silent runs
-
-            self._bar = tqdm(total=total, initial=done, desc="walkers", unit="step", unit_scale=True)
+    def __init__(self, done: int, total: int, show: bool | None, worst_r_hat: WorstRHat) -> None:
+        self._bar = Bar(show, total=total, initial=done, desc="walkers", unit="step", unit_scale=True)
         self._worst_r_hat = worst_r_hat
+        self._worst = "psrf" if worst_r_hat is no_r_hat else "r_hat"
         self._shown: dict[str, str] = {}
         self._next_look = time.monotonic() + _SECONDS
 
     def __enter__(self) -> ProgressBar:
+        self._bar.__enter__()
         return self
 
     def __exit__(self, *failure: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
+        self._bar.__exit__(*failure)
 
     @property
     def callback(self) -> Callback | None:
         """What the compiled module reports to; None when nothing is to be shown."""
-        return None if self._bar is None else self._move
+        return None if self._bar.never else self._move
 
     def finish(self, step: int, acceptance: float, worst_r_hat: WorstRHat) -> None:
-        """Show the end, of which nothing is reported."""
-        if self._bar is not None:
-            self._bar.update(step - self._bar.n)
+        """Show the end, of which nothing is reported, on a bar that is there."""
+        bar = self._bar.shown
+        if bar is not None:
+            bar.update(step - bar.n)
             self._show("acceptance", acceptance, ".3f")
-            self._show("r_hat", worst_r_hat(step), ".4f")
-            self._bar.set_postfix(self._shown)
+            self._show(self._worst, worst_r_hat(step), ".4f")
+            bar.set_postfix(self._shown)
 
     def _move(self, reports: list[Report]) -> None:
         """Move by what the compiled module reports."""
+        bar = self._bar.due()
+        if bar is None:
+            return
         for task, step, value, _ in reports:
             if task == _ACCEPTANCE:
-                self._bar.update(step - self._bar.n)
+                bar.update(step - bar.n)
                 self._show("acceptance", value, ".3f")
-            elif task == _R_HAT:
-                self._show("r_hat", value, ".4f")
+            elif task == _PSRF:
+                self._show(self._worst, value, ".4f")
         begun = time.monotonic()
         if begun >= self._next_look:
-            self._show("r_hat", self._worst_r_hat(self._bar.n), ".4f")
+            self._show(self._worst, self._worst_r_hat(bar.n), ".4f")
             now = time.monotonic()
             self._next_look = now + max(_SECONDS, _PATIENCE * (now - begun))
-        self._bar.set_postfix(self._shown, refresh=False)
+        bar.set_postfix(self._shown, refresh=False)
 
     def _show(self, name: str, value: float, how: str) -> None:
         if not math.isnan(value):
@@ -77,7 +77,7 @@ class ProgressBar:
 
 
 def no_r_hat(step: int) -> float:
-    """Stand in where the compiled module reports R-hat itself."""
+    """Stand in where there are no draws, and the compiled module reports what moments tell in place of R-hat."""
     return math.nan
 
 

@@ -10,16 +10,14 @@ from typing import Any, Literal
 import numpy as np
 
 from foldstat import _core
+from foldstat._bars import as_progress
 from foldstat._validation import Floats, thread_count
 from foldstat.summary._arguments import flag
 from foldstat.walkers._arguments import as_choice, as_count
 from foldstat.walkers._density import Understood, understand
-from foldstat.walkers._histogram import Reach, declared_of
 from foldstat.walkers._keys import Rng, key_of
 from foldstat.walkers._known import OwnErrors, as_value, log_densities
 from foldstat.walkers._moves import Move, PooledStep, Setting
-from foldstat.walkers._run import Run
-from foldstat.walkers._settings import Keep, Kept, KeptDraws, KeptMoments, Settings
 from foldstat.walkers._spread import spanning, widths_of
 from foldstat.walkers._start import (
     Bounds,
@@ -36,6 +34,9 @@ from foldstat.walkers._start import (
 from foldstat.walkers._until import Until
 from foldstat.walkers._walk import leave_partial, walk
 from foldstat.walkers.densities import Density
+from foldstat.walkers.run._histogram import Reach, declared_of
+from foldstat.walkers.run._run import Run
+from foldstat.walkers.run._settings import Keep, Kept, KeptDraws, KeptMoments, Settings
 
 
 def sample(
@@ -50,7 +51,7 @@ def sample(
     log: bool = True,
     rng: Rng = None,
     n_jobs: int | None = None,
-    progress: bool = False,
+    progress: bool | None = None,
     bounds: Bounds = None,
     names: Sequence[str] | None = None,
     args: tuple[Any, ...] = (),
@@ -108,8 +109,9 @@ def sample(
         from the operating system.
     n_jobs : int or None, default=None
         Number of threads; None for the default of the process. It changes no bit of the result.
-    progress : bool, default=False
-        Show a progress bar with the acceptance rate and the worst R-hat so far.
+    progress : bool or None, default=None
+        Show a progress bar with the acceptance rate and the worst R-hat so far (with ``keep="moments"`` the
+        worst `Moments.psrf`). None shows one after some seconds, in a terminal or a notebook.
     bounds : sequence of (low, high), or dict of them by name, default=None
         Where the density is not zero; None in place of a pair or a number leaves that side open. None for
         the bounds that a built-in density has.
@@ -244,7 +246,7 @@ class _Checked:
         self.n_walkers = None
         if n_walkers is not None:
             self.n_walkers = as_count(n_walkers, "n_walkers", "a number of walkers", least=1)
-        self.log, self.progress = flag(log, "log"), flag(progress, "progress")
+        self.log, self.progress = flag(log, "log"), as_progress(progress)
         self.n_jobs = thread_count(n_jobs)
         if not isinstance(args, tuple):
             raise TypeError(f"args must be a tuple of what the density gets after the coordinates, got {args!r}")

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from foldstat import _core
 from foldstat._validation import Floats
-from foldstat.walkers._converged import NotConvergedWarning, advice
 from foldstat.walkers._density import Understood
 from foldstat.walkers._known import OwnErrors
 from foldstat.walkers._progress import ProgressBar, WorstRHat, no_r_hat, worst_r_hat_of
-from foldstat.walkers._settings import Kept, KeptDraws, Settings
 from foldstat.walkers._until import Until, looks
+from foldstat.walkers.run._converged import NotConvergedWarning, advice
+from foldstat.walkers.run._settings import Kept, KeptDraws, Settings
 
 if TYPE_CHECKING:
-    from foldstat.walkers._run import Run
+    from foldstat.walkers.run._run import Run
 
 
 def walk(
@@ -28,14 +28,14 @@ def walk(
     end: int,
     *,
     n_jobs: int | None,
-    progress: bool,
+    progress: bool | None,
     until: Until | None = None,
 ) -> Run:
     """Walk until `end` steps are done, the burn-in included; an interrupted walk gives what there is.
 
     A walk ends before where the draws suffice for `until`.
     """
-    from foldstat.walkers._run import Run
+    from foldstat.walkers.run._run import Run
 
     stop = functools.partial(Run, settings, ensemble, density, kept)
     begun = ensemble.step
@@ -106,7 +106,7 @@ def _at_the_end(settings: Settings, kept: Kept) -> WorstRHat:
         draws = kept.draws
         return lambda step: worst_r_hat_of(draws, settings.draws_after(step))
     moments = kept.moments
-    return no_r_hat if moments is None else lambda step: moments.r_hat
+    return no_r_hat if moments is None else lambda step: moments.psrf
 
 
 def _tell(run: Run, done: int, asked: int) -> None:

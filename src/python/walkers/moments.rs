@@ -74,10 +74,10 @@ impl WalkerMoments {
         Ok(covariances.finish())
     }
 
-    /// The worst potential scale reduction of the dimensions.
+    /// The worst potential scale reduction factor of the dimensions.
     #[getter]
-    fn r_hat(&self) -> f64 {
-        self.moments.r_hat()
+    fn psrf(&self) -> f64 {
+        self.moments.psrf()
     }
 
     /// Counts of the bins of each histogram.

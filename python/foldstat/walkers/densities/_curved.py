@@ -12,7 +12,40 @@ from foldstat.walkers.densities._density import Density, as_dimensions, as_numbe
 
 @dataclass(frozen=True, repr=False)
 class Banana(Density):
-    """A Gaussian bent along a parabola; see :func:`banana`."""
+    r"""Haario's banana: a normal distribution, bent along a parabola; normalised.
+
+    .. math:: x_1 \sim N(0, s^2), \quad x_2 + b x_1^2 - b s^2 \sim N(0, 1),
+
+    and all further coordinates are standard normal. The bend preserves volumes, so that moments and
+    draws are exact.
+
+    Parameters
+    ----------
+    b : float, default=0.03
+        How much it is bent: 0.03 is the "moderately" twisted target of the paper, 0.1 the "strongly"
+        twisted one, 0 a normal distribution.
+    sd : float, default=10.0
+        Standard deviation s of the first coordinate.
+    n_dims : int, default=2
+        Number of coordinates, at least 2.
+
+    Raises
+    ------
+    ValueError
+        If `b` is not finite, `sd` not positive or `n_dims` less than 2.
+
+    References
+    ----------
+    Haario, Saksman & Tamminen, "Adaptive proposal distribution for random walk Metropolis
+    algorithm", Computational Statistics 14 (1999).
+
+    Examples
+    --------
+    >>> from foldstat.walkers import densities
+    >>> densities.Banana().cov()
+    array([[100.,   0.],
+           [  0.,  19.]])
+    """
 
     name = "banana"
     normalised = True
@@ -47,52 +80,37 @@ class Banana(Density):
         return [self.b, self.sd]
 
 
-def banana(b: float = 0.03, sd: float = 10.0, n_dims: int = 2) -> Banana:
-    r"""Make Haario's banana: a normal distribution, bent along a parabola; normalised.
+@dataclass(frozen=True, repr=False)
+class Funnel(Density):
+    r"""Neal's funnel: the scale of all coordinates but the first depends on the first; normalised.
 
-    .. math:: x_1 \sim N(0, s^2), \quad x_2 + b x_1^2 - b s^2 \sim N(0, 1),
+    .. math:: v \sim N(0, s^2), \quad x_1, \ldots, x_{d-1} \sim N(0, e^v)
 
-    and all further coordinates are standard normal. The bend preserves volumes, so that moments and
-    draws are exact.
+    where the second argument of N is a variance. No single step width suits both the mouth and the
+    neck of the funnel. The logarithm is exact for v > -1400.
 
     Parameters
     ----------
-    b : float, default=0.03
-        How much it is bent: 0.03 is the "moderately" twisted target of the paper, 0.1 the "strongly"
-        twisted one, 0 a normal distribution.
-    sd : float, default=10.0
-        Standard deviation s of the first coordinate.
-    n_dims : int, default=2
-        Number of coordinates, at least 2.
-
-    Returns
-    -------
-    Banana
-        A :class:`Density` with exact moments and draws.
+    n_dims : int, default=10
+        Number of coordinates d, at least 2; v is the first.
+    sd : float, default=3.0
+        Standard deviation s of v.
 
     Raises
     ------
     ValueError
-        If `b` is not finite, `sd` not positive or `n_dims` less than 2.
+        If `n_dims` is less than 2 or `sd` not positive.
 
     References
     ----------
-    Haario, Saksman & Tamminen, "Adaptive proposal distribution for random walk Metropolis
-    algorithm", Computational Statistics 14 (1999).
+    Neal, "Slice sampling", Annals of Statistics 31 (2003), section 8.
 
     Examples
     --------
     >>> from foldstat.walkers import densities
-    >>> densities.banana().cov()
-    array([[100.,   0.],
-           [  0.,  19.]])
+    >>> densities.Funnel(n_dims=3).names
+    ('v', 'x1', 'x2')
     """
-    return Banana(b, sd, n_dims)
-
-
-@dataclass(frozen=True, repr=False)
-class Funnel(Density):
-    """A coordinate, and others of the scale it says; see :func:`funnel`."""
 
     name = "funnel"
     normalised = True
@@ -127,41 +145,3 @@ class Funnel(Density):
 
     def _numbers(self) -> list[float]:
         return [self.sd]
-
-
-def funnel(n_dims: int = 10, sd: float = 3.0) -> Funnel:
-    r"""Make Neal's funnel: the scale of all coordinates but the first depends on the first; normalised.
-
-    .. math:: v \sim N(0, s^2), \quad x_1, \ldots, x_{d-1} \sim N(0, e^v)
-
-    where the second argument of N is a variance. No single step width suits both the mouth and the
-    neck of the funnel. The logarithm is exact for v > -1400.
-
-    Parameters
-    ----------
-    n_dims : int, default=10
-        Number of coordinates d, at least 2; v is the first.
-    sd : float, default=3.0
-        Standard deviation s of v.
-
-    Returns
-    -------
-    Funnel
-        A :class:`Density` with exact moments and draws.
-
-    Raises
-    ------
-    ValueError
-        If `n_dims` is less than 2 or `sd` not positive.
-
-    References
-    ----------
-    Neal, "Slice sampling", Annals of Statistics 31 (2003), section 8.
-
-    Examples
-    --------
-    >>> from foldstat.walkers import densities
-    >>> densities.funnel(n_dims=3).names
-    ('v', 'x1', 'x2')
-    """
-    return Funnel(n_dims, sd)

@@ -16,13 +16,13 @@ from foldstat.walkers._keys import Rng
 
 @dataclass(frozen=True)
 class Density:
-    """A density that is built in; made by the functions of `foldstat.walkers.densities`.
+    """A density that is built in: one of the classes of `foldstat.walkers.densities`.
 
     Densities are values: they can be compared, hashed and pickled. Called on points they give their
     logarithm.
     """
 
-    #: What the function that makes it is called.
+    #: What it is called in files and messages.
     name: ClassVar[str]
     #: Whether it integrates to one.
     normalised: ClassVar[bool]
@@ -141,7 +141,7 @@ class Density:
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
-        return f"{self.name}({arguments})"
+        return f"{type(self).__name__}({arguments})"
 
     def _draw(self, n: int, rng: np.random.Generator) -> Floats:
         raise NotImplementedError(f"{self.name} cannot be sampled directly: walk, with foldstat.walkers.sample")

@@ -18,23 +18,51 @@ _SDS = (1.0, 0.9, 0.8)
 _WEIGHTS = (0.5, 0.3, 0.2)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, init=False)
 class ThreeGaussians(Density):
-    """Three isotropic Gaussians in the plane; see :func:`three_gaussians`."""
+    r"""Three isotropic Gaussians of different weights in the plane, normalised.
+
+    .. math:: p(x) = \sum_{k=1}^{3} \frac{w_k}{2 \pi s_k^2} \exp \frac{-|x - m_k|^2}{2 s_k^2}
+
+    By default the modes are a few standard deviations apart: a random walk with steps of half width
+    1 comes from one to another every 150 steps or so, and one with steps of 0.1 every 14,000.
+
+    Parameters
+    ----------
+    means : array-like of shape (3, 2), default=((0, 0), (3, 3), (3, -3))
+        Centres.
+    sds : array-like of shape (3,), default=(1.0, 0.9, 0.8)
+        Standard deviations.
+    weights : array-like of shape (3,), default=(0.5, 0.3, 0.2)
+        Positive, of sum 1: the share of each mode.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, a value is not finite, or a weight or sd not positive.
+
+    Examples
+    --------
+    >>> from foldstat.walkers import densities
+    >>> target = densities.ThreeGaussians()
+    >>> target.mean()
+    array([1.5, 0.3])
+    >>> target([[0.0, 0.0], [3.0, 3.0]]).round(4)
+    array([-2.531, -2.831])
+    """
 
     name = "three_gaussians"
     normalised = True
 
-    means: tuple[tuple[float, float], ...] = _MEANS
-    sds: tuple[float, ...] = _SDS
-    weights: tuple[float, ...] = _WEIGHTS
+    means: tuple[tuple[float, float], ...]
+    sds: tuple[float, ...]
+    weights: tuple[float, ...]
 
-    def __post_init__(self) -> None:
-        means = as_parameters(self.means, (3, 2), "means")
-        self._set("means", tuple((x, y) for x, y in means.tolist()))
+    def __init__(self, means: ArrayLike = _MEANS, sds: ArrayLike = _SDS, weights: ArrayLike = _WEIGHTS) -> None:
+        self._set("means", tuple((x, y) for x, y in as_parameters(means, (3, 2), "means").tolist()))
         for name, values in (
-            ("sds", as_parameters(self.sds, (3,), "sds")),
-            ("weights", as_weights(self.weights, 3)),
+            ("sds", as_parameters(sds, (3,), "sds")),
+            ("weights", as_weights(weights, 3)),
         ):
             if not (values > 0).all():
                 raise ValueError(f"{name} must be positive, got {values.tolist()}")
@@ -64,48 +92,36 @@ class ThreeGaussians(Density):
         return [*self.weights, *(coordinate for mean in self.means for coordinate in mean), *self.sds]
 
 
-def three_gaussians(means: ArrayLike = _MEANS, sds: ArrayLike = _SDS, weights: ArrayLike = _WEIGHTS) -> ThreeGaussians:
-    r"""Make three isotropic Gaussians of different weights in the plane, normalised.
-
-    .. math:: p(x) = \sum_{k=1}^{3} \frac{w_k}{2 \pi s_k^2} \exp \frac{-|x - m_k|^2}{2 s_k^2}
-
-    By default the modes are a few standard deviations apart: a random walk with steps of half width
-    1 comes from one to another every 150 steps or so, and one with steps of 0.1 every 14,000.
+@dataclass(frozen=True, repr=False, eq=False)
+class GaussianMixtureDensity(Density):
+    """The density of a Gaussian mixture, of any covariance type, normalised; `of` takes a fitted model.
 
     Parameters
     ----------
-    means : array-like of shape (3, 2), default=((0, 0), (3, 3), (3, -3))
+    weights : array-like of shape (k,)
+        Of sum 1.
+    means : array-like of shape (k, d)
         Centres.
-    sds : array-like of shape (3,), default=(1.0, 0.9, 0.8)
-        Standard deviations.
-    weights : array-like of shape (3,), default=(0.5, 0.3, 0.2)
-        Positive, of sum 1: the share of each mode.
-
-    Returns
-    -------
-    ThreeGaussians
-        A :class:`Density` with exact moments, draws and mode weights.
+    covariances : array-like
+        In the shape of the covariance type, as scikit-learn's ``covariances_``.
+    covariance_type : {'full', 'tied', 'diag', 'spherical'}
+        What components share.
+    precisions_cholesky : array-like, optional
+        Cholesky factors of the precisions, if they are known.
+    labels : sequence of str, optional
+        Names of the coordinates.
 
     Raises
     ------
     ValueError
-        If a shape does not fit, a value is not finite, or a weight or sd not positive.
+        If a shape does not fit, or the parameters are not those of a mixture.
 
     Examples
     --------
     >>> from foldstat.walkers import densities
-    >>> target = densities.three_gaussians()
-    >>> target.mean()
-    array([1.5, 0.3])
-    >>> target([[0.0, 0.0], [3.0, 3.0]]).round(4)
-    array([-2.531, -2.831])
+    >>> densities.GaussianMixtureDensity([0.5, 0.5], [[0.0], [4.0]], [1.0, 1.0], "spherical").mean()
+    array([2.])
     """
-    return ThreeGaussians(means, sds, weights)  # type: ignore[arg-type] # made tuples there
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class GaussianMixtureDensity(Density):
-    """The density of a fitted Gaussian mixture; see :func:`gaussian_mixture`."""
 
     name = "gaussian_mixture"
     normalised = True
@@ -142,6 +158,61 @@ class GaussianMixtureDensity(Density):
             if len(self.labels) != self.n_dims:
                 raise ValueError(f"labels must be {self.n_dims} names, got {self.labels!r}")
 
+    @classmethod
+    def of(cls, model: Any) -> GaussianMixtureDensity:
+        """Take the density of a fitted Gaussian mixture, of any covariance type.
+
+        `foldstat.walkers.sample` does so by itself when it is given a model.
+
+        Parameters
+        ----------
+        model : foldstat.GaussianMixture or sklearn.mixture.GaussianMixture
+            A fitted model. Its parameters are copied: fitting it again does not change the density.
+
+        Returns
+        -------
+        GaussianMixtureDensity
+            With exact moments and draws; its logarithm is ``model.score_samples``.
+
+        Raises
+        ------
+        TypeError
+            If `model` is something else.
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from foldstat import GaussianMixture
+        >>> from foldstat.walkers import densities
+        >>> X = np.random.default_rng(0).normal(size=(500, 2))
+        >>> model = GaussianMixture(2, random_state=0).fit(X)
+        >>> density = densities.GaussianMixtureDensity.of(model)
+        >>> bool(np.allclose(density(X), model.score_samples(X)))
+        True
+        """
+        from sklearn.mixture import GaussianMixture as ScikitLearns
+        from sklearn.utils.validation import check_is_fitted
+
+        from foldstat.mixture import GaussianMixture
+
+        if not isinstance(model, (GaussianMixture, ScikitLearns)):
+            raise TypeError(
+                "model must be a fitted GaussianMixture, of foldstat or scikit-learn, got "
+                f"{type(model).__module__}.{type(model).__qualname__}"
+            )
+        check_is_fitted(model, "weights_")
+        labels = getattr(model, "feature_names_in_", None)
+        return cls(
+            model.weights_,
+            model.means_,
+            model.covariances_,
+            model.covariance_type,
+            model.precisions_cholesky_,
+            None if labels is None else tuple(map(str, labels)),
+        )
+
     @property
     def n_dims(self) -> int:
         """Number of coordinates: the features of the model."""
@@ -168,7 +239,7 @@ class GaussianMixtureDensity(Density):
 
     def __repr__(self) -> str:
         k, d = self.means.shape
-        return f"<gaussian_mixture of {k} '{self.covariance_type}' components in {d} dimensions>"
+        return f"<GaussianMixtureDensity of {k} '{self.covariance_type}' components in {d} dimensions>"
 
     def _matrices(self) -> Floats:
         """Give the covariance of every component as a matrix."""
@@ -192,61 +263,6 @@ class GaussianMixtureDensity(Density):
         return _core.WalkerDensity.mixture(
             self.weights, self.means, self.covariances, self.precisions_cholesky, self.covariance_type
         )
-
-
-def gaussian_mixture(model: Any) -> GaussianMixtureDensity:
-    """Make a density of a fitted Gaussian mixture, of any covariance type.
-
-    `foldstat.walkers.sample` does so by itself when it is given a model.
-
-    Parameters
-    ----------
-    model : foldstat.GaussianMixture or sklearn.mixture.GaussianMixture
-        A fitted model. Its parameters are copied: fitting it again does not change the density.
-
-    Returns
-    -------
-    GaussianMixtureDensity
-        A :class:`Density` with exact moments and draws; its logarithm is ``model.score_samples``.
-
-    Raises
-    ------
-    TypeError
-        If `model` is something else.
-    sklearn.exceptions.NotFittedError
-        If it is not fitted.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from foldstat import GaussianMixture
-    >>> from foldstat.walkers import densities
-    >>> X = np.random.default_rng(0).normal(size=(500, 2))
-    >>> model = GaussianMixture(2, random_state=0).fit(X)
-    >>> density = densities.gaussian_mixture(model)
-    >>> bool(np.allclose(density(X), model.score_samples(X)))
-    True
-    """
-    from sklearn.mixture import GaussianMixture as ScikitLearns
-    from sklearn.utils.validation import check_is_fitted
-
-    from foldstat.mixture import GaussianMixture
-
-    if not isinstance(model, (GaussianMixture, ScikitLearns)):
-        raise TypeError(
-            "model must be a fitted GaussianMixture, of foldstat or scikit-learn, got "
-            f"{type(model).__module__}.{type(model).__qualname__}"
-        )
-    check_is_fitted(model, "weights_")
-    labels = getattr(model, "feature_names_in_", None)
-    return GaussianMixtureDensity(
-        model.weights_,
-        model.means_,
-        model.covariances_,
-        model.covariance_type,
-        model.precisions_cholesky_,
-        None if labels is None else tuple(map(str, labels)),
-    )
 
 
 def _covariance(weights: Floats, means: Floats, covariances: Floats) -> Floats:

@@ -17,7 +17,28 @@ _SIDE = 10 * np.pi  # of the egg box
 
 @dataclass(frozen=True, repr=False)
 class Ring(Density):
-    """A ring around the origin; see :func:`ring`."""
+    r"""A ring around the origin of the plane, not normalised.
+
+    .. math:: \ln p(x) = -(|x| - r)^2 / (2 w^2)
+
+    Parameters
+    ----------
+    radius : float, default=4.0
+        Radius r of the ridge.
+    width : float, default=0.5
+        Standard deviation w across it.
+
+    Raises
+    ------
+    ValueError
+        If `radius` is negative, or `width` not positive.
+
+    Examples
+    --------
+    >>> from foldstat.walkers import densities
+    >>> densities.Ring(radius=1.0)([[1.0, 0.0], [0.0, 0.0]])
+    array([ 0., -2.])
+    """
 
     name = "ring"
     normalised = False
@@ -69,40 +90,28 @@ class Ring(Density):
         return [self.radius, self.width]
 
 
-def ring(radius: float = 4.0, width: float = 0.5) -> Ring:
-    r"""Make a ring around the origin of the plane, not normalised.
+@dataclass(frozen=True, repr=False)
+class EggBox(Density):
+    r"""The egg box of nested sampling: eighteen equal modes in the box [0, 10π]², not normalised.
 
-    .. math:: \ln p(x) = -(|x| - r)^2 / (2 w^2)
+    .. math:: \ln p(x, y) = \left(2 + \cos\frac{x}{2} \cos\frac{y}{2}\right)^5
 
-    Parameters
+    inside, and zero density outside. Modes are a tenth wide and nine apart, and at the passes between
+    them the density is :math:`e^{-211}` of that on top: walkers with small steps never leave the mode
+    they are in.
+
+    References
     ----------
-    radius : float, default=4.0
-        Radius r of the ridge.
-    width : float, default=0.5
-        Standard deviation w across it.
-
-    Returns
-    -------
-    Ring
-        A :class:`Density` with moments by quadrature, and exact draws.
-
-    Raises
-    ------
-    ValueError
-        If `radius` is negative, or `width` not positive.
+    Feroz, Hobson & Bridges, "MultiNest: an efficient and robust Bayesian inference tool for cosmology
+    and particle physics", Monthly Notices of the Royal Astronomical Society 398 (2009), section 6.1.
 
     Examples
     --------
+    >>> import numpy as np
     >>> from foldstat.walkers import densities
-    >>> densities.ring(radius=1.0)([[1.0, 0.0], [0.0, 0.0]])
-    array([ 0., -2.])
+    >>> densities.EggBox()([[2 * np.pi, 2 * np.pi], [-1.0, 0.0]])
+    array([243., -inf])
     """
-    return Ring(radius, width)
-
-
-@dataclass(frozen=True, repr=False)
-class EggBox(Density):
-    """Eighteen equal modes in a box; see :func:`egg_box`."""
 
     name = "egg_box"
     normalised = False
@@ -124,35 +133,6 @@ class EggBox(Density):
     def cov(self) -> Floats:
         """Give the covariance matrix, by quadrature."""
         return _egg_box_covariance().copy()
-
-
-def egg_box() -> EggBox:
-    r"""Make the egg box of nested sampling: eighteen equal modes in the box [0, 10π]², not normalised.
-
-    .. math:: \ln p(x, y) = \left(2 + \cos\frac{x}{2} \cos\frac{y}{2}\right)^5
-
-    inside, and zero density outside. Modes are a tenth wide and nine apart, and at the passes between
-    them the density is :math:`e^{-211}` of that on top: walkers with small steps never leave the mode
-    they are in.
-
-    Returns
-    -------
-    EggBox
-        A :class:`Density` with bounds, and moments by quadrature.
-
-    References
-    ----------
-    Feroz, Hobson & Bridges, "MultiNest: an efficient and robust Bayesian inference tool for cosmology
-    and particle physics", Monthly Notices of the Royal Astronomical Society 398 (2009), section 6.1.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from foldstat.walkers import densities
-    >>> densities.egg_box()([[2 * np.pi, 2 * np.pi], [-1.0, 0.0]])
-    array([243., -inf])
-    """
-    return EggBox()
 
 
 @cache

@@ -40,8 +40,8 @@ def from_config(config: Mapping[str, Any]) -> Density:
     Examples
     --------
     >>> from foldstat.walkers import densities
-    >>> densities.from_config(densities.ring(radius=2.0).config())
-    ring(radius=2.0, width=0.5)
+    >>> densities.from_config(densities.Ring(radius=2.0).config())
+    Ring(radius=2.0, width=0.5)
     """
     if not isinstance(config, Mapping):
         raise TypeError(f"config must be a dict as density.config() gives, got {type(config).__name__}")

@@ -32,11 +32,17 @@ def r_hat_of(draws: Floats, n_jobs: int | None = 1) -> Floats | None:
     return _core.diagnostics_r_hat(few, n_jobs) if few.shape[1] >= FEWEST_DRAWS else None
 
 
-def problems_of(names: Sequence[str], r_hat: Floats | None, acceptance: Floats, n_steps: int) -> tuple[str, ...]:
-    """Say what speaks against a run of several walkers, a sentence for each kind; none if nothing does."""
+def problems_of(
+    disagreement: tuple[Sequence[str], Floats | None, str], acceptance: Floats, n_steps: int
+) -> tuple[str, ...]:
+    """Say what speaks against a run of several walkers, a sentence for each kind; none if nothing does.
+
+    `disagreement` holds names, a statistic of each dimension that is near 1 where walkers agree, and its name.
+    """
+    names, r_hat, statistic = disagreement
     found = []
     if r_hat is not None and not (np.nan_to_num(r_hat) <= MOST_R_HAT).all():
-        found.append(_disagreement(names, r_hat))
+        found.append(_disagreement(names, r_hat, statistic))
     rate = float(acceptance.mean())
     still = np.flatnonzero(acceptance == 0)
     # Few steps leave some walkers where they are by chance.
@@ -52,12 +58,12 @@ def problems_of(names: Sequence[str], r_hat: Floats | None, acceptance: Floats, 
     return tuple(found)
 
 
-def _disagreement(names: Sequence[str], r_hat: Floats) -> str:
+def _disagreement(names: Sequence[str], r_hat: Floats, statistic: str) -> str:
     worst = np.argsort(-np.nan_to_num(r_hat), kind="stable")
     bad = [int(dim) for dim in worst if r_hat[dim] > MOST_R_HAT]
     shown = ", ".join(f"{names[dim]} ({r_hat[dim]:.3g})" for dim in bad[:_MOST_NAMES])
     more = f" and {len(bad) - _MOST_NAMES} more" if len(bad) > _MOST_NAMES else ""
-    return f"walkers disagree, R-hat exceeds {MOST_R_HAT} in {shown}{more}"
+    return f"walkers disagree, {statistic} exceeds {MOST_R_HAT} in {shown}{more}"
 
 
 def advice(problems: Sequence[str]) -> str:

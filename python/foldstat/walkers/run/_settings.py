@@ -10,9 +10,9 @@ import numpy as np
 
 from foldstat import _core
 from foldstat._validation import Floats
-from foldstat.walkers._histogram import Axes, Declared, Reach
 from foldstat.walkers._moves import Move
 from foldstat.walkers._start import Names
+from foldstat.walkers.run._histogram import Axes, Declared, Reach
 
 Keep: TypeAlias = Literal["draws", "moments"]
 

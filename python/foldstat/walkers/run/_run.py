@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from foldstat._bars import as_progress
+from foldstat._room import room_for
 from foldstat._validation import Floats, thread_count
-from foldstat.summary._arguments import flag
-from foldstat.walkers import _file, _save
+from foldstat.summary._frames import FrameKind, as_kind
 from foldstat.walkers._arguments import as_count, as_quantiles
-from foldstat.walkers._arviz import to_arviz
-from foldstat.walkers._density import Understood
-from foldstat.walkers._histogram import Histogram, histogram_among, histogram_of
-from foldstat.walkers._known import log_densities, understand_again
-from foldstat.walkers._moments import Moments
-from foldstat.walkers._plot import plot_run
-from foldstat.walkers._settings import KeptDraws, KeptMoments, NotKeptError
-from foldstat.walkers._table import SummaryTable, table_of_draws, table_of_moments
+from foldstat.walkers._known import understand_again
 from foldstat.walkers._walk import walk
-from foldstat.walkers._walked import Walked
+from foldstat.walkers.run import _file, _save
+from foldstat.walkers.run._arviz import to_arviz
+from foldstat.walkers.run._frame import to_frame
+from foldstat.walkers.run._html import run_html
+from foldstat.walkers.run._plot import plot_run
+from foldstat.walkers.run._settings import KeptMoments
+from foldstat.walkers.run._table import SummaryTable, table_of_draws, table_of_moments
+from foldstat.walkers.run._walked import Walked
+from foldstat.walkers.run._xarray import to_xarray
 
 if TYPE_CHECKING:
     import os
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _QUANTILES = (0.05, 0.5, 0.95)
-_BINS = 50
 
 
 class Run(Walked):
@@ -73,34 +74,6 @@ class Run(Walked):
     150
     """
 
-    @property
-    def draws(self) -> Floats:
-        """Where each walker was, of shape (n_walkers, n_draws, n_dims)."""
-        return self._buffers("draws").draws[:, : self.n_draws]
-
-    @property
-    def log_density(self) -> Floats:
-        """The logarithm of the density at the draws, of shape (n_walkers, n_draws)."""
-        kept = self._buffers("log_density")
-        if kept.log_density is not None:
-            return kept.log_density[:, : self.n_draws]
-        if self._log_density is None:
-            points = self.draws.reshape(-1, self.n_dims)
-            values = log_densities(self._known_density(), points, self._settings.log)
-            self._log_density = values.reshape(self.n_walkers, self.n_draws)
-        return self._log_density
-
-    @property
-    def moments(self) -> Moments:
-        """Means, covariances and histograms of the walkers."""
-        if self._moments is None:
-            if isinstance(self._kept, KeptDraws):
-                self._moments = Moments.of_draws(self.draws)
-            else:
-                kept = self._kept.moments or self._kept.empty(self._ensemble)
-                self._moments = Moments._of(kept, self._kept.axes)
-        return self._moments
-
     def mean(self) -> Floats:
         """Mean of the draws of all walkers.
 
@@ -136,7 +109,7 @@ class Run(Walked):
         SummaryTable
             mean, sd, their Monte Carlo standard errors mcse_mean and mcse_sd, the quantiles, ess_bulk,
             ess_tail and r_hat, as those of `foldstat.diagnostics`. With ``keep="moments"`` mean, sd,
-            mcse_mean and r_hat, from the moments of each walker (see `Moments`).
+            mcse_mean and psrf, from the moments of each walker (see `Moments`).
 
         Raises
         ------
@@ -148,6 +121,106 @@ class Run(Walked):
         if isinstance(self._kept, KeptMoments):
             return table_of_moments(self.names, self.moments)
         return table_of_draws(self.names, self.draws, probabilities, threads)
+
+    def flat(self, thin: int = 1, discard: int = 0) -> Floats:
+        """Give the draws of all walkers as one array of points.
+
+        The order is that of emcee's ``get_chain(flat=True)``: a draw of every walker, then the next draw of
+        every walker, and so on, so that ``flat().reshape(-1, n_walkers, n_dims)`` has the order (draw, walker).
+
+        Parameters
+        ----------
+        thin : int, default=1
+            Of so many draws of a walker, which are those that `sample` recorded, the last one is given.
+        discard : int, default=0
+            So many draws of each walker are left out at the beginning. The burn-in is not among the draws.
+
+        Returns
+        -------
+        ndarray of shape (n, n_dims)
+            A copy of ``(n_draws - discard) // thin`` draws of each walker.
+
+        Raises
+        ------
+        ValueError
+            If no draws are left, or the run keeps moments only.
+
+        Examples
+        --------
+        >>> from foldstat import walkers as w
+        >>> run = w.sample(lambda x, y: -(x * x + y * y) / 2, [0.0, 0.0], n_steps=100, n_walkers=8, rng=0)
+        >>> run.flat(thin=5, discard=10).shape
+        (144, 2)
+        """
+        draws = self._buffers("flat()").draws[:, : self.n_draws]
+        every = as_count(thin, "thin", "a number of draws", least=1)
+        first = as_count(discard, "discard", "a number of draws", least=0)
+        self._need_draws()
+        chosen = draws[:, first + every - 1 :: every]
+        if not chosen.shape[1]:
+            raise ValueError(f"flat(): thin={every} and discard={first} leave none of {self.n_draws} draws")
+        with room_for(f"a copy of {chosen.shape[1]} draws of {self.n_walkers} walkers"):
+            return chosen.swapaxes(0, 1).reshape(-1, self.n_dims)
+
+    def to_frame(self, kind: FrameKind | None = None) -> Any:
+        """Give the draws as a table with one row for each.
+
+        Parameters
+        ----------
+        kind : {'pandas', 'polars', 'pyarrow'}, optional
+            Whose table. Default: pandas if it is installed, else Polars.
+
+        Returns
+        -------
+        pandas.DataFrame, polars.DataFrame or pyarrow.Table
+            With the columns ``chain``, the number of the walker, ``draw``, that of its draw, and one for
+            each of `names`: all draws of the first walker, then those of the second, and so on.
+
+        Raises
+        ------
+        ImportError
+            If the library is not installed.
+        ValueError
+            If there are no draws, the run keeps moments only, or a coordinate is called ``chain`` or ``draw``.
+
+        Examples
+        --------
+        >>> from foldstat import walkers as w
+        >>> run = w.sample(lambda x, y: -(x * x + y * y) / 2, [0.0, 0.0], n_steps=100, n_walkers=8, rng=0)
+        >>> run.to_frame().groupby("chain")["x"].mean().shape
+        (8,)
+        """
+        self._buffers("to_frame()")
+        self._need_draws()
+        return to_frame(self, as_kind(kind))
+
+    def to_xarray(self) -> Any:
+        """Give the draws as an xarray data set.
+
+        Returns
+        -------
+        xarray.Dataset
+            With the dimensions ``chain`` and ``draw`` and a variable for each name, or one variable ``x`` of
+            a further dimension if coordinates have no names, as in `to_arviz`; how the walkers moved is in
+            its attributes. The arrays are those of the run, not copies.
+
+        Raises
+        ------
+        ImportError
+            If xarray is not installed; it comes with ``pip install "foldstat[xarray]"``, and with ArviZ.
+        ValueError
+            If there are no draws, the run keeps moments only, or a coordinate is called ``chain`` or ``draw``.
+
+        Examples
+        --------
+        >>> from foldstat import walkers as w
+        >>> run = w.sample(lambda x, y: -(x * x + y * y) / 2, [0.0, 0.0], n_steps=100, n_walkers=8, rng=0)
+        >>> dict(run.to_xarray().sizes)
+        {'chain': 8, 'draw': 100}
+        """
+        self._buffers("to_xarray()")
+        self._need_draws()
+        return to_xarray(self)
 
     def to_arviz(self) -> Any:
         """Hand the run to ArviZ.
@@ -170,41 +243,6 @@ class Run(Walked):
         self._buffers("to_arviz()")
         self._need_draws()
         return to_arviz(self)
-
-    def histogram(self, bins: Any = None, dims: Any = None) -> Histogram:
-        """Count draws of all walkers in bins.
-
-        Parameters
-        ----------
-        bins : int, edges, or sequence with one of these for each dimension, default=None
-            As in ``numpy.histogramdd``: a number of bins between the smallest and the largest draw, or
-            edges. None for 50. With ``keep="moments"`` the bins are those of `sample`, and `bins` None.
-        dims : int, str, or sequence of these, default=None
-            Which coordinates, by number or by name; None for all, which two at most allow.
-
-        Returns
-        -------
-        Histogram
-            counts and edges, as ``numpy.histogramdd`` gives them.
-
-        Raises
-        ------
-        ValueError
-            If there is no such coordinate, there are no draws, or the histogram was not kept.
-        """
-        if dims is None and self.n_dims > 2:
-            raise ValueError(f"dims must say which of the {self.n_dims} dimensions to count, for example dims=(0, 1)")
-        chosen = self._settings.names.dims(range(self.n_dims) if dims is None else dims)
-        self._need_draws()
-        if isinstance(self._kept, KeptDraws):
-            return histogram_of(self.draws, _BINS if bins is None else bins, chosen)
-        if bins is not None:
-            raise ValueError('bins: with keep="moments" they are chosen before, sample(..., histograms={dims: bins})')
-        found = histogram_among(self.moments.histograms, chosen)
-        if found is None:
-            kept = ", ".join(map(str, self.moments.histograms)) or "none"
-            raise ValueError(f"dims: no histogram of {chosen} was kept, there are those of {kept}")
-        return found
 
     def plot(self, dims: Any = None) -> list[Axes]:
         """Draw the walk: each coordinate's histogram and trace, and the density of two coordinates.
@@ -240,7 +278,7 @@ class Run(Walked):
         call: str | None = None,
         where: str | None = None,
         n_jobs: int | None = None,
-        progress: bool = False,
+        progress: bool | None = None,
     ) -> Run:
         """Go on, bit for bit as if the walkers had never stopped.
 
@@ -255,8 +293,8 @@ class Run(Walked):
             As in `sample`; for a density given here.
         n_jobs : int or None, default=None
             Number of threads. It changes no bit of the result.
-        progress : bool, default=False
-            Show a progress bar.
+        progress : bool or None, default=None
+            Show a progress bar. None shows one after some seconds, in a terminal or a notebook.
 
         Returns
         -------
@@ -271,7 +309,7 @@ class Run(Walked):
             What the density raises; the draws so far are in its attribute ``partial``.
         """
         more = as_count(n_steps, "n_steps", "a number of steps", least=1)
-        threads, show = thread_count(n_jobs), flag(progress, "progress")
+        threads, show = thread_count(n_jobs), as_progress(progress)
         if density is None:
             known = self._known_density()
         else:
@@ -304,25 +342,69 @@ class Run(Walked):
         """
         _file.write(_file.path_of(path), _save.state_of(self))
 
+    def _repr_html_(self) -> str:
+        return run_html(self, self.summary() if self.n_draws else None)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return _save.run_of, (_save.state_of(self),)
+        return _run_of, (_save.state_of(self),)
 
-    def _buffers(self, what: str) -> KeptDraws:
-        if not isinstance(self._kept, KeptDraws):
-            raise NotKeptError(f'{what}: this run keeps moments only; sample(..., keep="draws") keeps draws')
-        return self._kept
 
-    def _known_density(self) -> Understood:
-        if self._density is None:
-            raise ValueError(
-                f"the run has no density: a function ({self.density_kind}) is neither saved nor pickled. Give it "
-                "again, run.extend(n_steps, density=...) or foldstat.walkers.load(path, density=...)"
-            )
-        return self._density
+def load(
+    path: str | os.PathLike[str],
+    density: Any = None,
+    *,
+    args: tuple[Any, ...] = (),
+    call: str | None = None,
+    where: str | None = None,
+) -> Run:
+    """Read a run that `Run.save` wrote; it extends bit for bit.
 
-    def _need_draws(self) -> None:
-        if not self.n_draws:
-            raise ValueError(
-                f"the run has no draws yet, {self._ensemble.step} steps of which {self.burn_in} are the burn-in, with "
-                f"thin={self.thin}; run.extend(n_steps) continues it"
-            )
+    Parameters
+    ----------
+    path : path-like
+        The file, a NumPy ``.npz`` (see `Run.save`); ``~`` is the home folder.
+    density : object, default=None
+        The density of the run, which is needed to extend it. Built-in densities come back by themselves,
+        functions have to be given again.
+    args, call, where
+        As in `sample`; for a density given here.
+
+    Returns
+    -------
+    Run
+        As it was saved.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is not a saved run, is damaged, or was written by a later version; or if `density`
+        differs from the one that was walked over.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from foldstat import walkers as w
+    >>> density = lambda x, y: -(x * x + y * y) / 2
+    >>> run = w.sample(density, [0.0, 0.0], n_steps=20, n_walkers=8, rng=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run.save(pathlib.Path(folder) / "run.npz")
+    ...     loaded = w.load(pathlib.Path(folder) / "run.npz", density)
+    >>> (loaded.extend(10).draws == run.extend(10).draws).all()
+    np.True_
+    """
+    file = _file.path_of(path)
+    state = _file.read(file)
+    try:
+        run = _run_of(state)
+    except _file.DAMAGE as error:
+        raise _file.damaged(file, error) from error
+    if density is not None:
+        run._density = understand_again(run._settings, run._ensemble, density, args, call, where)
+    return run
+
+
+def _run_of(state: Mapping[str, Any]) -> Run:
+    """Make a run of what `state_of` gave."""
+    return Run(**_save.parts_of(state))

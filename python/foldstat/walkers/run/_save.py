@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foldstat import _core
-from foldstat.walkers import _file
 from foldstat.walkers._known import understand_again
 from foldstat.walkers._moves import Setting
 from foldstat.walkers._moves import from_config as move_from_config
-from foldstat.walkers._settings import Kept, KeptDraws, KeptMoments, Settings
 from foldstat.walkers._start import Names
 from foldstat.walkers.densities import Density, from_config
-
-if TYPE_CHECKING:
-    import os
-
-    from foldstat.walkers._run import Run
+from foldstat.walkers.run._settings import Kept, KeptDraws, KeptMoments, Settings
+from foldstat.walkers.run._walked import Walked
 
 _FIELDS: dict[str, tuple[type, ...]] = {
     "burn_in": (int,),
@@ -42,63 +37,7 @@ _KEPT: dict[str, dict[str, tuple[type, ...]]] = {
 }
 
 
-def load(
-    path: str | os.PathLike[str],
-    density: Any = None,
-    *,
-    args: tuple[Any, ...] = (),
-    call: str | None = None,
-    where: str | None = None,
-) -> Run:
-    """Read a run that `Run.save` wrote; it extends bit for bit.
-
-    Parameters
-    ----------
-    path : path-like
-        The file, a NumPy ``.npz`` (see `Run.save`); ``~`` is the home folder.
-    density : object, default=None
-        The density of the run, which is needed to extend it. Built-in densities come back by themselves,
-        functions have to be given again.
-    args, call, where
-        As in `sample`; for a density given here.
-
-    Returns
-    -------
-    Run
-        As it was saved.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If the file is not a saved run, is damaged, or was written by a later version; or if `density`
-        differs from the one that was walked over.
-
-    Examples
-    --------
-    >>> import pathlib, tempfile
-    >>> from foldstat import walkers as w
-    >>> density = lambda x, y: -(x * x + y * y) / 2
-    >>> run = w.sample(density, [0.0, 0.0], n_steps=20, n_walkers=8, rng=0)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     run.save(pathlib.Path(folder) / "run.npz")
-    ...     loaded = w.load(pathlib.Path(folder) / "run.npz", density)
-    >>> (loaded.extend(10).draws == run.extend(10).draws).all()
-    np.True_
-    """
-    file = _file.path_of(path)
-    state = _file.read(file)
-    try:
-        run = run_of(state)
-    except _file.DAMAGE as error:
-        raise _file.damaged(file, error) from error
-    if density is not None:
-        run._density = understand_again(run._settings, run._ensemble, density, args, call, where)
-    return run
-
-
-def state_of(run: Run) -> dict[str, Any]:
+def state_of(run: Walked) -> dict[str, Any]:
     """Give everything but a function, as arrays and plain values."""
     density, settings, kept = run._density, run._settings, run._kept
     built_in = None if density is None or not isinstance(density.original, Density) else density.original
@@ -121,10 +60,8 @@ def state_of(run: Run) -> dict[str, Any]:
     return state | {"moments": kept.state()}
 
 
-def run_of(state: Mapping[str, Any]) -> Run:
-    """Make a run of what `state_of` gave."""
-    from foldstat.walkers._run import Run
-
+def parts_of(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what a run is made of, by the names of `Walked`, of what `state_of` gave."""
     _check_fields(state)
     move, names = move_from_config(state["move"]), Names(tuple(state["names"]), state["named"])
     settings = Settings(state["burn_in"], state["thin"], move, state["log"], names, state["bounds"])
@@ -140,8 +77,8 @@ def run_of(state: Mapping[str, Any]) -> Run:
     density = None
     if state["density"] is not None:
         density = understand_again(settings, ensemble, from_config(state["density"]), (), None, None)
-    kind, interrupted = state["density_kind"], state["interrupted"]
-    return Run(settings, ensemble, density, kept, interrupted=interrupted, density_kind=kind)
+    parts = {"settings": settings, "ensemble": ensemble, "density": density, "kept": kept}
+    return parts | {name: state[name] for name in ("interrupted", "density_kind")}
 
 
 def _check_fields(state: Mapping[str, Any]) -> None:

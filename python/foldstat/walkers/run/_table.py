@@ -12,7 +12,7 @@ from foldstat import _core
 from foldstat._validation import Floats
 from foldstat.summary._frames import build_frame
 from foldstat.summary._html import table_html
-from foldstat.walkers._moments import Moments
+from foldstat.walkers.run._moments import Moments
 
 
 class SummaryTable:
@@ -135,7 +135,7 @@ class SummaryTable:
         value = float(self._columns[column][row])
         if column.startswith("ess") and np.isfinite(value):
             return f"{value:.0f}"
-        if column == "r_hat":
+        if column in ("r_hat", "psrf"):
             return f"{value:.4f}".rstrip("0").rstrip(".") if value < 100 else f"{value:.4g}"
         error = "mcse_sd" if column == "sd" else "mcse_mean"
         if column.startswith("mcse"):
@@ -168,4 +168,4 @@ def table_of_draws(names: Sequence[str], draws: Floats, quantiles: Sequence[floa
 def table_of_moments(names: Sequence[str], moments: Moments) -> SummaryTable:
     """Tell what moments tell."""
     columns = {"mean": moments.mean(), "sd": np.sqrt(np.diagonal(moments.cov()))}
-    return SummaryTable(names, columns | {"mcse_mean": moments.mcse_mean(), "r_hat": moments.r_hat()})
+    return SummaryTable(names, columns | {"mcse_mean": moments.mcse_mean(), "psrf": moments.psrf()})

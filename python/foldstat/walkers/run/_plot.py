@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foldstat.plot import import_pyplot
-from foldstat.walkers._histogram import histogram_among
+from foldstat.walkers.run._histogram import histogram_among
+from foldstat.walkers.run._walked import Walked
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from foldstat.walkers._run import Run
 
 _MOST_BINS = 80
 _TRACED = 8  # walkers, spread over all of them
@@ -21,7 +20,7 @@ _MOST_CELLS = 120  # along each side of the density
 _DENSITY_DRAWS = 2_000_000  # enough for a smooth picture
 
 
-def plot_run(run: Run, dims: tuple[int, ...]) -> list[Axes]:
+def plot_run(run: Walked, dims: tuple[int, ...]) -> list[Axes]:
     """Draw a row for each coordinate, and below them the density of two."""
     pyplot = import_pyplot("Run.plot")
     traces, plane = run.keep == "draws", len(dims) == 2
@@ -44,7 +43,7 @@ def plot_run(run: Run, dims: tuple[int, ...]) -> list[Axes]:
     return axes
 
 
-def _check_kept(run: Run, dims: tuple[int, ...]) -> None:
+def _check_kept(run: Walked, dims: tuple[int, ...]) -> None:
     missing = [run.names[dim] for dim in dims if (dim,) not in run.moments.histograms]
     if missing:
         raise ValueError(
@@ -53,12 +52,12 @@ def _check_kept(run: Run, dims: tuple[int, ...]) -> None:
         )
 
 
-def _bins(run: Run, most: int) -> int:
+def _bins(run: Walked, most: int) -> int:
     """Choose a number of bins: twice the cube root of the number of draws, as Rice's rule has it."""
     return int(np.clip(2 * (run.n_walkers * run.n_draws) ** (1 / 3), 10, most))
 
 
-def _draw_marginal(ax: Axes, run: Run, dim: int) -> Axes:
+def _draw_marginal(ax: Axes, run: Walked, dim: int) -> Axes:
     """Draw the histogram of one coordinate."""
     histogram = run.histogram(_bins(run, _MOST_BINS) if run.keep == "draws" else None, (dim,))
     ax.stairs(histogram.density, histogram.edges[0], fill=True, color="C0", alpha=0.35)
@@ -67,7 +66,7 @@ def _draw_marginal(ax: Axes, run: Run, dim: int) -> Axes:
     return ax
 
 
-def _draw_trace(ax: Axes, run: Run, dim: int) -> Axes:
+def _draw_trace(ax: Axes, run: Walked, dim: int) -> Axes:
     """Draw where a few walkers were, at most a thousand points of each."""
     stride = max(1, run.n_draws // _POINTS)
     steps = run.thin * (1 + np.arange(0, run.n_draws, stride))
@@ -79,7 +78,7 @@ def _draw_trace(ax: Axes, run: Run, dim: int) -> Axes:
     return ax
 
 
-def _draw_plane(ax: Axes, run: Run, dims: tuple[int, ...]) -> Axes:
+def _draw_plane(ax: Axes, run: Walked, dims: tuple[int, ...]) -> Axes:
     """Draw the density of two coordinates."""
     if run.keep == "draws":
         stride = max(1, run.n_walkers * run.n_draws // _DENSITY_DRAWS)
