@@ -118,7 +118,7 @@ def test_points_in_the_memory_of_the_output_are_refused():
 
 
 def core_of(density):
-    from foldstat.walkers._density import understand
+    from foldstat.walkers.density import understand
 
     return understand(density, np.zeros((4, 2)), log=True, args=(), call=None, where=None).compiled
 

@@ -16,7 +16,7 @@ import json, os, signal, sys, threading, time
 import numpy as np
 from foldstat import GaussianMixture, _core
 from foldstat import walkers as w
-from foldstat.walkers._density import understand
+from foldstat.walkers.density import understand
 density = understand(w.densities.ThreeGaussians(), np.zeros((4, 2)), log=True, args=(), call=None, where=None).compiled
 move = [(1.0, _core.WalkerMove.uniform_step(np.ones(2)))]
 def walk(n_steps=4_000_000, **keywords):

@@ -143,27 +143,25 @@ def test_what_a_handler_raises_in_a_trial_call_comes_through(density, handler, c
 
 def test_what_a_handler_raises_while_compiled_and_original_are_compared_comes_through(monkeypatch):
     pytest.importorskip("numba")
-    from foldstat.walkers import _compile
+    from foldstat.walkers.density import _trials
 
-    original = _compile.original_at_point
+    original = _trials.outcome
 
-    def interrupted(*arguments):
-        call = original(*arguments)
-
-        def at_point(point):
+    def interrupted(call, limit):
+        def at_point():
             signal.raise_signal(signal.SIGUSR1)
-            return call(point)
+            return call()
 
-        return at_point
+        return original(at_point, limit)
 
-    monkeypatch.setattr(_compile, "original_at_point", interrupted)
+    monkeypatch.setattr(_trials, "outcome", interrupted)
     with pytest.raises(ExpiredError):
         sample(lambda x, y: -x * x - y * y - 2e-3, where=None)
 
 
 def test_what_a_handler_raises_while_numba_compiles_comes_through(monkeypatch):
     pytest.importorskip("numba")
-    from foldstat.walkers import _compile
+    from foldstat.walkers.density import _compile
 
     def checked_function(*_):
         signal.raise_signal(signal.SIGUSR1)

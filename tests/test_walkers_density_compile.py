@@ -14,9 +14,8 @@ import numba
 import numpy as np
 import pytest
 
-from foldstat.walkers import _compile
-from foldstat.walkers._density import understand
-from foldstat.walkers._python_errors import BINARY, UNARY, checked_math
+from foldstat.walkers.density import _compile, understand
+from foldstat.walkers.density._python_errors import BINARY, UNARY, checked_math
 
 STARTS = np.random.default_rng(0).normal(size=(64, 2)) * 2
 COMPILED = "compiled by numba: f(x, y)"
@@ -236,9 +235,7 @@ def test_scalars_of_one_function_differ_between_densities():
     ("value", "why"),
     [
         ("text", r"args\[0\] is neither a number nor an array of numbers"),
-        ({"a": 1}, r"args\[0\] is neither"),
-        (np.arange(6.0)[::2], r"args\[0\] is not a contiguous array"),
-        (np.arange(6.0).astype(">f8"), r"args\[0\] is not a contiguous array in native byte order"),
+        ({1: 1}, r"args\[0\] is neither"),
         (np.array(["a"]), r"args\[0\] is neither"),
         (2**31, r"args\[0\] has more than 31 bits"),
     ],
@@ -254,22 +251,20 @@ def test_other_arguments_are_pythons(value, why):
 
 
 class Model:
-    def __call__(self, x, y):
-        return -x * y
+    pass
 
 
 @pytest.mark.parametrize(
     ("density", "why"),
     [
-        (Model(), "a Model is no plain function"),
-        (Model().__call__, "a method is no plain function"),
+        (math.hypot, "a builtin_function_or_method is no Python function"),
         (lambda x, y: -len(Model.__name__) * x, "numba: "),
         (lambda x, y: float(f"{x:.3f}"), "numba: "),
     ],
 )
 def test_what_numba_cannot_compile_is_called(density, why):
-    understood = understand(density, STARTS)
-    assert understood.kind.startswith(f"Python callable: f(x, y) (not compiled: {why}")
+    understood = understand(density, STARTS, call="coordinates")
+    assert re.match(rf"Python callable: f(\(x, y\)| of 2 coordinates) \(not compiled: {why}", understood.kind)
     assert "\n" not in understood.kind
     np.testing.assert_array_equal(values(understood), [density(*p) for p in STARTS.tolist()])
 

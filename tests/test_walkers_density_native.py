@@ -21,8 +21,8 @@ from numba import types as nb
 
 from foldstat import _core
 from foldstat._core import WalkerDensity
-from foldstat.walkers._density import understand
-from foldstat.walkers._native import SIGNATURES, known_signature, native_function
+from foldstat.walkers.density import understand
+from foldstat.walkers.density._native import SIGNATURES, known_signature, native_function
 
 POINT, POINT_AND_DATA, NUMBER, GRADIENT, POINTS, CHECKED = SIGNATURES
 DOUBLES = nb.CPointer(nb.double)

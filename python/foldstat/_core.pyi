@@ -384,6 +384,7 @@ class WalkerDensity:
         *,
         coordinates: bool = False,
         args: tuple[Any, ...] | None = None,
+        log: bool = True,
     ) -> WalkerDensity: ...
     @staticmethod
     def built_in(name: str, parameters: _Floats, n_dims: int) -> WalkerDensity: ...

@@ -14,9 +14,7 @@ from foldstat._bars import as_progress
 from foldstat._validation import Floats, thread_count
 from foldstat.summary._arguments import flag
 from foldstat.walkers._arguments import as_choice, as_count
-from foldstat.walkers._density import Understood, understand
 from foldstat.walkers._keys import Rng, key_of
-from foldstat.walkers._known import OwnErrors, as_value, log_densities
 from foldstat.walkers._moves import Move, PooledStep, Setting
 from foldstat.walkers._spread import spanning, widths_of
 from foldstat.walkers._start import (
@@ -25,6 +23,7 @@ from foldstat.walkers._start import (
     Start,
     as_bounds,
     as_names,
+    bounds_to_try,
     check_inside,
     check_spread,
     names_in_order,
@@ -34,6 +33,7 @@ from foldstat.walkers._start import (
 from foldstat.walkers._until import Until
 from foldstat.walkers._walk import leave_partial, walk
 from foldstat.walkers.densities import Density
+from foldstat.walkers.density import OwnErrors, Understood, as_value, log_densities, understand
 from foldstat.walkers.run._histogram import Reach, declared_of
 from foldstat.walkers.run._run import Run
 from foldstat.walkers.run._settings import Keep, Kept, KeptDraws, KeptMoments, Settings
@@ -73,11 +73,12 @@ def sample(
         * a compiled function: a numba ``cfunc`` (itself, not its ``ctypes``, which says less about it), a
           ``scipy.LowLevelCallable``, a ctypes or cffi function pointer, or one of a Cython module's
           ``__pyx_capi__``, declared ``noexcept nogil``; runs on all threads;
-        * a Python function of coordinates ``f(x, y)`` or of a point ``f(point)``; compiled with numba
-          where that is installed. Data belongs into `args`: global variables and closures are frozen
-          when the function is compiled. Compiled code computes as C does: integers have 64 bits and wrap
-          around beyond, and where Python raises for ``x ** y``, it may give an infinity or NaN; with
-          ``where="python"`` the function stays as it is;
+        * a Python function of coordinates ``f(x, y)`` or of a point ``f(point)``, also a method, a
+          partial or an object that is called; compiled with numba where that is installed. Data belongs
+          into `args`: what it refers to otherwise (globals, closures, attributes, modules, dicts, lists,
+          columns of tables) is frozen when it is compiled. Compiled code computes as C does: integers
+          have 64 bits and wrap around beyond; with ``where="python"`` the function stays as it is. Where
+          it cannot be compiled, `Run.density_kind` says what numba did not understand, and in which line;
         * a vectorised callable ``f(points)`` of an array of shape (n, n_dims) that gives one of shape
           (n,);
         * built in: one of `foldstat.walkers.densities`, or a fitted mixture.
@@ -119,11 +120,14 @@ def sample(
         What the coordinates are called, for tables, pictures and ArviZ. None for the keys of `start`, the
         names that the density has, or the parameters of a function ``f(x, y)``.
     args : tuple, default=()
-        What the function gets after the coordinates.
+        What the function gets after the coordinates. Compiled code reads arrays of numbers where they
+        lie; of lists, columns of tables, dicts and objects it has copies.
     call : {"coordinates", "point", "points"} or None, default=None
         How a Python callable is called. None: a function of as many parameters as there are dimensions
-        takes coordinates. One of one parameter is tried on all starts at once, and takes points if that
-        gives what it gives for one point after the other; else it takes one point.
+        takes coordinates, one of one parameter a point, or all points at once if for some of them that
+        gives what it gives for one after the other. Parameters with a default are options; where the
+        callable may be meant in two ways, both are tried, and if both give numbers that is an error. What
+        is tried are points inside of `bounds`, within a few spreads of the starts.
     where : {"python"} or None, default=None
         ``"python"`` keeps a Python function from being compiled.
     nan : {"raise", "reject"}, default="raise"
@@ -197,7 +201,16 @@ def sample(
     _check_burn_in(checked.burn_in, chosen, starts)
     check_spread(starts, chosen)
     try:
-        known = understand(density, starts, log=checked.log, args=args, call=call, where=where, names=given)
+        known = understand(
+            density,
+            starts,
+            log=checked.log,
+            args=args,
+            call=call,
+            where=where,
+            names=given,
+            bounds=bounds_to_try(bounds, starts, given, density),
+        )
         labels = Names.of(given or _own_names(density, known, n_dims), n_dims)
         limits = as_bounds(bounds, labels)
         settings = Settings(checked.burn_in, checked.thin, chosen, checked.log, labels, limits)

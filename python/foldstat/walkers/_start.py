@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -14,6 +13,7 @@ from foldstat._validation import Floats, as_doubles
 from foldstat.walkers._keys import start_generator
 from foldstat.walkers._moves import Mix, Move
 from foldstat.walkers.densities import Density
+from foldstat.walkers.density import Signature
 
 Start: TypeAlias = "ArrayLike | Mapping[str, ArrayLike] | Callable[[np.random.Generator], ArrayLike]"
 Bounds: TypeAlias = "Sequence[tuple[float | None, float | None] | None] | Mapping[str, Any] | ArrayLike | None"
@@ -83,16 +83,12 @@ def names_in_order(names: tuple[str, ...], density: Any, n_args: int) -> tuple[s
     return first if set(first) == set(names) else names
 
 
-def _needed_parameters(density: Any) -> list[str] | None:
+def _needed_parameters(density: Any) -> tuple[str, ...] | None:
     """List the parameters by position without a default, all of which ``f(x, y)`` has for coordinates and `args`."""
     if not callable(density):
         return None
-    try:
-        parameters = inspect.signature(getattr(density, "py_func", density)).parameters.values()
-    except (TypeError, ValueError):  # written in C
-        return None
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return [p.name for p in parameters if p.kind in kinds and p.default is inspect.Parameter.empty]
+    signature = Signature.of(density)
+    return signature.first(signature.needed)
 
 
 def starts_of(start: Start, n_walkers: int | None, key: bytes, names: tuple[str, ...] | None) -> Floats:
@@ -223,6 +219,28 @@ def check_inside(starts: Floats, bounds: Floats | None, names: Names) -> None:
             f"start: walker {walker} starts outside the bounds, {names.labels[dim]} = {starts[walker, dim]:g} is not "
             f"in [{low:g}, {high:g}]"
         )
+
+
+def bounds_to_try(bounds: Bounds, starts: Floats, given: tuple[str, ...] | None, density: Any) -> Floats | None:
+    """Check bounds, and that the starts are inside, before it is known what the coordinates are called.
+
+    What a function is called with has to be tried, and must not be outside.
+    """
+    names = Names.of(given or _likely_names(bounds, starts.shape[1], density), starts.shape[1])
+    limits = as_bounds(bounds, names)
+    check_inside(starts, limits, names)
+    return limits
+
+
+def _likely_names(bounds: Bounds, n_dims: int, density: Any) -> tuple[str, ...] | None:
+    if isinstance(density, Density):
+        return density.names
+    if n_dims == 1 or not callable(density):
+        return None
+    signature = Signature.of(density)
+    parameters = signature.first(n_dims)
+    named = isinstance(bounds, Mapping) and parameters is not None and set(bounds) <= set(parameters)
+    return parameters if named or signature.needed >= n_dims else None
 
 
 def check_spread(starts: Floats, move: Move) -> None:

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 from foldstat import _core
 from foldstat._validation import Floats
-from foldstat.walkers._density import Understood
-from foldstat.walkers._known import OwnErrors
 from foldstat.walkers._progress import ProgressBar, WorstRHat, no_r_hat, worst_r_hat_of
 from foldstat.walkers._until import Until, looks
+from foldstat.walkers.density import OwnErrors, Understood
 from foldstat.walkers.run._converged import NotConvergedWarning, advice
 from foldstat.walkers.run._settings import Kept, KeptDraws, Settings
 

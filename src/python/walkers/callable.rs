@@ -8,7 +8,7 @@ use numpy::prelude::*;
 use numpy::{PyArray1, PyUntypedArray, dtype};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyFloat, PyTuple};
+use pyo3::types::{PyBool, PyComplex, PyFloat, PyTuple};
 
 use crate::error::Error;
 use crate::fold::Stop;
@@ -33,6 +33,8 @@ pub struct Callable {
     /// What is passed after the point, if anything.
     args: Option<Py<PyTuple>>,
     convention: Convention,
+    /// Whether values are logarithms, which True and False are not.
+    log: bool,
     calls: Calls,
     /// What was raised last on each thread and has not been taken yet. Several ensembles may share
     /// the callable, each called by a thread of its own.
@@ -40,7 +42,8 @@ pub struct Callable {
 }
 
 impl Callable {
-    /// A callable that is called by this convention, with `args` after the point.
+    /// A callable that is called by this convention, with `args` after the point; `log` says whether
+    /// it gives logarithms.
     ///
     /// # Errors
     ///
@@ -49,6 +52,7 @@ impl Callable {
         function: Bound<'_, PyAny>,
         args: Option<Bound<'_, PyTuple>>,
         convention: Convention,
+        log: bool,
     ) -> PyResult<Self> {
         let calls = if convention != Convention::Points && runs_in_parallel(function.py())? {
             Calls::Parallel
@@ -57,7 +61,7 @@ impl Callable {
         };
         let args = args.filter(|args| !args.is_empty()).map(Bound::unbind);
         let function = function.unbind();
-        Ok(Self { function, args, convention, calls, raised: Mutex::default() })
+        Ok(Self { function, args, convention, log, calls, raised: Mutex::default() })
     }
 
     /// What the callable raised on this thread or, if nothing, on another one; only once.
@@ -68,6 +72,12 @@ impl Callable {
         let last = raised.len().checked_sub(1)?;
         let position = raised.iter().position(|(thread, _)| *thread == here).unwrap_or(last);
         Some(raised.swap_remove(position).1)
+    }
+
+    /// Whether it is called with the points of all walkers.
+    #[must_use]
+    pub fn is_of_points(&self) -> bool {
+        self.convention == Convention::Points
     }
 
     fn keep_error(&self, error: PyErr) {
@@ -99,10 +109,7 @@ impl Callable {
         if let Ok(float) = value.cast::<PyFloat>() {
             return Ok(float.value());
         }
-        // Arrays of one number, of any shape but (), are more likely a mistake than a number.
-        let is_array = value.cast::<PyUntypedArray>().is_ok_and(|array| array.ndim() > 0);
-        let number = if is_array { None } else { if_of_type(value.py(), value.extract())? };
-        let Some(number) = number else {
+        let Some(number) = self.number(&value, point.len())? else {
             return Err(PyTypeError::new_err(format!(
                 "density must give one number for each point, but at {point:?} it gave {}",
                 described(&value)?
@@ -111,16 +118,98 @@ impl Callable {
         Ok(number)
     }
 
+    /// What is no float of Python as a number, if it is meant as one.
+    fn number(&self, value: &Bound<'_, PyAny>, n_dims: usize) -> PyResult<Option<f64>> {
+        let mut value = value.clone();
+        if let Ok(array) = value.cast::<PyUntypedArray>() {
+            // Arrays of one number are more likely a mistake than a number, but for a point that is
+            // an array of one number itself.
+            if array.ndim() > 0 && !(n_dims == 1 && array.len() == 1) {
+                return Ok(None);
+            }
+            value = value.call_method0("item")?;
+        }
+        match kind_of(&value)? {
+            Kind::Boolean if self.log => Err(PyTypeError::new_err(NO_LOGARITHM)),
+            // NumPy's would give their real part.
+            Kind::Complex => Ok(None),
+            _ => if_of_type(value.py(), value.extract()),
+        }
+    }
+
     /// The values at all points, from one call.
-    fn values(&self, points: Bound<'_, PyAny>, values: &mut [f64]) -> PyResult<()> {
+    fn values(&self, points: Bound<'_, PyAny>, n_dims: usize, values: &mut [f64]) -> PyResult<()> {
         let result = self.call(points.py(), [points])?;
         let array = match arrays::float64_vector(&result, "density's result")? {
             Some(array) if array.shape() == [values.len()] => array,
-            _ => as_numbers(&result, values.len())?,
+            _ => self.numbers(&result, values.len(), n_dims)?,
         };
         values.iter_mut().zip(array.view::<Ix1>()).for_each(|(value, number)| *value = *number);
         Ok(())
     }
+
+    /// An array library's result as `n` float64.
+    fn numbers<'py>(
+        &self,
+        result: &Bound<'py, PyAny>,
+        n: usize,
+        n_dims: usize,
+    ) -> PyResult<Borrowed<'py, f64>> {
+        let numpy = result.py().import("numpy")?;
+        let array = numpy.call_method1("asarray", (result,))?;
+        let shape = array.cast::<PyUntypedArray>()?.shape().to_vec();
+        if shape != [n] && !(n_dims == 1 && shape == [n, 1]) {
+            return Err(PyValueError::new_err(format!(
+                "density was called with {n} points and must give an array of shape ({n},), but it \
+                 gave {}; call=\"point\" calls it with one point at a time",
+                described(result)?
+            )));
+        }
+        let kind = array.cast::<PyUntypedArray>()?.dtype().kind();
+        if kind == b'b' && self.log {
+            return Err(PyTypeError::new_err(NO_LOGARITHM));
+        }
+        if !matches!(kind, b'b' | b'i' | b'u' | b'f') {
+            return Err(PyTypeError::new_err(format!(
+                "density must give real numbers, but it gave {}",
+                described(result)?
+            )));
+        }
+        let array = array.call_method1("reshape", (n,))?;
+        let arguments = (array, dtype::<f64>(result.py()), ["C", "ALIGNED"]);
+        let array = numpy.call_method1("require", arguments)?;
+        let array = arrays::float64_vector(&array, "density's result")?;
+        array.ok_or_else(|| Error::Bug("numpy.require gave something else".to_owned()).into())
+    }
+}
+
+/// What a user is told who returns a condition.
+const NO_LOGARITHM: &str = "density gave True or False, which is no logarithm: give 0.0 or \
+     -inf, or pass log=False to have them taken for 1 and 0";
+
+/// What kind of number a value of Python or NumPy is.
+#[derive(PartialEq, Eq)]
+enum Kind {
+    Boolean,
+    Complex,
+    Other,
+}
+
+fn kind_of(value: &Bound<'_, PyAny>) -> PyResult<Kind> {
+    if value.is_instance_of::<PyBool>() {
+        return Ok(Kind::Boolean);
+    }
+    if value.is_instance_of::<PyComplex>() {
+        return Ok(Kind::Complex);
+    }
+    let numpy = value.py().import("numpy")?;
+    Ok(if value.is_instance(&numpy.getattr("bool_")?)? {
+        Kind::Boolean
+    } else if value.is_instance(&numpy.getattr("complexfloating")?)? {
+        Kind::Complex
+    } else {
+        Kind::Other
+    })
 }
 
 /// Whether threads of this interpreter run Python code at the same time.
@@ -129,30 +218,6 @@ fn runs_in_parallel(py: Python<'_>) -> PyResult<bool> {
         Some(is_gil_enabled) => Ok(!is_gil_enabled.call0()?.is_truthy()?),
         None => Ok(false),
     }
-}
-
-/// An array library's result as `n` float64.
-fn as_numbers<'py>(result: &Bound<'py, PyAny>, n: usize) -> PyResult<Borrowed<'py, f64>> {
-    let numpy = result.py().import("numpy")?;
-    let array = numpy.call_method1("asarray", (result,))?;
-    let array = array.cast::<PyUntypedArray>()?;
-    if array.shape() != [n] {
-        return Err(PyValueError::new_err(format!(
-            "density was called with {n} points and must give an array of shape ({n},), but it \
-             gave {}; call=\"point\" calls it with one point at a time",
-            described(result)?
-        )));
-    }
-    if !matches!(array.dtype().kind(), b'b' | b'i' | b'u' | b'f') {
-        return Err(PyTypeError::new_err(format!(
-            "density must give real numbers, but it gave {}",
-            described(result)?
-        )));
-    }
-    let arguments = (array, dtype::<f64>(result.py()), ["C", "ALIGNED"]);
-    let array = numpy.call_method1("require", arguments)?;
-    let array = arrays::float64_vector(&array, "density's result")?;
-    array.ok_or_else(|| Error::Bug("numpy.require gave something else".to_owned()).into())
 }
 
 /// What a result is, in words.
@@ -180,7 +245,7 @@ impl Density for Callable {
             if self.convention == Convention::Points {
                 // An array of its own, which the callable may keep or write to.
                 let array = NewArray::<f64, Ix2>::of(py, [values.len(), n_dims], points);
-                return self.values(array.map_err(Some)?.into_any(), values).map_err(Some);
+                return self.values(array.map_err(Some)?.into_any(), n_dims, values).map_err(Some);
             }
             for (point, value) in points.chunks_exact(n_dims).zip(values) {
                 if stop.is_raised() {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ndarray::{ArrayD, Ix1, Ix2};
 use numpy::PyArray1;
-use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyException, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -17,6 +17,7 @@ use crate::mixture::CovarianceType;
 use crate::python::arrays::{self, BorrowedFloats, BorrowedMut};
 use crate::python::enter::enter;
 use crate::python::mixture::checking_work;
+use crate::walkers::Rejected;
 use crate::walkers::density::{Calls, Density, Failure, Reason};
 
 /// So many points are evaluated by one thread before the next block is looked for.
@@ -79,6 +80,25 @@ impl WalkerDensity {
                 Error::Bug("a density raised an exception, but kept none".to_owned()).into()
             }),
         }
+    }
+
+    /// The exception for what walkers stopped at after `step` steps, with a note that says where.
+    #[must_use]
+    pub fn exception_at(&self, py: Python<'_>, rejected: &Rejected, step: u64) -> PyErr {
+        let Rejected { walker, point, reason } = rejected;
+        let error = self.exception(py, Failure { row: 0, reason: *reason }, point);
+        if error.is_instance_of::<PyException>(py) {
+            let together = self.callable.as_ref().is_some_and(|callable| callable.is_of_points());
+            let place = if together {
+                format!("for all walkers together at step {step}, the first of them at {point:?}")
+            } else {
+                format!("for walker {walker} at step {step}, at the point {point:?}")
+            };
+            // An exception that takes no note comes out without.
+            let _ =
+                error.value(py).call_method1("add_note", (format!("density raised this {place}"),));
+        }
+        error
     }
 
     /// What the original of a compiled function raises at `point`, or that it failed there.
@@ -175,7 +195,7 @@ impl WalkerDensity {
         reproduce: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
         checked_dimensions(n_dims)?;
-        // SAFETY: `foldstat.walkers._native` takes address and signature from one and the same
+        // SAFETY: `foldstat.walkers.density._native` takes address and signature from one and the same
         // object, which it passes as the owner. That they agree is for that object to know.
         let native = unsafe { Native::new(signature, address, data, owner, n_dims) }?;
         Ok(Self {
@@ -187,15 +207,17 @@ impl WalkerDensity {
         })
     }
 
-    /// A Python callable: of all points together, of one, or of coordinates.
+    /// A Python callable: of all points together, of one, or of coordinates. Where it gives
+    /// logarithms, True and False are refused.
     #[staticmethod]
-    #[pyo3(signature = (function, n_dims, together, *, coordinates=false, args=None))]
+    #[pyo3(signature = (function, n_dims, together, *, coordinates=false, args=None, log=true))]
     fn python(
         function: Bound<'_, PyAny>,
         n_dims: usize,
         together: bool,
         coordinates: bool,
         args: Option<Bound<'_, PyTuple>>,
+        log: bool,
     ) -> PyResult<Self> {
         checked_dimensions(n_dims)?;
         let convention = match (together, coordinates) {
@@ -207,7 +229,7 @@ impl WalkerDensity {
                 return Err(PyValueError::new_err(message));
             }
         };
-        let callable = Arc::new(Callable::new(function, args, convention)?);
+        let callable = Arc::new(Callable::new(function, args, convention, log)?);
         let density = Arc::<Callable>::clone(&callable);
         Ok(Self { density, callable: Some(callable), reproduce: None, n_dims, is_built_in: false })
     }

@@ -19,7 +19,7 @@ use crate::python::arrays::{self, BorrowedMut, NewArray};
 use crate::python::enter::{enter, take_turns};
 use crate::walkers::moves::Schedule;
 use crate::walkers::{
-    Calls, Failed, Failure, Moments, Output, Pooled, Reason, Rules, Sampler, State, Stopped,
+    Calls, Failed, Moments, Output, Pooled, Reason, Rules, Sampler, State, Stopped,
 };
 
 /// How long walkers walk before Python may handle signals.
@@ -109,8 +109,7 @@ impl WalkerEnsemble {
                 let step = self.sampler.state().step.max(before);
                 match rejected.reason {
                     Reason::Raised | Reason::Status(_) => {
-                        let failure = Failure { row: 0, reason: rejected.reason };
-                        Err(density.exception(py, failure, &rejected.point))
+                        Err(density.exception_at(py, &rejected, step))
                     }
                     _ => Err(rejected.into_error(step).into()),
                 }

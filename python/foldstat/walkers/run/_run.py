@@ -10,8 +10,8 @@ from foldstat._room import room_for
 from foldstat._validation import Floats, thread_count
 from foldstat.summary._frames import FrameKind, as_kind
 from foldstat.walkers._arguments import as_count, as_quantiles
-from foldstat.walkers._known import understand_again
 from foldstat.walkers._walk import walk
+from foldstat.walkers.density import understand_again
 from foldstat.walkers.run import _file, _save
 from foldstat.walkers.run._arviz import to_arviz
 from foldstat.walkers.run._frame import to_frame

@@ -8,9 +8,8 @@ import numpy as np
 
 from foldstat import _core
 from foldstat._validation import Floats
-from foldstat.walkers._density import Understood
-from foldstat.walkers._known import log_densities
 from foldstat.walkers._moves import Move
+from foldstat.walkers.density import Understood, log_densities
 from foldstat.walkers.run._converged import FEWEST_DRAWS, problems_of, r_hat_of
 from foldstat.walkers.run._histogram import Histogram, histogram_among, histogram_of
 from foldstat.walkers.run._moments import Moments

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import types
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.mixture import GaussianMixture as SklearnMixture
 
 from foldstat import _core
 from foldstat._validation import Floats, thread_count
-from foldstat.mixture import GaussianMixture
-from foldstat.walkers._density import Understood, understand
-from foldstat.walkers.densities import GaussianMixtureDensity
-from foldstat.walkers.run._settings import Settings
+from foldstat.walkers.density._adapters import as_value
+from foldstat.walkers.density._understand import understand
+from foldstat.walkers.density._understood import Understood
+
+if TYPE_CHECKING:
+    from foldstat.walkers.run._settings import Settings
 
 _SAME = 1e-9  # how far log-densities of one function may be apart, compiled and not
-
-
-def as_value(density: Any) -> Any:
-    """Take a fitted mixture as it is now: it may be fitted again, and a run goes on with the same density."""
-    bound = isinstance(density, types.MethodType) and density.__name__ == "score_samples"
-    model = density.__self__ if bound else density
-    # A subclass may have other ideas of what its density is.
-    return GaussianMixtureDensity.of(model) if type(model) in (GaussianMixture, SklearnMixture) else density
 
 
 def understand_again(
@@ -32,7 +24,16 @@ def understand_again(
     """Take the density of a run once more, and see that it is the same."""
     names = settings.names.labels if settings.names.given else None
     here = ensemble.positions
-    understood = understand(as_value(density), here, log=settings.log, args=args, call=call, where=where, names=names)
+    understood = understand(
+        as_value(density),
+        here,
+        log=settings.log,
+        args=args,
+        call=call,
+        where=where,
+        names=names,
+        bounds=settings.bounds,
+    )
     found, known = log_densities(understood, here, settings.log), ensemble.log_densities
     same = np.isclose(found, known, rtol=_SAME, atol=_SAME)
     if not same.all():
@@ -71,4 +72,6 @@ class OwnErrors:
         try:
             self._density.reproduce(error.point)
         except Exception as own:
+            for note in getattr(error, "__notes__", ()):
+                own.add_note(note)
             raise own from None

@@ -12,7 +12,7 @@ import threading
 from typing import Any
 
 from foldstat._signals import let_through
-from foldstat.walkers._native import BATCHED_AND_CHECKED, SIGNATURES, NativeFunction
+from foldstat.walkers.density._native import BATCHED_AND_CHECKED, SIGNATURES, NativeFunction
 
 _CALLS = {
     SIGNATURES[0]: "function(int32(d), moved(x, i * d))",
