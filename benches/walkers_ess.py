@@ -25,6 +25,7 @@ def our_moves(n_dims):
     """What is tried: steps of the size that suits the target, ensembles, and mixtures of both."""
     evolution, jumps = w.DifferentialEvolution(), w.DifferentialEvolution(gamma=1.0)
     moves = {
+        "PooledStep": w.PooledStep(),
         "AdaptiveStep": w.AdaptiveStep(),
         "Stretch": w.Stretch(),
         "DifferentialEvolution": evolution,
