@@ -396,3 +396,20 @@ def test_the_users_function_is_left_alone():
         warnings.simplefilter("error")
         understand(of_other_functions, STARTS)
     assert (dict(vars(of_other_functions)), of_other_functions.__globals__["math"], builtins.float) == before
+
+
+def test_where_compiled_code_fails_and_python_has_a_value_that_is_the_value():
+    def density(x, y):
+        return -1.0 / np.exp(-x) - y * y  # NumPy's number divides by zero, compiled code raises
+
+    starts = np.column_stack([np.linspace(0.0, 1.0, 64), np.zeros(64)])
+    understood = understand(density, starts)
+    assert understood.kind == COMPILED
+    points = np.zeros((600, 2))
+    points[::7, 0] = 800.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a division by zero
+        expected = [density(x, y) for x, y in points.tolist()]
+        for n_jobs in (1, 3):
+            np.testing.assert_array_equal(values(understood, points, n_jobs), expected)
+    assert np.isneginf(expected).sum() == 86

@@ -11,6 +11,7 @@ use pyo3::types::PyTuple;
 use super::built_in;
 use super::callable::{Callable, Convention};
 use super::native::Native;
+use super::original::WithOriginal;
 use crate::error::Error;
 use crate::fold::{Context, Partition, RowsMut, Stop};
 use crate::mixture::CovarianceType;
@@ -36,7 +37,7 @@ pub struct WalkerDensity {
     pub density: Arc<dyn Density>,
     /// The same, where it is Python's.
     callable: Option<Arc<Callable>>,
-    /// Called with the point where a compiled function failed: raises what its original raises.
+    /// Called with the point where a compiled function failed: its original.
     reproduce: Option<Py<PyAny>>,
     #[pyo3(get)]
     n_dims: usize,
@@ -182,11 +183,14 @@ fn checked_dimensions(n_dims: usize) -> PyResult<usize> {
 
 #[pymethods]
 impl WalkerDensity {
-    /// A compiled function; `owner` keeps its code and data in memory, and `reproduce` is called
-    /// with a point where it failed, to raise what there is to be raised.
+    /// A compiled function; `owner` keeps its code and data in memory, and `reproduce`, the
+    /// function that it was made from, is called with a point where it failed: for its value, or to
+    /// raise what there is to be raised.
     #[staticmethod]
     #[pyo3(signature = (signature, address, data, owner, n_dims, *, reproduce=None))]
+    #[allow(clippy::too_many_arguments)] // they are Python's keywords
     fn native(
+        py: Python<'_>,
         signature: &str,
         address: usize,
         data: usize,
@@ -198,13 +202,11 @@ impl WalkerDensity {
         // SAFETY: `foldstat.walkers.density._native` takes address and signature from one and the same
         // object, which it passes as the owner. That they agree is for that object to know.
         let native = unsafe { Native::new(signature, address, data, owner, n_dims) }?;
-        Ok(Self {
-            density: Arc::new(native),
-            callable: None,
-            reproduce,
-            n_dims,
-            is_built_in: false,
-        })
+        let density: Arc<dyn Density> = match &reproduce {
+            Some(original) => Arc::new(WithOriginal::new(native, original.clone_ref(py))),
+            None => Arc::new(native),
+        };
+        Ok(Self { density, callable: None, reproduce, n_dims, is_built_in: false })
     }
 
     /// A Python callable: of all points together, of one, or of coordinates. Where it gives

@@ -8,6 +8,7 @@ mod ensemble;
 mod moments;
 mod moves;
 mod native;
+mod original;
 
 use pyo3::prelude::*;
 

@@ -6,6 +6,7 @@ a value. It is used only after it agreed with the original at several points.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import threading
 import warnings
@@ -101,16 +102,13 @@ def compiled_density(
     except Exception as error:  # numba lets through whatever went wrong inside of it
         let_through(error)
         raise NotCompilableError(f"numba: {reason_of(error)}") from error
-    density = WalkerDensity.native(
-        BATCHED_AND_CHECKED,
-        pointer.address,
-        packed.cells.ctypes.data if packed.cells.size else 0,
-        (pointer, packed),
-        n_dims,
-        reproduce=original_at_point(function, convention, args),
+    data = packed.cells.ctypes.data if packed.cells.size else 0
+    native = functools.partial(
+        WalkerDensity.native, BATCHED_AND_CHECKED, pointer.address, data, (pointer, packed), n_dims
     )
-    compare(density, trials, convention, log=log)
-    return density
+    compare(native(), trials, convention, log=log)
+    # Where the compiled function fails, the original is asked.
+    return native(reproduce=original_at_point(function, convention, args))
 
 
 def original_at_point(

@@ -11,7 +11,10 @@ _LONGEST = 200
 _MEANINGS: tuple[tuple[str, str], ...] = (
     (r"use of yield in a closure", "it does not know generator expressions: put them in brackets, sum([... for ...])"),
     (r"Unsupported context manager", "it does not know with statements, such as np.errstate: do without"),
-    (r"exception_match", "it does not know except for some errors: catch Exception, or ask before"),
+    (
+        r"No implementation of function Function\(<intrinsic exception_match",
+        "it does not know except for some errors: catch Exception, or ask before",
+    ),
     (r"unsupported opcode \(STORE_GLOBAL\)", "it cannot change global variables"),
     (r"NumPyRandomGeneratorType", "it cannot draw random numbers here, and a density should not"),
     (
