@@ -355,3 +355,15 @@ def test_python_goes_on_while_a_native_density_runs():
     thread.join()
     while_running = [moment for moment in ticks if begin < moment < end]
     assert len(while_running) > 100 * (end - begin)
+
+
+def test_a_numba_that_keeps_its_signature_elsewhere():
+    numba = pytest.importorskip("numba")
+
+    @numba.cfunc("float64(float64)")
+    def density(x):
+        return -0.5 * x * x
+
+    assert density.ctypes(2.0) == -2.0  # made while it could be
+    del density._sig
+    assert native_function(density).signature == "double (double)"

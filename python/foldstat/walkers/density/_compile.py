@@ -21,11 +21,12 @@ from foldstat._core import WalkerDensity
 from foldstat._signals import let_through
 from foldstat.walkers.density._compare import compare
 from foldstat.walkers.density._contents import NotCompilableError
-from foldstat.walkers.density._copies import checked_function, snapshot
+from foldstat.walkers.density._copies import checked_function
 from foldstat.walkers.density._loop import Convention, Packed, source
 from foldstat.walkers.density._native import BATCHED_AND_CHECKED
 from foldstat.walkers.density._powers import checking_options
 from foldstat.walkers.density._reasons import reason_of
+from foldstat.walkers.density._snapshot import snapshot
 from foldstat.walkers.density._trials import Trials
 
 _KEPT = 64

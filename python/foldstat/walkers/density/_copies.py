@@ -9,15 +9,10 @@ from __future__ import annotations
 import builtins
 import contextlib
 import functools
-import hashlib
-import importlib
 import inspect
 import types
-from collections import namedtuple
 from collections.abc import Callable, Sequence
 from typing import Any
-
-import numpy as np
 
 from foldstat.walkers.density._contents import (
     Array,
@@ -35,6 +30,7 @@ from foldstat.walkers.density._contents import (
     names_reached,
 )
 from foldstat.walkers.density._python_errors import checked_math
+from foldstat.walkers.density._records import is_known_to_numba, record_class
 from foldstat.walkers.density._scipy import stand_in_of_scipy
 
 _BUILTINS = vars(builtins)
@@ -163,9 +159,9 @@ class _Copies:
             # What numba does not know may not be used after all.
             with contextlib.suppress(NotCompilableError):
                 stand_in = self.stand_in(value)
-                if _is_known_to_numba(stand_in):
+                if is_known_to_numba(stand_in):
                     fields[name] = stand_in
-        return _record_class(content.owner, tuple(fields))(*fields.values())
+        return record_class(content.owner, tuple(fields))(*fields.values())
 
     def _module(self, content: Module) -> types.ModuleType:
         known, _ = checked_math()
@@ -187,7 +183,7 @@ def _replaced(value: Any) -> Any:
     if isinstance(value, (types.BuiltinFunctionType, type)):
         return checked_math()[1].get(value)
     fields = stand_in_of_scipy(value)
-    return fields if fields is None or callable(fields) else _record_class("norm", tuple(fields))(*fields.values())
+    return fields if fields is None or callable(fields) else record_class("norm", tuple(fields))(*fields.values())
 
 
 def _without_keywords(function: types.FunctionType) -> tuple[types.CodeType, tuple[Any, ...]]:
@@ -206,141 +202,3 @@ def _without_keywords(function: types.FunctionType) -> tuple[types.CodeType, tup
         raise NotCompilableError(f"{function.__name__} has a parameter without default after others with one")
     code = code.replace(co_argcount=code.co_argcount + count, co_kwonlyargcount=0)
     return code, (*defaults, *given)
-
-
-# ---------------------------------------------------------------- records
-
-
-@functools.cache
-def _record_class(owner: str, names: tuple[str, ...]) -> type:
-    """Make a kind of tuple whose parts numba finds by name, as attributes or in brackets."""
-    _teach_brackets()
-    make: Any = namedtuple
-    kind: Any = make(owner, [f"part_{i}" for i in range(len(names))])
-    # Any text may be a name here; numba asks the class for them.
-    kind._fields, kind._is_record_of_foldstat = names, True
-    return kind  # type: ignore[no-any-return]
-
-
-@functools.cache
-def _teach_brackets() -> None:
-    """Let numba look up the parts of records by a text that stands in the code."""
-    numba: Any = importlib.import_module("numba")
-    operator: Any = importlib.import_module("operator")
-    importlib.import_module("numba.extending")
-
-    @numba.extending.overload(operator.getitem, prefer_literal=True)  # type: ignore[untyped-decorator]
-    def _of_record(record: Any, key: Any) -> Any:
-        kind: Any = getattr(record, "instance_class", None)
-        if not getattr(kind, "_is_record_of_foldstat", False) or not isinstance(key, numba.types.StringLiteral):
-            return None
-        if key.literal_value not in kind._fields:
-            return None
-        place = kind._fields.index(key.literal_value)
-
-        def part(record: Any, key: Any) -> Any:
-            return record[place]
-
-        return part
-
-
-def _is_known_to_numba(value: Any) -> bool:
-    numba: Any = importlib.import_module("numba")
-    try:
-        numba.typeof(value)
-    except (ValueError, TypeError, numba.core.errors.NumbaError):
-        return False
-    return not isinstance(value, (list, set, dict))
-
-
-# ---------------------------------------------------------------- what compiled code depends on
-
-
-class _Same:
-    """Equal to itself only; keeps its object, so that no other one gets its identity."""
-
-    def __init__(self, value: object) -> None:
-        self._value = value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other._value is self._value
-
-    def __hash__(self) -> int:
-        return id(self._value)
-
-
-def snapshot(function: Any, constants: Sequence[Any] = ()) -> tuple[Any, ...]:
-    """Describe the code of a function with everything that numba would freeze into it.
-
-    Parameters
-    ----------
-    function : callable
-        A plain Python function, a method of one, a partial, an object with ``__call__``, or what numba
-        has compiled, which is only equal to itself.
-    constants : sequence
-        Dicts, objects and tuples that it will be passed.
-
-    Returns
-    -------
-    tuple
-        Hashable. It is equal as long as the code, the defaults, the variables of enclosing functions
-        and the global variables it mentions are the same, also those of the functions it calls.
-
-    Examples
-    --------
-    >>> scale = [2.0]
-    >>> def made(factor):
-    ...     return lambda x: -factor * x
-    >>> snapshot(made(1.0)) == snapshot(made(1.0))
-    True
-    >>> snapshot(made(1.0)) == snapshot(made(2.0))
-    False
-    """
-    tokens = _Tokens(names_reached(function))
-    own = (_Same(function),) if hasattr(function, "py_func") else tokens.token(function)
-    return own, *map(tokens.token, constants)
-
-
-class _Tokens:
-    """Describes values by what they hold."""
-
-    def __init__(self, names: frozenset[str]) -> None:
-        self._names = names
-        self._seen: set[Any] = set()
-
-    def token(self, value: Any) -> tuple[Any, ...]:
-        content = content_of(value, self._names)
-        if isinstance(content, Function):
-            return self._of_function(content.function)
-        if isinstance(content, Array):
-            array = content.array
-            return array.dtype.str, array.shape, hashlib.blake2b(np.ascontiguousarray(array).tobytes()).digest()
-        identity = identity_of(value)
-        if identity in self._seen:
-            return (_Same(value),)
-        if isinstance(content, (Bound, Parts, Fields, Module)):
-            self._seen.add(identity)
-            described = self._inside(value, content)
-            self._seen.discard(identity)
-            return described
-        if isinstance(value, (bool, int, float, complex, str, bytes)):
-            return type(value), repr(value)
-        return (_Same(value),)
-
-    def _inside(self, value: Any, content: Any) -> tuple[Any, ...]:
-        if isinstance(content, Bound):
-            named = tuple((name, self.token(part)) for name, part in sorted(content.keywords.items()))
-            return "bound", self.token(content.function), *map(self.token, content.leading), named
-        if isinstance(content, Parts):
-            return content.kind, *map(self.token, content.parts)
-        fields = tuple((name, self.token(part)) for name, part in content.fields.items())
-        return (_Same(value), fields) if isinstance(content, Module) else (content.owner, fields)
-
-    def _of_function(self, function: types.FunctionType) -> tuple[Any, ...]:
-        if function in self._seen:
-            return (function.__code__,)
-        self._seen.add(function)
-        named = sorted((function.__kwdefaults__ or {}).items())
-        defaults = (*(function.__defaults__ or ()), *(value for _, value in named))
-        values = [*defaults, *closure_of(function), *globals_of(function).values()]
-        return function.__code__, *map(self.token, values)

@@ -86,7 +86,10 @@ def native_function(density: Any) -> NativeFunction | None:
     """
     numba_pointer = _class("numba.core.ccallback", "CFunc")
     if numba_pointer is not None and isinstance(density, numba_pointer):
-        declared = _declaration(density._sig.return_type, density._sig.args, _spelling_in_numba)
+        signature = getattr(density, "_sig", None)
+        if signature is None:  # numba's own, and elsewhere in this version; what ctypes is told says less
+            return _of_ctypes(density.ctypes)
+        declared = _declaration(signature.return_type, signature.args, _spelling_in_numba)
         return _native(declared, density.address, 0, density, "numba CFunc")
     low_level = _class("scipy", "LowLevelCallable")
     if low_level is not None and isinstance(density, low_level):

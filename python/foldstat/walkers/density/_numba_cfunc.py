@@ -52,9 +52,10 @@ def checked_cfunc(native: NativeFunction) -> NativeFunction:
     try:
         with _lock:
             pointer = _compiled(native.owner, native.signature)
-    except importlib.import_module("numba").core.errors.NumbaError as error:
+    except (importlib.import_module("numba").core.errors.NumbaError, AttributeError) as error:
         let_through(error)
-        return native  # a function that only its own compiler pipeline understands
+        # A function that only its own compiler pipeline understands, or a numba that keeps it elsewhere.
+        return native
     return NativeFunction(BATCHED_AND_CHECKED, pointer.address, native.data, (pointer, native.owner), native.kind)
 
 
