@@ -12,7 +12,7 @@ import foldstat
 FOLDER = Path(foldstat.__file__).parent / "walkers" / "run"
 PACKAGE = "foldstat.walkers.run"
 LAYERS = [
-    {"_histogram", "_file"},
+    {"_converged", "_histogram", "_file"},
     {"_moments_bytes"},
     {"_moments"},
     {"_settings", "_table"},

@@ -21,6 +21,7 @@ from foldstat.walkers._start import (
     Bounds,
     Names,
     Start,
+    are_inside,
     as_bounds,
     as_names,
     bounds_to_try,
@@ -201,15 +202,9 @@ def sample(
     _check_burn_in(checked.burn_in, chosen, starts)
     check_spread(starts, chosen)
     try:
+        to_try, starts = bounds_to_try(bounds, start, starts, key, given, density)
         known = understand(
-            density,
-            starts,
-            log=checked.log,
-            args=args,
-            call=call,
-            where=where,
-            names=given,
-            bounds=bounds_to_try(bounds, starts, given, density),
+            density, starts, log=checked.log, args=args, call=call, where=where, names=given, bounds=to_try
         )
         labels = Names.of(given or _own_names(density, known, n_dims), n_dims)
         limits = as_bounds(bounds, labels)
@@ -332,9 +327,7 @@ def _log_density_or_none(density: Understood, settings: Settings, points: Floats
 def _log_density_within(density: Understood, settings: Settings, points: Floats) -> Floats:
     """Evaluate the log-density; -inf outside of the bounds, where the density is not asked."""
     values = np.full(len(points), -np.inf)
-    inside = np.isfinite(points).all(axis=1)
-    if settings.bounds is not None:
-        inside &= ((points >= settings.bounds[:, 0]) & (points <= settings.bounds[:, 1])).all(axis=1)
+    inside = are_inside(points, settings.bounds)
     if inside.any():
         values[inside] = log_densities(density, points[inside], settings.log)
     return values

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from foldstat._validation import Floats, as_doubles
 from foldstat.walkers._keys import start_generator
@@ -221,15 +221,24 @@ def check_inside(starts: Floats, bounds: Floats | None, names: Names) -> None:
         )
 
 
-def bounds_to_try(bounds: Bounds, starts: Floats, given: tuple[str, ...] | None, density: Any) -> Floats | None:
-    """Check bounds, and that the starts are inside, before it is known what the coordinates are called.
+def bounds_to_try(
+    bounds: Bounds, start: Start, starts: Floats, key: bytes, given: tuple[str, ...] | None, density: Any
+) -> tuple[Floats | None, Floats]:
+    """Check bounds before it is known what the coordinates are called, and give them with starts inside of them.
 
     What a function is called with has to be tried, and must not be outside.
     """
     names = Names.of(given or _likely_names(bounds, starts.shape[1], density), starts.shape[1])
     limits = as_bounds(bounds, names)
+    starts = redrawn(start, starts, key, lambda points: np.where(are_inside(points, limits), 0.0, -np.inf))
     check_inside(starts, limits, names)
-    return limits
+    return limits, starts
+
+
+def are_inside(points: Floats, bounds: Floats | None) -> NDArray[np.bool_]:
+    """Tell which points are finite and within the bounds."""
+    low, high = (-np.inf, np.inf) if bounds is None else (bounds[:, 0], bounds[:, 1])
+    return np.asarray((np.isfinite(points) & (points >= low) & (points <= high)).all(axis=1))
 
 
 def _likely_names(bounds: Bounds, n_dims: int, density: Any) -> tuple[str, ...] | None:
