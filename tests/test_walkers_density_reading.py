@@ -270,6 +270,14 @@ def test_what_is_slow_is_tried_once_or_twice(way):
     assert len(calls) <= 2
 
 
+def test_slow_functions_of_points_need_not_take_a_single_one():
+    def density(p):
+        time.sleep(0.1)
+        return -(p**2).sum(axis=1)
+
+    assert understand(density, STARTS).kind == "vectorised Python callable"
+
+
 def test_a_batch_that_never_ends_is_given_up():
     def density(p):
         while np.ndim(p) > 1:

@@ -16,11 +16,13 @@ def weighted_sum(weights: Floats, values: Floats) -> Floats:
 def scatter(rows: Floats, weights: Floats | None = None) -> Floats:
     """Give Σ wₖ xₖ xₖᵀ of rows x, symmetric to the last bit."""
     columns = np.ascontiguousarray(rows.T)
-    products = np.empty_like(columns)  # made here: where NumPy finds no room for what it makes itself, it may crash
+    # Vectors of one shape, and room made here: where NumPy broadcasts and finds no memory of its own, it may crash.
+    products = np.empty(columns.shape[1])
     sums = np.empty((len(columns), len(columns)))
-    for column, row in zip(columns, sums, strict=True):
-        np.multiply(column, columns, out=products)
-        if weights is not None:
-            np.multiply(products, weights, out=products)
-        np.sum(products, axis=1, out=row)
+    for i, column in enumerate(columns):
+        for j, other in enumerate(columns[: i + 1]):
+            np.multiply(column, other, out=products)
+            if weights is not None:
+                np.multiply(products, weights, out=products)
+            sums[i, j] = sums[j, i] = products.sum()
     return sums

@@ -179,15 +179,23 @@ fn differential_evolution_is_symmetric_and_jumps_as_often_as_told() {
 }
 
 #[test]
-fn jitter_is_normal_in_each_coordinate() {
-    let step = DifferentialEvolution::new(0.6, 0.125, 0.25).unwrap();
-    let proposals = many(&step, &[0.0, 0.0, 0.0], &vec![vec![7.0, 7.0, 7.0]; 3], 10_000);
+fn jitter_is_normal_and_relative_to_the_step() {
+    let step = DifferentialEvolution::new(0.6, 0.03125, 0.0).unwrap();
+    let proposals =
+        many(&step, &[0.0, 0.0, 0.0], &[vec![4e9, 2.0, 1.0], vec![0.0, -2.0, 1.0]], 10_000);
     let n = proposals.len() as f64;
-    for (j, k) in [(0, 0), (1, 1), (2, 2), (0, 1), (1, 2), (0, 2)] {
-        let product = proposals.iter().map(|(y, _)| y[j] * y[k]).sum::<f64>() / n;
-        let expected = if j == k { 0.125 * 0.125 } else { 0.0 };
-        assert!((product - expected).abs() < 5.0 * 0.125 * 0.125 * (2.0 / n).sqrt(), "{product}");
+    let (mut sum, mut squares) = (0.0, 0.0);
+    for (y, log_factor) in &proposals {
+        assert_eq!(*log_factor, 0.0);
+        // Along the line between the two, in whatever units its coordinates are.
+        assert!((y[0] / 1e9 - y[1]).abs() < 1e-14 && y[2] == 0.0, "{y:?}");
+        let noise = (y[1] / 4.0).abs() - 0.6;
+        sum += noise;
+        squares += noise * noise;
     }
+    let variance = 0.03125_f64.powi(2);
+    assert!((sum / n).abs() < 5.0 * (variance / n).sqrt(), "{sum}");
+    assert!((squares / n - variance).abs() < 5.0 * variance * (2.0 / n).sqrt(), "{squares}");
 }
 
 #[test]

@@ -189,7 +189,7 @@ fn numbers_that_cannot_be_used_are_refused_by_name() {
     let refused = [
         (
             UniformStep::new(vec![1.0, 0.0]).map(drop),
-            "half_width: must be positive and finite, found 0 at position 1",
+            "half_width: must be positive and finite, found 0.0 at position 1",
         ),
         (
             ComponentwiseStep::new(vec![f64::NAN]).map(drop),

@@ -7,9 +7,9 @@ belong to the user, who may have set one.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import ctypes
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -24,25 +24,30 @@ class _Watch:
     """Raises `TooLongError` in the thread that made it, unless `end` comes first."""
 
     def __init__(self, seconds: float) -> None:
-        self._thread = ctypes.c_ulong(threading.get_ident())
-        self._lock = threading.Lock()
+        self._thread = ctypes.c_ulong(_thread.get_ident())
+        self._seconds = seconds
+        self._lock = _thread.allocate_lock()
         self._ended = False
-        self._timer = threading.Timer(seconds, self._expire)
-        self._timer.daemon = True
+        self._over = _thread.allocate_lock()
+        self._over.acquire()
 
     def start(self) -> None:
-        # A process that may start no thread has no limit.
+        # Not threading.Thread, whose `start` waits for ever where the thread finds no memory for its beginning. A
+        # process that may start no thread has no limit.
         with contextlib.suppress(RuntimeError):
-            self._timer.start()
+            _thread.start_new_thread(self._wait, ())
 
     def end(self) -> None:
         """Watch no longer; what has been raised already comes out at the next instruction, or in here."""
-        self._timer.cancel()
         with self._lock:
-            self._ended = True
+            if not self._ended:
+                self._ended = True
+                self._over.release()
         self._raise(None)
 
-    def _expire(self) -> None:
+    def _wait(self) -> None:
+        if self._over.acquire(timeout=self._seconds):
+            return
         with self._lock:
             if not self._ended:
                 self._raise(ctypes.py_object(TooLongError))

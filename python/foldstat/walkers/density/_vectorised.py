@@ -40,7 +40,7 @@ def is_vectorised(trials: Trials) -> bool:
     takes_single = trials.number("point", near[0]) is not None
     if trials.is_slow:
         near = near[: _FEW + (trials.n_dims == _FEW)]
-        return bool(takes_single and _gives(trials, near, {0: trials.number("point", near[0])}))
+        return _gives(trials, near, {0: trials.number("point", near[0])} if takes_single else {})
     together = trials.array("points", near)
     if together is None or together.shape != (len(near),):
         return False

@@ -95,7 +95,9 @@ class Moments(Monoid):
                 raise ValueError(f"draws must be finite, got {walk[draw, dim]} at {(walker, draw, dim)}")
             means[walker] = walk.mean(axis=0)
             if n_draws > 1:
-                covariances[walker] = scatter(walk - means[walker]) / (n_draws - 1)
+                off = np.empty_like(walk)  # made here, as in `scatter`: NumPy may crash where it finds no room
+                np.subtract(walk, means[walker], out=off)
+                covariances[walker] = scatter(off) / (n_draws - 1)
         return cls._of(np.full(n_walkers, n_draws), means, covariances, {})
 
     @classmethod
