@@ -89,8 +89,12 @@ def start():
 
 def sample(density, move, n_steps=70, burn_in=30, **options):
     make, how = DENSITIES[density]
-    burn_in = burn_in + 100 if move == "pooled" else burn_in  # long enough to learn
-    return w.sample(make(), start(), n_steps, burn_in, move=MOVES[move], rng=11, **how, **options)
+    return w.sample(make(), start(), n_steps, long_enough(burn_in, move), move=MOVES[move], rng=11, **how, **options)
+
+
+def long_enough(burn_in, move):
+    """A burn-in in which walkers learn from each other, where they do."""
+    return burn_in + 100 if move == "pooled" else burn_in
 
 
 def fingerprint(run):
@@ -123,7 +127,8 @@ def test_they_do_not_depend_on_how_a_function_is_called(move):
     np.testing.assert_array_equal(runs[0].draws, runs[1].draws)
     others = [sample(density, move) for density in ("vectorised", "Python")]
     np.testing.assert_array_equal(others[0].draws, others[1].draws)
-    forced = w.sample(of_point, start(), 70, 30, move=MOVES[move], rng=11, call="point", where="python")
+    burn_in = long_enough(30, move)
+    forced = w.sample(of_point, start(), 70, burn_in, move=MOVES[move], rng=11, call="point", where="python")
     np.testing.assert_array_equal(forced.draws, others[1].draws)
 
 

@@ -84,7 +84,7 @@ def long_walk(density, move, seconds, **options):
 
 @pytest.mark.parametrize("move", [w.UniformStep(1.0), w.Stretch()], ids=repr)
 def test_a_ticking_thread_keeps_ticking_over_a_built_in_density(move):
-    run, n_steps = long_walk(w.densities.ThreeGaussians(), move, 0.5)
+    run, n_steps = long_walk(w.densities.ThreeGaussians(), move, 1.0)
     ticks, elapsed = ticks_during(lambda: run.extend(n_steps, n_jobs=1))
     assert elapsed > 0.2, "the walk is too short to prove anything"
     # Walkers that held the lock would let the ticker run only between two of their calls.
