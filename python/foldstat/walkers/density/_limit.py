@@ -27,7 +27,7 @@ class _Watch:
         self._thread = ctypes.c_ulong(_thread.get_ident())
         self._seconds = seconds
         self._lock = _thread.allocate_lock()
-        self._ended = False
+        self._ended = self._raised = False
         self._over = _thread.allocate_lock()
         self._over.acquire()
 
@@ -43,13 +43,16 @@ class _Watch:
             if not self._ended:
                 self._ended = True
                 self._over.release()
-        self._raise(None)
+        # Only then: it makes the interpreter look for asynchronous exceptions at every instruction from then on.
+        if self._raised:
+            self._raise(None)
 
     def _wait(self) -> None:
         if self._over.acquire(timeout=self._seconds):
             return
         with self._lock:
             if not self._ended:
+                self._raised = True
                 self._raise(ctypes.py_object(TooLongError))
 
     def _raise(self, error: Any) -> None:
