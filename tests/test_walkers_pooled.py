@@ -101,7 +101,7 @@ def test_threads_and_portions_change_no_bit():
 
 
 def first_moves():
-    return w.PooledStep()._schedule(w._moves.Setting(3, 32))
+    return w.PooledStep()._schedule(w._moves.Setting(32, 3))
 
 
 def first_state():

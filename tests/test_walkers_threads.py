@@ -102,7 +102,7 @@ def test_two_samplers_at_once():
     """Each of them goes on once the other has begun, which one after the other could not do."""
     density = w.densities.ThreeGaussians()
     run, n_steps = long_walk(density, w.UniformStep(1.0), 0.6)
-    state, moves = run._ensemble.state(), w.UniformStep(1.0)._schedule(Setting(2, 1))
+    state, moves = run._ensemble.state(), w.UniformStep(1.0)._schedule(Setting(1, 2))
     stamps, results = {1: [], 2: []}, {}
 
     def walk(n_jobs):

@@ -74,14 +74,10 @@ struct Window {
     scatter: Vec<f64>,
 }
 
-/// What a step of the burn-in is, apart from being walked.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Stage {
-    looks: bool,
-    learns_covariance: bool,
-    learns_scale: bool,
-    begins_window: bool,
-}
+/// What is done when, in sixteenths of the burn-in.
+const BEGINS_WINDOW: [u64; 3] = [4, 8, 10];
+const LEARNS_SCALE: [u64; 3] = [10, 13, 16];
+const LEARNS_COVARIANCE: [u64; 3] = [8, 10, 16];
 
 /// The stages of a burn-in from step `first` to `end`.
 #[derive(Clone, Copy, Debug)]
@@ -92,9 +88,10 @@ struct Plan {
 }
 
 impl Plan {
-    /// `None` if it is too short.
+    /// `None` if it is too short, or not yet begun.
     fn new(first: u64, end: u64, state: &State) -> Option<Self> {
         let length = end.checked_sub(first)?;
+        state.step.checked_sub(first)?;
         let shortest = SHORTEST.max(SHORTEST_PER_DIMENSION.saturating_mul(state.n_dims as u64));
         let looks = POINTS.div_ceil(state.n_walkers()).max(LOOKS);
         let stride = (length / 8 / looks as u64).max(1);
@@ -114,19 +111,14 @@ impl Plan {
             return None;
         }
         let look = self.first + (step - self.first).next_multiple_of(self.stride);
-        let learns = [4, 8, 10, 13, 16].map(|sixteenths| self.at(sixteenths));
-        let next = learns.into_iter().filter(|&learn| learn >= step).min().unwrap_or(self.end);
-        Some(if step <= self.at(4) { next } else { next.min(look) })
+        let parts = BEGINS_WINDOW.iter().chain(&LEARNS_SCALE).map(|&part| self.at(part));
+        let next = parts.filter(|&at| at >= step).min().unwrap_or(self.end);
+        Some(if step <= self.at(BEGINS_WINDOW[0]) { next } else { next.min(look) })
     }
 
-    fn stage(&self, step: u64) -> Stage {
-        let is = |sixteenths: &[u64]| sixteenths.iter().any(|&part| self.at(part) == step);
-        Stage {
-            looks: step > self.at(4),
-            learns_covariance: is(&[8, 10, 16]),
-            learns_scale: is(&[10, 13, 16]),
-            begins_window: is(&[4, 8, 10]),
-        }
+    /// Whether a step is one of those that lie so many sixteenths after the beginning.
+    fn is_at(&self, step: u64, sixteenths: &[u64]) -> bool {
+        sixteenths.iter().any(|&part| self.at(part) == step)
     }
 }
 
@@ -242,7 +234,7 @@ impl Pooled {
     #[must_use]
     pub fn steps_ahead(&self, state: &State, burn_in: u64) -> Option<u64> {
         let plan = Plan::new(self.first, burn_in, state)?;
-        let from = state.step.max(self.learnt + 1);
+        let from = state.step.max(self.learnt.saturating_add(1));
         Some(plan.next(from)? - state.step)
     }
 
@@ -253,27 +245,29 @@ impl Pooled {
     /// [`Error::Memory`], or [`Error::Interrupted`] if stopped: to be called again then.
     pub fn learn(&mut self, state: &State, burn_in: u64, stop: &Stop) -> Result<bool, Error> {
         let Some(plan) = Plan::new(self.first, burn_in, state) else { return Ok(false) };
-        let stage = plan.stage(state.step);
-        if stage.looks && self.looked < state.step {
+        let is_at = |sixteenths: &[u64]| plan.is_at(state.step, sixteenths);
+        if state.step > plan.at(BEGINS_WINDOW[0]) && self.looked < state.step {
             self.look(state)?;
             self.looked = state.step;
         }
-        let factor = match stage.learns_covariance {
+        let factor = match is_at(&LEARNS_COVARIANCE) {
             true => self.window.factor(self.independent(state, plan.stride), stop)?,
             false => None,
         };
         self.learnt = state.step;
-        let walks = !self.factor.is_empty();
-        if stage.learns_scale && walks {
+        let learns_scale = is_at(&LEARNS_SCALE);
+        let changes_scale = learns_scale && !self.factor.is_empty();
+        if changes_scale {
             self.scale *= self.change_of_scale(state);
         }
-        if stage.begins_window || stage.learns_scale {
+        let begins_window = is_at(&BEGINS_WINDOW);
+        if begins_window || learns_scale {
             self.accepted = (state.accepted.iter().sum(), state.step);
         }
-        if stage.begins_window {
+        if begins_window {
             self.window.clear();
         }
-        let changes = factor.is_some() || (stage.learns_scale && walks);
+        let changes = factor.is_some() || changes_scale;
         if let Some(factor) = factor {
             self.factor = factor;
         }

@@ -102,16 +102,7 @@ impl Sampler {
         }
         let (memory, memories) = memory_of(&schedule, n_dims)?;
         let state = State::new(schedule.key(), start, n_dims, &memory)?;
-        Ok(Self {
-            state,
-            schedule,
-            memories,
-            rules,
-            burn_in,
-            clock: Clock::default(),
-            pooled: None,
-            walk: None,
-        })
+        Ok(Self::alone(state, (schedule, memories), rules, burn_in))
     }
 
     /// Goes on from where another sampler was.
@@ -134,16 +125,18 @@ impl Sampler {
             );
             return Err(Error::InvalidArgument { name: "moves", message });
         }
-        Ok(Self {
-            state,
-            schedule,
-            memories,
-            rules,
-            burn_in,
-            clock: Clock::default(),
-            pooled: None,
-            walk: None,
-        })
+        Ok(Self::alone(state, (schedule, memories), rules, burn_in))
+    }
+
+    /// Walkers that learn nothing from each other.
+    fn alone(
+        state: State,
+        (schedule, memories): (Schedule, Vec<Memory>),
+        rules: Rules,
+        burn_in: u64,
+    ) -> Self {
+        let clock = Clock::default();
+        Self { state, schedule, memories, rules, burn_in, clock, pooled: None, walk: None }
     }
 
     /// A copy, whose reports begin anew.

@@ -194,7 +194,7 @@ def private_doors(note, layout):
 
     make = {each.__name__: each for each in LAYOUTS}[layout]
     run = w.sample(w.densities.Banana(), np.ones((8, 2)) * 0.1, 20, 5, move=w.UniformStep(1.0), rng=0)
-    moves = run._settings.move._schedule(Setting(2, run.n_walkers))
+    moves = run._settings.move._schedule(Setting(run.n_walkers, 2))
     state = run._ensemble.state()
     for field, value in state.items():
         if isinstance(value, np.ndarray) and value.size:

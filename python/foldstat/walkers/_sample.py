@@ -212,7 +212,7 @@ def sample(
         starts = redrawn(start, starts, key, functools.partial(_log_density_within, known, settings))
         check_inside(starts, limits, labels)
         widths = None
-        if chosen.adapts:
+        if chosen._asks_for_widths():
             at = functools.partial(_log_density_or_none, known, settings)
             widths, apart = widths_of(starts, at)
             starts = spanning(starts, apart, key, at) if chosen.pools else starts
@@ -304,7 +304,7 @@ def _move(move: Any) -> Move:
 
 
 def _check_burn_in(burn_in: int, chosen: Move, starts: Floats) -> None:
-    if burn_in == 0 and chosen._must_learn(Setting(*starts.shape[::-1])):
+    if burn_in == 0 and chosen._must_learn(Setting(*starts.shape)):
         warnings.warn(
             f"burn_in=0 leaves {type(chosen).__name__} no steps to learn from, so that it stays as it was given: "
             "give it a burn-in, or choose another move",
@@ -337,7 +337,7 @@ def _ensemble(
     key: bytes, starts: Floats, widths: Floats | None, settings: Settings, density: Understood, nan: str
 ) -> _core.WalkerEnsemble:
     n_walkers, n_dims = starts.shape
-    moves = settings.move._schedule(Setting(n_dims, n_walkers, widths))
+    moves = settings.move._schedule(Setting(n_walkers, n_dims, widths))
     with OwnErrors(density):
         return _core.WalkerEnsemble(
             key,

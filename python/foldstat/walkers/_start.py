@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from foldstat._validation import Floats, as_doubles
 from foldstat.walkers._keys import start_generator
-from foldstat.walkers._moves import Mix, Move
+from foldstat.walkers._moves import Mix, Move, least_walkers
 from foldstat.walkers.densities import Density
 from foldstat.walkers.density import Signature
 
@@ -129,7 +129,7 @@ def _from_mapping(start: Mapping[str, ArrayLike], names: tuple[str, ...]) -> Flo
 
 def _number_for(n_dims: int) -> int:
     """Give the number of walkers where nobody said it: whole vectors of them, whose halves span the space."""
-    return max(N_WALKERS, -(-(2 * n_dims + 2) // 8) * 8)
+    return max(N_WALKERS, -(-least_walkers(n_dims) // 8) * 8)
 
 
 def _from_callable(start: Callable[[np.random.Generator], ArrayLike], n_walkers: int | None, key: bytes) -> Floats:
@@ -258,7 +258,7 @@ def check_spread(starts: Floats, move: Move) -> None:
         return
     n_walkers, n_dims = starts.shape
     name = "every part of the Mix" if isinstance(move, Mix) else type(move).__name__
-    if n_walkers < 2 * n_dims + 2:
+    if n_walkers < least_walkers(n_dims):
         raise ValueError(
             f"n_walkers must be at least 2 * {n_dims} + 2 in {n_dims} dimension{'s' * (n_dims != 1)}, got {n_walkers}: "
             f"{name} proposes along directions between walkers, and those of either half must span the space; "

@@ -37,7 +37,7 @@ def walk(
     from foldstat.walkers.run._run import Run
 
     stop = functools.partial(Run, settings, ensemble, density, kept)
-    begun = ensemble.step
+    begun, reached = ensemble.step, False
     try:
         with OwnErrors(density), ProgressBar(begun, end, progress, _while_walking(settings, kept)) as bar:
             for step in _stops(settings, ensemble, kept, end, until):
@@ -50,7 +50,8 @@ def walk(
                         callback=bar.callback,
                         **kept.arguments(),
                     )
-                if until is not None and until.reached(_draws_of(settings, ensemble, kept), n_jobs):
+                reached = until is not None and until.reached(_draws_of(settings, ensemble, kept), n_jobs)
+                if reached:
                     break
             rate = float(ensemble.accepted.mean()) / max(1, ensemble.step - settings.burn_in)
             bar.finish(ensemble.step, rate, _at_the_end(settings, kept))
@@ -61,12 +62,10 @@ def walk(
     except Exception as error:
         leave_partial(error, stop(interrupted=True))
         raise
-    if ensemble.step < end:
-        n_draws = settings.draws_after(ensemble.step)
-        run = Run(settings, ensemble, density, kept.extended(n_draws, 0), interrupted=False)
-    else:
-        run = stop(interrupted=False)
-    _doubt(run, until, n_jobs)
+    if ensemble.step < end:  # room for draws that are not there is given back
+        kept = kept.extended(settings.draws_after(ensemble.step), 0)
+    run = Run(settings, ensemble, density, kept, interrupted=False)
+    _doubt(run, None if reached else until)
     return run
 
 
@@ -87,11 +86,11 @@ def _draws_of(settings: Settings, ensemble: _core.WalkerEnsemble, kept: Kept) ->
     return kept.draws[:, : settings.draws_after(ensemble.step)]
 
 
-def _doubt(run: Run, until: Until | None, n_jobs: int | None) -> None:
-    """Warn of draws that are not to be trusted."""
+def _doubt(run: Run, missed: Until | None) -> None:
+    """Warn of draws that are not to be trusted, or do not suffice for what they had to reach."""
     problems = list(run.problems)
-    if until is not None and not until.reached(run.draws, n_jobs):
-        problems.append(f"{until} was not reached in {run.n_steps} steps")
+    if missed is not None:
+        problems.append(f"{missed} was not reached in {run.n_steps} steps")
     if problems:
         warnings.warn(NotConvergedWarning(advice(problems)), stacklevel=4)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from foldstat.walkers._moves._move import Move, Setting
+from foldstat.walkers._moves._move import Move, Setting, least_walkers
 from foldstat.walkers._moves.adaptive_step import AdaptiveStep
 from foldstat.walkers._moves.componentwise_step import ComponentwiseStep
 from foldstat.walkers._moves.differential_evolution import DifferentialEvolution
@@ -29,6 +29,7 @@ __all__ = [
     "Stretch",
     "UniformStep",
     "from_config",
+    "least_walkers",
 ]
 
 MOVES: tuple[type[Move], ...] = (

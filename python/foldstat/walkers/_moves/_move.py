@@ -18,10 +18,15 @@ Schedule: TypeAlias = list[tuple[float, _core.WalkerMove]]
 class Setting:
     """What moves are made for."""
 
-    n_dims: int
     n_walkers: int
-    #: How far apart walkers start in each dimension; None where that decides nothing any more.
+    n_dims: int
+    #: How far apart walkers start in each dimension; None where that decides nothing.
     widths: Floats | None = None
+
+
+def least_walkers(n_dims: int) -> int:
+    """Give the number of walkers from which on the differences of either half span the space."""
+    return 2 * n_dims + 2
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,10 @@ class Move:
     def _set(self, name: str, value: Any) -> None:
         """Write a field from within ``__post_init__``."""
         object.__setattr__(self, name, value)
+
+    def _asks_for_widths(self) -> bool:
+        """Whether it makes a difference how far apart walkers start."""
+        return self.pools
 
     def _must_learn(self, setting: Setting) -> bool:
         """Whether a burn-in is needed for the move to fit the target."""

@@ -76,6 +76,9 @@ class AdaptiveStep(Move):
                 raise ValueError(f"target_acceptance must lie between 0 and 1, got {target!r}")
             self._set("target_acceptance", target)
 
+    def _asks_for_widths(self) -> bool:
+        return self.cov is None
+
     def _compiled(self, setting: Setting) -> _core.WalkerMove:
         target = self.target_acceptance
         if target is None:

@@ -74,6 +74,9 @@ class Mix(Move):
         """
         return {"name": "Mix", "moves": [[weight, move.config()] for weight, move in self.parts]}
 
+    def _asks_for_widths(self) -> bool:
+        return any(move._asks_for_widths() for _, move in self.parts)
+
     def _schedule(self, setting: Setting) -> Schedule:
         total = sum(weight for weight, _ in self.parts)
         return [

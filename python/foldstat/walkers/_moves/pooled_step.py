@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from foldstat.walkers._moves._move import Move, Schedule, Setting
+from foldstat.walkers._moves._move import Move, Schedule, Setting, least_walkers
 from foldstat.walkers._moves.adaptive_step import AdaptiveStep
 from foldstat.walkers._moves.differential_evolution import DifferentialEvolution
 
@@ -50,4 +50,4 @@ class PooledStep(Move):
         return DifferentialEvolution()._schedule(setting)
 
     def _must_learn(self, setting: Setting) -> bool:
-        return setting.n_walkers < 2 * setting.n_dims + 2
+        return setting.n_walkers < least_walkers(setting.n_dims)

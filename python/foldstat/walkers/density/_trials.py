@@ -14,7 +14,7 @@ from foldstat.walkers.density._points import Places, Points
 
 Call = Literal["coordinates", "point", "points"]
 
-_LONGEST = 10.0  # seconds for a first call
+LONGEST = 10.0  # seconds for a first call
 _LONGEST_BATCH = 1.0  # and for an array of points, if single ones take no time
 _PATIENCE = 0.05  # seconds of calls after which nothing is tried that is not needed
 
@@ -51,7 +51,7 @@ class Trials:
         """Return what the function gives for a point, or for an array of points, or what it raises."""
         key = call, points.tobytes()
         if key not in self._known:
-            limit = _LONGEST if call != "points" else max(_LONGEST_BATCH, 4 * len(points) * self._longest)
+            limit = LONGEST if call != "points" else max(_LONGEST_BATCH, 4 * len(points) * self._longest)
             arguments = points.tolist() if call == "coordinates" else [points.copy()]
             begin = time.perf_counter()
             with warnings.catch_warnings(), np.errstate(all="ignore"):

@@ -104,8 +104,12 @@ def _same(together: NDArray[Any], singles: dict[int, float | None]) -> bool:
     if any(value is None for value in singles.values()):
         return False
     expected = np.array(list(singles.values()), dtype=np.float64)
-    precision = np.finfo(together.dtype).eps if together.dtype.kind == "f" else 0.0
-    tolerance = max(_RELATIVE_TOLERANCE, 1e3 * float(precision))
+    tolerance = tolerance_for(together, _RELATIVE_TOLERANCE)
     largest = np.abs(expected[np.isfinite(expected)]).max(initial=0.0)
     found = together[list(singles)].real.astype(np.float64)
     return bool(np.isclose(found, expected, rtol=tolerance, atol=tolerance * largest, equal_nan=True).all())
+
+
+def tolerance_for(values: NDArray[Any], least: float) -> float:
+    """Give the relative difference at which values of this precision are still the same."""
+    return max(least, 1e3 * float(np.finfo(values.dtype).eps) if values.dtype.kind == "f" else 0.0)

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foldstat.walkers.density._limit import TooLongError, outcome
+from foldstat.walkers.density._trials import LONGEST
+from foldstat.walkers.density._vectorised import tolerance_for
 
 _TOLERANCE = 1e-6  # of what is added up in another order
 _FEW = 8
-_LONGEST = 10.0  # seconds for a call with one point
 
 
 class Watched:
@@ -55,8 +56,7 @@ class Watched:
         return found
 
     def _compare(self, points: NDArray[np.float64], values: NDArray[Any], rows: list[int]) -> None:
-        precision = np.finfo(values.dtype).eps if values.dtype.kind == "f" else 0.0
-        tolerance = max(_TOLERANCE, 1e3 * float(precision))
+        tolerance = tolerance_for(values, _TOLERANCE)
         largest = np.abs(values[np.isfinite(values)], dtype=np.float64).max(initial=0.0)
         for row in rows:
             alone = self._alone(points[row])
@@ -74,7 +74,7 @@ class Watched:
         argument = point.copy() if self._call == "point" else float(point[0])
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            found = outcome(lambda: self._function(argument, *self._args), _LONGEST)
+            found = outcome(lambda: self._function(argument, *self._args), LONGEST)
         if isinstance(found, (BaseException, str)):
             self._takes_single = not isinstance(found, (TypeError, IndexError, TooLongError))
             return None

@@ -32,38 +32,31 @@ def r_hat_of(draws: Floats, n_jobs: int | None = 1) -> Floats | None:
     return _core.diagnostics_r_hat(few, n_jobs) if few.shape[1] >= FEWEST_DRAWS else None
 
 
-def problems_of(
-    disagreement: tuple[Sequence[str], Floats | None, str], acceptance: Floats, n_steps: int
-) -> tuple[str, ...]:
-    """Say what speaks against a run of several walkers, a sentence for each kind; none if nothing does.
+def disagreement_of(names: Sequence[str], values: Floats | None, statistic: str) -> list[str]:
+    """Say in which dimensions walkers disagree, by a statistic that is near 1 where they do not."""
+    values = np.array([]) if values is None else values
+    # What is NaN says nothing.
+    bad = [int(dim) for dim in np.argsort(-np.nan_to_num(values), kind="stable") if values[dim] > MOST_R_HAT]
+    if not bad:
+        return []
+    shown = ", ".join(f"{names[dim]} ({values[dim]:.3g})" for dim in bad[:_MOST_NAMES])
+    more = f" and {len(bad) - _MOST_NAMES} more" if len(bad) > _MOST_NAMES else ""
+    return [f"walkers disagree, {statistic} exceeds {MOST_R_HAT} in {shown}{more}"]
 
-    `disagreement` holds names, a statistic of each dimension that is near 1 where walkers agree, and its name.
-    """
-    names, r_hat, statistic = disagreement
+
+def stillness_of(acceptance: Floats, n_steps: int) -> list[str]:
+    """Say which walkers never moved, and whether all of them hardly do."""
     found = []
-    if r_hat is not None and not (np.nan_to_num(r_hat) <= MOST_R_HAT).all():
-        found.append(_disagreement(names, r_hat, statistic))
     rate = float(acceptance.mean())
     still = np.flatnonzero(acceptance == 0)
     # Few steps leave some walkers where they are by chance.
     if still.size and acceptance.size * math.exp(-max(rate, LEAST_ACCEPTANCE) * n_steps) < _BY_CHANCE:
         shown = ", ".join(map(str, still[:_MOST_NAMES])) + ", ..." * (still.size > _MOST_NAMES)
-        found.append(
-            f"{still.size} of {acceptance.size} walkers never moved: {shown}"
-            if still.size < acceptance.size
-            else "no walker moved"
-        )
+        some = f"{still.size} of {acceptance.size} walkers never moved: {shown}"
+        found.append(some if still.size < acceptance.size else "no walker moved")
     if 0 < rate < LEAST_ACCEPTANCE:
         found.append(f"only {rate:.1%} of the proposals were accepted")
-    return tuple(found)
-
-
-def _disagreement(names: Sequence[str], r_hat: Floats, statistic: str) -> str:
-    worst = np.argsort(-np.nan_to_num(r_hat), kind="stable")
-    bad = [int(dim) for dim in worst if r_hat[dim] > MOST_R_HAT]
-    shown = ", ".join(f"{names[dim]} ({r_hat[dim]:.3g})" for dim in bad[:_MOST_NAMES])
-    more = f" and {len(bad) - _MOST_NAMES} more" if len(bad) > _MOST_NAMES else ""
-    return f"walkers disagree, {statistic} exceeds {MOST_R_HAT} in {shown}{more}"
+    return found
 
 
 def advice(problems: Sequence[str]) -> str:

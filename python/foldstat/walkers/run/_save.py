@@ -66,7 +66,7 @@ def parts_of(state: Mapping[str, Any]) -> dict[str, Any]:
     move, names = move_from_config(state["move"]), Names(tuple(state["names"]), state["named"])
     settings = Settings(state["burn_in"], state["thin"], move, state["log"], names, state["bounds"])
     ensemble = _core.WalkerEnsemble.from_state(
-        state["ensemble"], move._schedule(Setting(*state["ensemble"]["positions"].shape[::-1]))
+        state["ensemble"], move._schedule(Setting(*state["ensemble"]["positions"].shape))
     )
     kept: Kept
     if state["keep"] == "draws":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Self
 
 import numpy as np
@@ -10,7 +11,7 @@ from foldstat import _core
 from foldstat._validation import Floats
 from foldstat.walkers._moves import Move
 from foldstat.walkers.density import Understood, log_densities
-from foldstat.walkers.run._converged import FEWEST_DRAWS, problems_of, r_hat_of
+from foldstat.walkers.run._converged import FEWEST_DRAWS, disagreement_of, r_hat_of, stillness_of
 from foldstat.walkers.run._histogram import Histogram, histogram_among, histogram_of
 from foldstat.walkers.run._moments import Moments
 from foldstat.walkers.run._settings import Keep, Kept, KeptDraws, NotKeptError, Settings
@@ -40,7 +41,6 @@ class Walked:
         self._kept = kept
         self._moments: Moments | None = None
         self._log_density: Floats | None = None
-        self._problems: tuple[str, ...] | None = None
         self.interrupted = interrupted
         self.density_kind: str = density_kind or ("" if density is None else density.kind)
 
@@ -102,23 +102,23 @@ class Walked:
         """What was kept, ``"draws"`` or ``"moments"``."""
         return self._kept.keep
 
-    @property
+    @functools.cached_property
     def problems(self) -> tuple[str, ...]:
         """What speaks against the draws, a sentence each; none where nothing does or nothing can be said."""
-        if self._problems is None:
-            statistic = "R-hat" if self.keep == "draws" else "psrf"
-            known = self.n_walkers > 1 and self.n_steps > 0
-            disagreement = (self.names, self._disagreement(), statistic)
-            self._problems = problems_of(disagreement, self.acceptance_rate, self.n_steps) if known else ()
-        return self._problems
+        if self.n_walkers < 2 or not self.n_steps:
+            return ()
+        statistic = "R-hat" if self.keep == "draws" else "psrf"
+        disagreement = disagreement_of(self.names, self._disagreement, statistic)
+        return (*disagreement, *stillness_of(self.acceptance_rate, self.n_steps))
 
     @property
     def converged(self) -> bool | None:
         """Whether nothing speaks against the draws; None where nothing can be said: of one walker, of few draws."""
         if self.problems:
             return False
-        return None if self._disagreement() is None else True
+        return None if self._disagreement is None else True
 
+    @functools.cached_property
     def _disagreement(self) -> Floats | None:
         """Give R-hat of each dimension, or the like from moments; None where nothing can be said."""
         if self.n_walkers < 2 or self.n_draws < FEWEST_DRAWS:
