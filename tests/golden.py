@@ -192,6 +192,8 @@ STEPS = {
     "stretch": w.Stretch(),
     "differential evolution": w.DifferentialEvolution(),
     "snooker": w.Snooker(),
+    "slice": w.Slice(),
+    "blocks": w.Gibbs({0: lambda point, rng: 1.0 + 2.0 * rng.random(), 1: w.Slice(1.0)}),
     "mix": w.Mix([(2, w.Stretch()), (1, w.AdaptiveStep()), (1, w.Snooker()), (1, w.ComponentwiseStep(1.0))]),
 }
 PLANE = {
@@ -215,6 +217,7 @@ WIDE_STEPS = {
     "stretch": w.Stretch(),
     "differential evolution": w.DifferentialEvolution(),
     "snooker": w.Snooker(),
+    "slice": w.Slice(),
 }
 
 

@@ -165,3 +165,14 @@ def test_what_takes_no_note_comes_out_without(error):
     else:
         with pytest.raises(FrozenError):
             w.sample(density, LOW, 4000, 0, move=w.NormalStep(1.0), rng=0, call="point", where="python")
+
+
+def test_what_is_compiled_is_compared_once_more_where_walkers_have_come_to():
+    """Far from the starts, compiled integers wrap around where those of Python do not."""
+
+    def log_density(x):
+        return -(((x - 4e9) / 1e7) ** 2) / 2 + (0.0 if int(x) * (int(x) + 3) > -7 else -1.0)
+
+    with pytest.raises(ValueError, match=r"where a walker is, but compiled by numba .* where=\"python\"") as caught:
+        w.sample(log_density, 1.0, 200, 2_000, move=w.NormalStep(1e15), rng=0, n_walkers=4)
+    assert caught.value.partial.n_draws == 200

@@ -26,6 +26,9 @@ MOVES = {
     "stretch": w.Stretch(),
     "differential evolution": w.DifferentialEvolution(),
     "snooker": w.Snooker(),
+    "slice": w.Slice(),
+    "blocks": w.Gibbs({0: w.Slice(), 1: w.UniformStep(1.0)}),
+    "drawn": w.Gibbs({0: lambda point, rng: rng.normal(0.5 * point[1], 1.0), 1: w.NormalStep(1.0)}),
     "mix of random walks": w.Mix([(1, w.UniformStep(1.0)), (2, w.AdaptiveStep()), (1, w.ComponentwiseStep(2.0))]),
     "mix": w.Mix([(2, w.Stretch()), (1, w.AdaptiveStep()), (1, w.Snooker()), (1, w.ComponentwiseStep(1.0))]),
 }

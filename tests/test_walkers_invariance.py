@@ -41,7 +41,7 @@ def test_exact_draws_stay_exact(target, move):
     target = t.TARGETS[target]()
     starts = target.draw(N, 3)
     points, accepted = after_some_steps(target, t.MOVES[move](target), starts)
-    assert 0.02 < accepted.mean() < 0.9
+    assert 0.02 < accepted.mean() < (1.01 if move in ("slice", "blocks") else 0.9)
     assert (points != starts).any(axis=1).mean() > 0.1
     assert min(p_values(target, points)) > LEAST_P
     found, expected = target.expectations(points)

@@ -158,6 +158,7 @@ MOVES = [
     w.DifferentialEvolution(),
     w.Snooker(),
     w.Stretch(),
+    w.Slice(),
     w.Mix([(1, w.DifferentialEvolution()), (1, w.AdaptiveStep())]),
 ]
 
@@ -165,8 +166,6 @@ MOVES = [
 @settings(max_examples=25, deadline=None)
 @given(move=st.sampled_from(MOVES), powers=st.tuples(*[st.integers(-100, 100)] * 3))
 def test_other_units_give_the_same_draws_in_other_units(move, powers):
-    if isinstance(move, w.Snooker):
-        powers = (powers[0],) * 3  # projects on lines between walkers, so that one unit is all coordinates'
     scale = 2.0 ** np.array(powers)
     plain = sample(move=move, n_steps=50, burn_in=150)
     scaled = sample(lambda points: correlated(points / scale), starts() * scale, move=move, n_steps=50, burn_in=150)

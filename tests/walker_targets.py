@@ -135,6 +135,30 @@ def banana(b=0.15, sd=2.0):
 
 TARGETS = {make.__name__: make for make in (three_gaussians, normal, mixture, banana)}
 
+
+class PythonStretch(w.PythonMove):
+    """The stretch move, as a user would write it."""
+
+    def propose(self, positions, others, rng):
+        n, n_dims = positions.shape
+        z = (rng.random(n) + 1) ** 2 / 2
+        anchors = others[rng.integers(len(others), size=n)]
+        return anchors + z[:, np.newaxis] * (positions - anchors), (n_dims - 1) * np.log(z)
+
+
+class PythonWalk(w.PythonMove):
+    """A random walk, as a user would write it."""
+
+    interacts = False
+
+    def __init__(self, cov):
+        self.factor = np.linalg.cholesky(cov)
+
+    def propose(self, positions, others, rng):
+        assert others.shape == (0, positions.shape[1])
+        return positions + rng.standard_normal(positions.shape) @ self.factor.T, 0.0
+
+
 MOVES = {
     "uniform": lambda target: w.UniformStep(1.7 * np.sqrt(np.diag(target.cov))),
     "normal": lambda target: w.NormalStep(1.5 * target.cov),
@@ -143,6 +167,12 @@ MOVES = {
     "stretch": lambda target: w.Stretch(),
     "differential evolution": lambda target: w.DifferentialEvolution(),
     "snooker": lambda target: w.Snooker(),
+    "slice": lambda target: w.Slice(),
+    "blocks": lambda target: w.Gibbs(
+        {0: w.Slice(), tuple(range(1, target.n_dims)): w.NormalStep(3.0 * target.cov[1:, 1:])}
+    ),
+    "python, stretch": lambda target: PythonStretch(),
+    "python, random walk": lambda target: PythonWalk(1.5 * target.cov),
     "mix": lambda target: w.Mix(
         [
             (0.4, w.DifferentialEvolution()),
@@ -153,7 +183,7 @@ MOVES = {
         ]
     ),
 }
-INTERACTING = ("stretch", "differential evolution", "snooker", "mix")
+INTERACTING = ("stretch", "python, stretch", "differential evolution", "snooker", "mix")
 
 
 def walk(target, move, n_walkers=200, n_steps=8000, burn_in=500, thin=5, seed=0, **options):

@@ -25,10 +25,12 @@ pub struct Block {
     pub proposal: Vec<Octet>,
     /// Generators of acceptances, one per vector.
     pub acceptance: Vec<Octet>,
-    /// What moves learnt.
-    pub memory: Vec<Lanes64>,
+    /// What transitions keep of each walker: all numbers of the first vector, then those of the next.
+    pub columns: Vec<Lanes64>,
     /// Acceptance rates summed over steps.
     pub accepted: Vec<Lanes64>,
+    /// Whether walkers have moved to where the density was not evaluated yet.
+    pub stale: bool,
 }
 
 impl Block {
@@ -38,7 +40,7 @@ impl Block {
     ///
     /// [`Error::Memory`] if there is no room for them.
     pub fn load(state: &State, walkers: Range<usize>, width: usize) -> Result<Self, Error> {
-        let (d, m) = (state.n_dims, state.memory_size());
+        let (d, m) = (state.n_dims, state.n_columns());
         let source = |lane: usize| (walkers.start + lane).min(walkers.end - 1);
         let gather = |values: &[f64], per_walker| gather(values, per_walker, &walkers, width);
         let octets = |states: &[[u64; 4]]| {
@@ -49,13 +51,18 @@ impl Block {
             };
             memory::collected((0..width).map(octet), WHAT)
         };
+        let column = |i: usize| {
+            let (vector, number) = (i / m.max(1), i % m.max(1));
+            Lanes(std::array::from_fn(|lane| state.columns[source(8 * vector + lane) * m + number]))
+        };
         Ok(Self {
             width,
+            stale: false,
             positions: gather(&state.positions, d)?,
             log_density: gather(&state.log_densities, 1)?,
             proposal: octets(&state.proposal)?,
             acceptance: octets(&state.acceptance)?,
-            memory: gather(&state.memory, m)?,
+            columns: memory::collected((0..m * width).map(column), WHAT)?,
             accepted: gather(&state.accepted, 1)?,
             walkers,
         })
@@ -74,23 +81,27 @@ impl Block {
             log_density: memory::copied(&self.log_density, WHAT)?,
             proposal: memory::copied(&self.proposal, WHAT)?,
             acceptance: memory::copied(&self.acceptance, WHAT)?,
-            memory: memory::copied(&self.memory, WHAT)?,
+            columns: memory::copied(&self.columns, WHAT)?,
             accepted: memory::copied(&self.accepted, WHAT)?,
+            stale: self.stale,
         })
     }
 
     /// Puts the walkers back.
     pub fn store(&self, state: &mut State) {
-        let (d, m) = (state.n_dims, state.memory_size());
+        let (d, m) = (state.n_dims, state.n_columns());
         let scatter = |lanes: &[Lanes64], values: &mut [f64], per_walker| {
             scatter(lanes, values, per_walker, &self.walkers, self.width);
         };
         scatter(&self.positions, &mut state.positions, d);
         scatter(&self.log_density, &mut state.log_densities, 1);
-        scatter(&self.memory, &mut state.memory, m);
         scatter(&self.accepted, &mut state.accepted, 1);
         for (lane, walker) in self.walkers.clone().enumerate() {
             let (vector, lane) = (lane / 8, lane % 8);
+            let row = &mut state.columns[walker * m..][..m];
+            for (value, lanes) in row.iter_mut().zip(&self.columns[vector * m..]) {
+                *value = lanes.0[lane];
+            }
             for word in 0..4 {
                 state.proposal[walker][word] = self.proposal[vector][word].0[lane];
                 state.acceptance[walker][word] = self.acceptance[vector][word].0[lane];
@@ -104,8 +115,22 @@ impl Block {
         self.log_density.copy_from_slice(&other.log_density);
         self.proposal.copy_from_slice(&other.proposal);
         self.acceptance.copy_from_slice(&other.acceptance);
-        self.memory.copy_from_slice(&other.memory);
+        self.columns.copy_from_slice(&other.columns);
         self.accepted.copy_from_slice(&other.accepted);
+        self.stale = other.stale;
+    }
+
+    /// The place of some numbers of one vector in [`Self::columns`].
+    #[must_use]
+    pub fn place(&self, vector: usize, numbers: &Range<usize>) -> Range<usize> {
+        let first = vector * (self.columns.len() / self.width);
+        first + numbers.start..first + numbers.end
+    }
+
+    /// The lanes that hold walkers.
+    #[must_use]
+    pub fn lanes(&self) -> Range<usize> {
+        0..self.n_walkers()
     }
 
     /// Number of walkers.

@@ -17,6 +17,12 @@ pub enum Reason {
     Status(i64),
     /// The function raised an exception, which whoever called it has kept.
     Raised,
+    /// The move raised an exception, which whoever called it has kept.
+    MoveRaised,
+    /// A conditional drew a value at which the density is zero.
+    DrawnWhereZero,
+    /// A slice along this coordinate has no end.
+    Endless(usize),
     /// The stop flag was raised.
     Interrupted,
     /// There was no room for so many bytes.
@@ -70,6 +76,23 @@ pub trait Density: Send + Sync {
 
     /// The same function over vectors of walkers, where it is built in.
     fn fused(&self) -> Option<&dyn Fused> {
+        None
+    }
+
+    /// Its values as [`Density::evaluate`] gives them, and their derivatives by each coordinate, row
+    /// by row as the points; `None` if it has no gradient.
+    ///
+    /// # Errors
+    ///
+    /// As [`Density::evaluate`].
+    fn gradient(
+        &self,
+        _stop: &Stop,
+        _points: &[f64],
+        _n_dims: usize,
+        _values: &mut [f64],
+        _gradients: &mut [f64],
+    ) -> Option<Result<(), Failure>> {
         None
     }
 }

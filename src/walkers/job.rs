@@ -7,16 +7,9 @@ use std::time::Instant;
 use super::block::Block;
 use super::density::{Density, Fused};
 use super::moments::{BlockMoments, worst_r_hat};
-use super::moves::Schedule;
 use super::rules::Rules;
-use crate::fold::{Context, Report};
-
-/// Where the numbers of one move lie in a walker's memory.
-#[derive(Clone, Debug)]
-pub struct Memory {
-    /// Which of them.
-    pub numbers: Range<usize>,
-}
+use super::transitions::{Schedule, Target, Transition};
+use crate::fold::{Context, Report, Stop};
 
 /// What all blocks of a run share.
 pub struct Job<'a> {
@@ -26,16 +19,18 @@ pub struct Job<'a> {
     pub density: &'a dyn Density,
     /// Its kernel, if walkers are to stay in registers.
     pub fused: Option<&'a dyn Fused>,
-    /// Which move makes which step.
+    /// Which transition makes which step.
     pub schedule: &'a Schedule,
-    /// The memory of each move.
-    pub memories: &'a [Memory],
+    /// Where the columns of each transition lie in a walker's row.
+    pub places: &'a [Range<usize>],
     /// How values are read.
     pub rules: &'a Rules,
     /// Steps that are not recorded.
     pub burn_in: u64,
-    /// Whether any move learns.
+    /// Whether anything is learnt in the burn-in.
     pub learns: bool,
+    /// Whether Python is called, which is not to be called again for steps that are done.
+    pub once: bool,
     /// When something was last reported.
     pub clock: &'a Clock,
 }
@@ -59,16 +54,29 @@ const LOOKS: u64 = 500_000_000;
 const REPORTS: u64 = 25_000_000;
 
 impl Job<'_> {
-    /// Whether moves learn in that step.
+    /// Whether transitions learn in that step.
     #[must_use]
-    pub fn adapts(&self, step: u64) -> bool {
+    pub fn learns_in(&self, step: u64) -> bool {
         self.learns && step < self.burn_in
+    }
+
+    /// Which transition makes a step, and where its columns lie.
+    #[must_use]
+    pub fn transition(&self, step: u64) -> (&dyn Transition, Range<usize>) {
+        let index = self.schedule.choose(step);
+        (self.schedule.get(index), self.places[index].clone())
+    }
+
+    /// What is walked over.
+    #[must_use]
+    pub fn target<'t>(&'t self, stop: &'t Stop) -> Target<'t> {
+        Target { density: self.density, rules: self.rules, stop }
     }
 
     /// Whether the next step may need other preparations than this one.
     #[must_use]
     pub fn one_by_one(&self, step: u64) -> bool {
-        self.adapts(step) || self.schedule.moves().count() > 1
+        self.learns_in(step) || self.schedule.is_mix()
     }
 
     /// How many of `steps` steps from `first` on do not cross the end of the burn-in.

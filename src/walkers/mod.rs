@@ -3,48 +3,55 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `generators.rs` | random streams of eight walkers side by side |
+//! | `generators.rs`, `stream.rs` | random streams of eight walkers side by side, and of one |
 //! | `density.rs`, `rules.rs` | what is walked over, and what its values mean |
 //! | `densities/` | densities that are built in |
 //! | `moves/` | proposals, one per file |
+//! | `transitions/` | steps: by proposals, slices, conditional draws, and what is made of these |
 //! | `state.rs`, `block.rs` | all walkers; those that are updated together |
-//! | `update.rs` | propose, evaluate, accept over a density that is called |
-//! | `fused.rs` | the same in registers, over one that is built in |
-//! | `independent.rs` | random walks, block by block |
-//! | `ensemble.rs`, `member.rs` | walkers in turns: moves and calls that see many of them |
+//! | `update.rs` | evaluate and accept over a density that is called |
+//! | `fused.rs` | propose, evaluate, accept in registers, over one that is built in |
+//! | `transaction.rs` | a run, piece by piece, each of which is done whole or not at all |
+//! | `independent.rs` | a piece of walkers that look at no other, block by block |
+//! | `lockstep.rs` | a piece of walkers that look at each other, or are called together |
 //! | `pooled.rs` | what a random walk learns from all walkers in the burn-in |
 //! | `pace.rs` | how many steps at a time, and on how many threads |
 //! | `record.rs`, `moments.rs` | what is kept of a run |
 //! | `job.rs` | what all blocks share |
-//! | `sampler.rs` | the ensemble and how it advances |
+//! | `sampler.rs`, `outcome.rs` | the ensemble and how it advances; how that ends early |
 //! | `diagnostics/` | convergence diagnostics |
 
 mod block;
 pub mod densities;
 pub mod density;
 pub mod diagnostics;
-mod ensemble;
 pub mod fused;
 pub mod generators;
 mod independent;
 mod job;
-mod member;
+mod lockstep;
 mod moments;
 pub mod moves;
+mod outcome;
 mod pace;
 mod pooled;
 mod record;
 mod rules;
 mod sampler;
 mod state;
+mod stream;
+mod transaction;
+pub mod transitions;
 mod update;
 
 pub use density::{Calls, Density, Failure, Reason};
 pub use fused::{BuiltIn, Fused, Walk};
 pub use moments::{Histogram, Moments};
+pub use outcome::{Failed, Stopped};
 pub use pooled::Pooled;
 pub use record::Output;
 pub use rules::Rules;
-pub use sampler::{Failed, Sampler, Stopped};
-pub use state::State;
+pub use sampler::Sampler;
+pub use state::{Column, Layout, State};
+pub use stream::Stream;
 pub use update::Rejected;

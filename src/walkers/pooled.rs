@@ -22,8 +22,9 @@
 use std::sync::Arc;
 
 use super::diagnostics::normal_quantile;
-use super::moves::{NormalStep, Schedule};
+use super::moves::NormalStep;
 use super::state::{State, WHAT};
+use super::transitions::{RandomWalk, Schedule};
 use crate::error::Error;
 use crate::fold::Stop;
 use crate::linalg;
@@ -230,6 +231,13 @@ impl Pooled {
         Ok(Self { window, factor, ..*self })
     }
 
+    /// Learns once more from `step` on, beginning with what is learnt.
+    pub fn begin_again(&mut self, step: u64) {
+        self.window.clear();
+        (self.first, self.looked, self.learnt) = (step, step, step);
+        self.accepted = (0.0, step);
+    }
+
     /// How many steps walkers go before [`Self::learn`] looks at them.
     #[must_use]
     pub fn steps_ahead(&self, state: &State, burn_in: u64) -> Option<u64> {
@@ -325,8 +333,8 @@ impl Pooled {
         let d = state.n_dims;
         let scale = self.scale * 2.38 / (d as f64).sqrt();
         let factor = memory::collected(self.factor.iter().map(|entry| entry * scale), WHAT)?;
-        let walk = Arc::new(NormalStep::new(&factor, d)?);
-        Schedule::new(vec![(1.0, walk)], key, d, state.n_walkers()).map(Some)
+        let walk = RandomWalk::new(Arc::new(NormalStep::new(&factor, d)?));
+        Schedule::new(vec![(1.0, Arc::new(walk))], key, d, state.n_walkers()).map(Some)
     }
 
     /// All numbers, which [`Self::from_numbers`] reads.

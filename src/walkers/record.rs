@@ -174,15 +174,16 @@ impl Rows {
                     $((WIDE, $d) => self.write_each::<WIDE, $d>(target, d, stride, path),
                     (NARROW, $d) => self.write_each::<NARROW, $d>(target, d, stride, path),)*
                     (WIDE, _) => self.write_each::<WIDE, 0>(target, d, stride, path),
-                    _ => self.write_each::<NARROW, 0>(target, d, stride, path),
+                    (NARROW, _) => self.write_each::<NARROW, 0>(target, d, stride, path),
+                    _ => self.write_each::<0, 0>(target, d, stride, path),
                 }
             };
         }
         by_number!(1 2 3 4);
     }
 
-    /// Walker by walker, so that each cache line is filled at once; blocks of `W` vectors, `D`
-    /// numbers, or `d` of them where `D` is 0.
+    /// Walker by walker, so that each cache line is filled at once; blocks of `W` vectors and `D`
+    /// numbers, or of any number of them where that is 0.
     fn write_each<const W: usize, const D: usize>(
         &self,
         target: &mut [f64],
@@ -191,16 +192,17 @@ impl Rows {
         path: &[Lanes64],
     ) {
         let d = if D == 0 { d } else { D };
-        let first = self.first * stride + stride - d * W;
+        let width = if W == 0 { self.width } else { W };
+        let first = self.first * stride + stride - d * width;
         let steps = path.get(first..).unwrap_or_default().chunks(stride * self.thin);
-        for vector in 0..W {
+        for vector in 0..width {
             for lane in 0..self.n_walkers.saturating_sub(8 * vector).min(8) {
                 let row = (8 * vector + lane) * self.capacity + self.draw;
                 let rows = target[row * d..].chunks_exact_mut(d);
                 for (step, row) in steps.clone().zip(rows) {
-                    let step = &step[..d * W];
+                    let step = &step[..d * width];
                     for j in 0..d {
-                        row[j] = step[j * W + vector].0[lane];
+                        row[j] = step[j * width + vector].0[lane];
                     }
                 }
             }

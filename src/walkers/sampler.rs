@@ -1,80 +1,32 @@
 //! An ensemble of walkers and how it advances.
 
+use std::ops::Range;
+
 use super::block::{Block, cut};
 use super::density::{Calls, Density, Reason};
 use super::fused::WIDE;
-use super::job::{Clock, Job, Memory};
+use super::independent::Independent;
+use super::job::{Clock, Job};
+use super::lockstep::{self, Lockstep};
 use super::moments::Moments;
-use super::moves::Schedule;
+use super::outcome::{Failed, Stopped};
 use super::pooled::Pooled;
 use super::record::{Output, Tally, recorders};
 use super::rules::Rules;
-use super::state::{State, WHAT};
+use super::state::{Layout, State, WHAT};
+use super::transitions::{Schedule, Transition};
 use super::update::{NARROW, Rejected};
-use super::{ensemble, independent};
 use crate::error::Error;
 use crate::fold::Context;
 use crate::memory;
-
-/// Why a run ended early.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Failed {
-    /// The stop flag was raised.
-    Interrupted,
-    /// The density failed for a walker.
-    At(Rejected),
-    /// There was no room for what the run needs: nothing was done.
-    Memory(Error),
-}
-
-impl From<Error> for Stopped {
-    fn from(error: Error) -> Self {
-        Self { steps: 0, failed: Failed::Memory(error) }
-    }
-}
-
-/// A run that ended early.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Stopped {
-    /// Whole steps done: the ensemble stands after them.
-    pub steps: u64,
-    /// Why.
-    pub failed: Failed,
-}
-
-impl Rejected {
-    /// What a user is told; `step` steps were done before.
-    #[must_use]
-    pub fn into_error(self, step: u64) -> Error {
-        let Self { walker, point, reason } = self;
-        let place = format!("walker {walker} at step {step}, at the point {point:?}");
-        let message = match reason {
-            Reason::Zero => format!("is zero for {place}: start where it is positive"),
-            Reason::NotANumber => format!(
-                "gave NaN for {place}; mend it, or pass nan=\"reject\" to count NaN as a density of zero"
-            ),
-            Reason::Infinite => format!(
-                "gave inf for {place}; a density must be finite, or its walker could never leave"
-            ),
-            Reason::Negative => {
-                format!("gave a negative value for {place}; pass log=True if it is a log-density")
-            }
-            Reason::Status(status) => {
-                format!("reported an error for {place}, with status {status}")
-            }
-            Reason::Raised => format!("raised an exception for {place}"),
-            Reason::Interrupted => return Error::Interrupted,
-            Reason::Memory(bytes) => return Error::Memory { what: WHAT, bytes },
-        };
-        Error::InvalidArgument { name: "density", message }
-    }
-}
 
 /// Walkers over a density.
 pub struct Sampler {
     state: State,
     schedule: Schedule,
-    memories: Vec<Memory>,
+    /// What the transitions keep of each walker, and where that of each lies.
+    layout: Layout,
+    places: Vec<Range<usize>>,
     rules: Rules,
     burn_in: u64,
     clock: Clock,
@@ -100,43 +52,43 @@ impl Sampler {
             let message = "needs at least one walker and one coordinate".to_owned();
             return Err(Error::InvalidArgument { name: "start", message });
         }
-        let (memory, memories) = memory_of(&schedule, n_dims)?;
-        let state = State::new(schedule.key(), start, n_dims, &memory)?;
-        Ok(Self::alone(state, (schedule, memories), rules, burn_in))
+        let (layout, places) = schedule.layout(n_dims)?;
+        let state = State::new(schedule.key(), start, n_dims, &layout.initial)?;
+        Ok(Self::alone(state, (schedule, layout, places), rules, burn_in))
     }
 
     /// Goes on from where another sampler was.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] if the moves have another memory.
+    /// [`Error::InvalidArgument`] if the transitions keep other columns.
     pub fn resume(
         state: State,
         schedule: Schedule,
         rules: Rules,
         burn_in: u64,
     ) -> Result<Self, Error> {
-        let (memory, memories) = memory_of(&schedule, state.n_dims)?;
-        if memory.len() != state.memory_size() {
+        let (layout, places) = schedule.layout(state.n_dims)?;
+        if layout.initial.len() != state.n_columns() {
             let message = format!(
-                "learn {} numbers per walker, but the state has {}",
-                memory.len(),
-                state.memory_size()
+                "keep {} numbers of each walker, but the state has {}",
+                layout.initial.len(),
+                state.n_columns()
             );
             return Err(Error::InvalidArgument { name: "moves", message });
         }
-        Ok(Self::alone(state, (schedule, memories), rules, burn_in))
+        Ok(Self::alone(state, (schedule, layout, places), rules, burn_in))
     }
 
     /// Walkers that learn nothing from each other.
     fn alone(
         state: State,
-        (schedule, memories): (Schedule, Vec<Memory>),
+        (schedule, layout, places): (Schedule, Layout, Vec<Range<usize>>),
         rules: Rules,
         burn_in: u64,
     ) -> Self {
         let clock = Clock::default();
-        Self { state, schedule, memories, rules, burn_in, clock, pooled: None, walk: None }
+        Self { state, schedule, layout, places, rules, burn_in, clock, pooled: None, walk: None }
     }
 
     /// A copy, whose reports begin anew.
@@ -148,7 +100,8 @@ impl Sampler {
         Ok(Self {
             state: self.state.copied()?,
             schedule: self.schedule.clone(),
-            memories: self.memories.clone(),
+            layout: self.layout.clone(),
+            places: self.places.clone(),
             rules: self.rules.copied()?,
             burn_in: self.burn_in,
             clock: Clock::default(),
@@ -174,6 +127,38 @@ impl Sampler {
         self.pooled.as_ref()
     }
 
+    /// What the transitions keep of each walker.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Makes the burn-in `steps` steps longer, from where the walkers are or where it ends.
+    ///
+    /// Whoever learns in it goes on learning, and what was counted after it is forgotten.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooMany`] if there are more steps than can be counted.
+    pub fn burn_in_again(&mut self, steps: u64) -> Result<(), Error> {
+        let from = self.burn_in.max(self.state.step);
+        let is_over = self.state.step >= self.burn_in;
+        self.burn_in = from.checked_add(steps).ok_or(Error::TooMany)?;
+        if is_over {
+            self.state.accepted.fill(0.0);
+            if let Some(pooled) = &mut self.pooled {
+                pooled.begin_again(from);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where steps are done: on the calling thread if the density or a transition wants that.
+    #[must_use]
+    pub fn calls(&self, density: &dyn Density) -> Calls {
+        if density.calls() == Calls::Together { Calls::Together } else { self.schedule.calls() }
+    }
+
     /// Where the walkers are.
     #[must_use]
     pub fn state(&self) -> &State {
@@ -192,12 +177,12 @@ impl Sampler {
         &self.rules
     }
 
-    /// The most updates that a step may have.
+    /// About how many values of the density a step may take for each walker.
     #[must_use]
-    pub fn most_updates(&self) -> usize {
+    pub fn evaluations(&self) -> usize {
         let n_dims = self.state.n_dims;
         let schedule = self.walk.as_ref().unwrap_or(&self.schedule);
-        schedule.moves().map(|step| step.updates(n_dims)).max().unwrap_or(1)
+        schedule.transitions().map(|step| step.evaluations(n_dims)).max().unwrap_or(1)
     }
 
     /// Steps that are not recorded.
@@ -210,7 +195,7 @@ impl Sampler {
     ///
     /// # Errors
     ///
-    /// As [`Sampler::advance`]; also if the density of a start is zero.
+    /// As [`Sampler::run`]; also if the density of a start is zero.
     pub fn start(&mut self, context: &Context, density: &dyn Density) -> Result<(), Stopped> {
         self.evaluate(context, density)?;
         let zero = self.state.log_densities.iter().position(|&x| x == f64::NEG_INFINITY);
@@ -257,8 +242,8 @@ impl Sampler {
     /// # Errors
     ///
     /// [`Stopped`] if the density failed or the stop flag was raised: the sampler then stands
-    /// after its last whole step, up to which all is recorded, and may advance again.
-    pub fn advance(
+    /// after its last whole step, up to which all is recorded, and may run again.
+    pub fn run(
         &mut self,
         context: &Context,
         density: &dyn Density,
@@ -270,25 +255,25 @@ impl Sampler {
         let after = |done, stopped: Stopped| Stopped { steps: done + stopped.steps, ..stopped };
         loop {
             self.learn(context).map_err(|stopped| after(done, stopped))?;
-            let (here, learns) = self.stretch(steps - done);
+            let (here, learns) = self.ahead(steps - done);
             if done + here == steps {
-                let rest = self.walk(context, density, (here, learns), output, moments);
+                let rest = self.stretch(context, density, (here, learns), output, moments);
                 rest.map_err(|stopped| after(done, stopped))?;
                 return self.learn(context).map_err(|stopped| after(steps, stopped));
             }
             // All but the last stretch lie in the burn-in.
             let nowhere = Output { thin: 1, ..Output::default() };
-            let stretch = self.walk(context, density, (here, learns), nowhere, None);
+            let stretch = self.stretch(context, density, (here, learns), nowhere, None);
             stretch.map_err(|stopped| after(done, stopped))?;
             done += here;
         }
     }
 
     /// The steps, `left` at most, that are of one kind: up to where walkers are looked at, and in
-    /// the burn-in or after it if a move learns in it. Also whether one does.
-    fn stretch(&self, left: u64) -> (u64, bool) {
+    /// the burn-in or after it if anything is learnt in it. Also whether one does.
+    fn ahead(&self, left: u64) -> (u64, bool) {
         let burning = self.burn_in.saturating_sub(self.state.step);
-        let learns = self.walk.is_none() && burning > 0 && self.state.memory_size() > 0;
+        let learns = self.walk.is_none() && burning > 0 && self.state.n_columns() > 0;
         // Walkers that learn are in narrow blocks, and in wide ones afterwards.
         let here = if learns { left.min(burning) } else { left };
         let ahead = self.pooled.as_ref();
@@ -314,7 +299,7 @@ impl Sampler {
     }
 
     /// Steps in the burn-in, or after it, or both if no move learns.
-    fn walk(
+    fn stretch(
         &mut self,
         context: &Context,
         density: &dyn Density,
@@ -322,15 +307,15 @@ impl Sampler {
         output: Output<'_>,
         moments: Option<&mut Moments>,
     ) -> Result<(), Stopped> {
-        let nothing = [Memory { numbers: 0..0 }];
-        let (schedule, memories) = match &self.walk {
+        let nothing = [0..0];
+        let (schedule, places) = match &self.walk {
             Some(walk) => (walk, &nothing[..]),
-            None => (&self.schedule, &self.memories[..]),
+            None => (&self.schedule, &self.places[..]),
         };
-        let interacts = schedule.interacts();
-        let together = density.calls() == Calls::Together;
-        let fused = density.fused().filter(|_| !interacts);
-        let groups = ensemble::groups(self.state.n_walkers(), interacts);
+        let looks_at_others = schedule.looks_at_others();
+        let together = self.calls(density) == Calls::Together;
+        let in_registers = schedule.transitions().all(Transition::stays_in_registers);
+        let groups = lockstep::groups(self.state.n_walkers(), looks_at_others);
         let (width, most) = self.shape(context, density, groups.len(), learns);
         let blocks = groups.iter().flat_map(|group| cut(group, most));
         let blocks = blocks.map(|walkers| Block::load(&self.state, walkers, width));
@@ -338,28 +323,30 @@ impl Sampler {
         let job = Job {
             n_dims: self.state.n_dims,
             density,
-            fused,
+            fused: density.fused().filter(|_| in_registers),
             schedule,
-            memories,
+            places,
             rules: &self.rules,
             burn_in: self.burn_in,
             learns,
+            once: together,
             clock: &self.clock,
         };
         let mut recorders = recorders(output, moments.as_deref(), &blocks, job.n_dims)?;
         let mut tally = Tally::new(moments);
+        let walkers = (&mut blocks, &mut recorders);
         let span = (self.state.step, steps);
-        let result = if interacts || together {
-            let tally = &mut tally;
-            ensemble::advance(context, &job, &mut blocks, &mut recorders, tally, &groups, span)
+        let result = if looks_at_others || together {
+            Lockstep::run(context, &job, walkers, &mut tally, &groups, span)
         } else {
-            independent::advance(context, &job, &mut blocks, &mut recorders, &mut tally, span)
+            Independent::run(context, &job, walkers, &mut tally, span)
         };
+        let in_registers = job.fused.is_some();
         let done = result.as_ref().map_or_else(|stopped| stopped.steps, |()| steps);
         self.state.step += done;
         blocks.iter().for_each(|block| block.store(&mut self.state));
         recorders.iter().for_each(|recorder| tally.store(recorder));
-        if fused.is_some() && done > 0 {
+        if in_registers && done > 0 {
             // Walkers in registers carry no logarithms along; a density that is built in has a
             // value wherever it accepted one.
             self.evaluate(&Context::inline(), density)?;
@@ -376,8 +363,10 @@ impl Sampler {
         learns: bool,
     ) -> (usize, usize) {
         let (n_walkers, fused) = (self.state.n_walkers(), density.fused().is_some());
-        if density.calls() == Calls::Together {
-            return (NARROW, 8 * NARROW);
+        if self.calls(density) == Calls::Together {
+            // One block, so that all walkers are in one call.
+            let each = n_walkers.div_ceil(n_groups);
+            return (each.div_ceil(8), each);
         }
         if n_groups > 1 || learns {
             let each = n_walkers.div_ceil(n_groups * context.threads());
@@ -394,16 +383,4 @@ impl Sampler {
             (NARROW, each.div_ceil(2).clamp(1, 8 * NARROW))
         }
     }
-}
-
-/// What a walker's memory begins with, and where each move's part of it lies.
-fn memory_of(schedule: &Schedule, n_dims: usize) -> Result<(Vec<f64>, Vec<Memory>), Error> {
-    let mut numbers = Vec::new();
-    let memories = schedule.moves().map(|step| {
-        let first = numbers.len();
-        memory::append(&mut numbers, step.initial_memory(n_dims), WHAT)?;
-        Ok(Memory { numbers: first..numbers.len() })
-    });
-    let memories = memories.collect::<Result<_, Error>>()?;
-    Ok((numbers, memories))
 }

@@ -1,8 +1,45 @@
 //! Where an ensemble stands between two calls.
 
+use std::ops::Range;
+
 use super::generators::{Purpose, octet};
 use crate::error::Error;
 use crate::memory;
+
+/// Numbers by the name of `name` that each walker has for a transition, with what they begin with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    /// What they are called.
+    pub name: String,
+    /// Their first values.
+    pub initial: Vec<f64>,
+}
+
+/// Where the columns of all transitions lie in the row of a walker.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Layout {
+    /// Name and place of each.
+    pub columns: Vec<(String, Range<usize>)>,
+    /// The row that a walker begins with.
+    pub initial: Vec<f64>,
+}
+
+impl Layout {
+    /// Adds columns, and tells where they lie together.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for them.
+    pub fn add(&mut self, prefix: &str, columns: Vec<Column>) -> Result<Range<usize>, Error> {
+        let first = self.initial.len();
+        for Column { name, initial } in columns {
+            let place = self.initial.len()..self.initial.len() + initial.len();
+            memory::append(&mut self.initial, &initial, WHAT)?;
+            self.columns.push((format!("{prefix}{name}"), place));
+        }
+        Ok(first..self.initial.len())
+    }
+}
 
 /// Everything the next step depends on, walker by walker, besides the density and the moves.
 #[derive(Debug, PartialEq)]
@@ -17,8 +54,8 @@ pub struct State {
     pub proposal: Vec<[u64; 4]>,
     /// The generators of acceptances.
     pub acceptance: Vec<[u64; 4]>,
-    /// What moves learnt, row by row.
-    pub memory: Vec<f64>,
+    /// What transitions keep of each walker, row by row; a [`Layout`] says what is where.
+    pub columns: Vec<f64>,
     /// Acceptance rates of steps after the burn-in, summed over these steps.
     pub accepted: Vec<f64>,
     /// Steps done, the burn-in included.
@@ -26,7 +63,7 @@ pub struct State {
 }
 
 impl State {
-    /// Walkers at their starts, with the memory that each of them begins with.
+    /// Walkers at their starts, with the columns that each of them begins with.
     ///
     /// # Errors
     ///
@@ -35,7 +72,7 @@ impl State {
         key: &[u8; 32],
         positions: Vec<f64>,
         n_dims: usize,
-        memory: &[f64],
+        columns: &[f64],
     ) -> Result<Self, Error> {
         let n_walkers = positions.len() / n_dims.max(1);
         Ok(Self {
@@ -44,7 +81,7 @@ impl State {
             log_densities: memory::filled(n_walkers, f64::NAN, WHAT)?,
             proposal: states(key, n_walkers, Purpose::Proposal)?,
             acceptance: states(key, n_walkers, Purpose::Acceptance)?,
-            memory: memory::repeated(memory, n_walkers, WHAT)?,
+            columns: memory::repeated(columns, n_walkers, WHAT)?,
             accepted: memory::filled(n_walkers, 0.0, WHAT)?,
             step: 0,
         })
@@ -62,7 +99,7 @@ impl State {
             log_densities: memory::copied(&self.log_densities, WHAT)?,
             proposal: memory::copied(&self.proposal, WHAT)?,
             acceptance: memory::copied(&self.acceptance, WHAT)?,
-            memory: memory::copied(&self.memory, WHAT)?,
+            columns: memory::copied(&self.columns, WHAT)?,
             accepted: memory::copied(&self.accepted, WHAT)?,
             step: self.step,
         })
@@ -81,8 +118,8 @@ impl State {
             && self.proposal.len() == n
             && self.acceptance.len() == n
             && self.accepted.len() == n
-            && self.memory.len().is_multiple_of(n);
-        let finite = [&self.positions, &self.log_densities, &self.memory, &self.accepted]
+            && self.columns.len().is_multiple_of(n);
+        let finite = [&self.positions, &self.log_densities, &self.columns, &self.accepted]
             .into_iter()
             .all(|values| values.iter().all(|value| value.is_finite()));
         let alive = self.proposal.iter().chain(&self.acceptance).all(|words| *words != [0; 4]);
@@ -100,10 +137,10 @@ impl State {
         self.log_densities.len()
     }
 
-    /// Numbers in the memory of one walker.
+    /// Numbers in the columns of one walker.
     #[must_use]
-    pub fn memory_size(&self) -> usize {
-        self.memory.len() / self.n_walkers().max(1)
+    pub fn n_columns(&self) -> usize {
+        self.columns.len() / self.n_walkers().max(1)
     }
 
     /// The position of one walker.

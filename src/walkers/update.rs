@@ -1,13 +1,13 @@
 //! One update of some blocks over a density that is called: propose, evaluate, accept.
 
 use super::block::Block;
-use super::density::{Density, Reason};
+use super::density::Reason;
 use super::fused::WIDE;
 use super::generators::{Generators, Octet};
 use super::rules::Rules;
 use super::state::WHAT;
+use super::transitions::Target;
 use crate::error::Error;
-use crate::fold::Stop;
 use crate::memory;
 use crate::simd::{Kernel, Lanes64, Level, Vector, dispatch};
 
@@ -132,8 +132,29 @@ pub struct Rejected {
     pub reason: Reason,
 }
 
-/// The candidates of some blocks as rows that a density is evaluated at: [`Rows::gather`] block
-/// by block, [`Rows::evaluate`], and [`Rows::scatter`] in the same order.
+impl Rejected {
+    /// The walker in that lane of a block, where it is.
+    #[must_use]
+    pub fn in_lane(block: &Block, lane: usize, reason: Reason) -> Self {
+        let coordinates = block.positions.iter().skip(lane / 8).step_by(block.width);
+        let point = coordinates.map(|lanes| lanes.0[lane % 8]).collect();
+        Self { walker: block.walkers.start + lane, point, reason }
+    }
+
+    /// A walker for which there was no room.
+    #[must_use]
+    pub fn of_memory(walker: usize, error: Error) -> Self {
+        let reason = match error {
+            Error::Memory { bytes, .. } => Reason::Memory(bytes),
+            _ => Reason::Interrupted,
+        };
+        Self { walker, point: Vec::new(), reason }
+    }
+}
+
+/// Points of walkers as rows that a density is evaluated at: [`Rows::gather`] takes the candidates of
+/// a block, [`Rows::push`] points one by one; then [`Rows::evaluate`], and [`Rows::scatter`] or
+/// [`Rows::value`].
 #[derive(Debug, Default)]
 pub struct Rows {
     n_dims: usize,
@@ -141,12 +162,7 @@ pub struct Rows {
     values: Vec<f64>,
     /// The walker of each row.
     walkers: Vec<usize>,
-    /// Walkers that were gathered.
-    seen: usize,
-    /// Walkers that were scattered, and their rows.
-    returned: usize,
-    scattered: usize,
-    /// For each walker that was gathered, whether its proposal is evaluated; empty if all are.
+    /// For each point that was taken, whether it is evaluated; empty if all are.
     admitted: Vec<bool>,
     /// Whether refused proposals have a row, too.
     whole: bool,
@@ -184,32 +200,24 @@ impl Rows {
         self.points.clear();
         self.walkers.clear();
         self.admitted.clear();
-        self.seen = 0;
-        self.scattered = 0;
-        self.returned = 0;
     }
 
-    /// Takes the candidates of a block at which the density may be positive.
+    /// Takes the candidates of a block, of which those are evaluated at which the density may be
+    /// positive.
     pub fn gather(&mut self, rules: &Rules, block: &Block, candidates: &Candidates) {
         let (width, n) = (block.width, block.n_walkers());
         let d = candidates.positions.len() / width;
         self.n_dims = d;
-        let first = self.points.len();
-        let seen = self.seen;
-        self.seen += n;
-        self.points.resize(first + n * d, 0.0);
-        write_rows(&candidates.positions, width, d, &mut self.points[first..]);
+        self.points.resize(n * d, 0.0);
+        write_rows(&candidates.positions, width, d, &mut self.points);
         // Mostly all of them are taken, without looking at each.
-        let all = rules.bounds.is_none() && all_finite(&candidates.positions);
-        if all && self.admitted.is_empty() {
+        if rules.bounds.is_none() && all_finite(&candidates.positions) {
             self.walkers.extend(block.walkers.clone());
             return;
         }
-        // Whoever was taken before was admitted.
-        self.admitted.resize(seen, true);
-        let mut kept = first;
+        let mut kept = 0;
         for (lane, walker) in block.walkers.clone().enumerate() {
-            let point = first + lane * d..first + (lane + 1) * d;
+            let point = lane * d..(lane + 1) * d;
             let admitted = rules.admits(&self.points[point.clone()]);
             self.admitted.push(admitted);
             if !admitted && self.whole {
@@ -231,12 +239,8 @@ impl Rows {
     /// # Errors
     ///
     /// The first walker for which it failed.
-    pub fn evaluate(
-        &mut self,
-        density: &dyn Density,
-        rules: &Rules,
-        stop: &Stop,
-    ) -> Result<(), Rejected> {
+    pub fn evaluate(&mut self, target: Target<'_>) -> Result<(), Rejected> {
+        let Target { density, rules, stop } = target;
         if self.walkers.is_empty() {
             return Ok(());
         }
@@ -254,23 +258,45 @@ impl Rows {
         Rejected { walker: self.walkers[row], point, reason }
     }
 
-    /// Gives the log-densities to the block they belong to.
-    pub fn scatter(&mut self, block: &Block, candidates: &mut Candidates) {
-        let n = block.n_walkers();
+    /// Gives the log-densities to the candidates they belong to.
+    pub fn scatter(&self, candidates: &mut Candidates) {
         if self.admitted.is_empty() {
-            let values = &self.values[self.scattered..][..n];
-            for (target, values) in candidates.log_density.iter_mut().zip(values.chunks(8)) {
+            for (target, values) in candidates.log_density.iter_mut().zip(self.values.chunks(8)) {
                 target.0[..values.len()].copy_from_slice(values);
             }
-            self.scattered += n;
             return;
         }
-        for (lane, &admitted) in self.admitted[self.returned..][..n].iter().enumerate() {
+        let mut row = 0;
+        for (lane, &admitted) in self.admitted.iter().enumerate() {
             let target = &mut candidates.log_density[lane / 8].0[lane % 8];
-            *target = if admitted { self.values[self.scattered] } else { f64::NEG_INFINITY };
-            self.scattered += usize::from(admitted || self.whole);
+            *target = if admitted { self.values[row] } else { f64::NEG_INFINITY };
+            row += usize::from(admitted || self.whole);
         }
-        self.returned += n;
+    }
+
+    /// The first of the points that were gathered at which the density is known to be zero.
+    #[must_use]
+    pub fn refused(&self) -> Option<usize> {
+        self.admitted.iter().position(|admitted| !admitted)
+    }
+
+    /// Takes one point of a walker, which must be one that the rules admit.
+    pub fn push(&mut self, walker: usize, point: &[f64]) {
+        self.n_dims = point.len();
+        self.points.extend_from_slice(point);
+        self.walkers.push(walker);
+    }
+
+    /// The log-density at the point that was taken as that one, if each was admitted.
+    #[must_use]
+    pub fn value(&self, row: usize) -> f64 {
+        self.values[row]
+    }
+
+    /// Whether a density sees as many rows in each call.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.whole
     }
 }
 
@@ -287,7 +313,7 @@ fn all_finite(lanes: &[Lanes64]) -> bool {
 }
 
 /// Writes walkers as rows of `d` coordinates.
-fn write_rows(lanes: &[Lanes64], width: usize, d: usize, rows: &mut [f64]) {
+pub fn write_rows(lanes: &[Lanes64], width: usize, d: usize, rows: &mut [f64]) {
     // With their number known, the coordinates of a walker need no loop of their own.
     macro_rules! by_dimensions {
         ($($d:literal)*) => {
@@ -313,26 +339,29 @@ fn write_rows_of<const D: usize>(lanes: &[Lanes64], width: usize, d: usize, rows
     }
 }
 
-/// Evaluates the candidates of a single block, in vectors if the density can.
+/// Evaluates the candidates of a block, in vectors if the density can.
 ///
 /// # Errors
 ///
 /// As [`Rows::evaluate`].
 pub fn evaluate(
-    (density, rules, stop): (&dyn Density, &Rules, &Stop),
+    target: Target<'_>,
     block: &Block,
     candidates: &mut Candidates,
     rows: &mut Rows,
 ) -> Result<(), Rejected> {
-    if let Some(fused) = density.fused() {
+    let Target { density, rules, .. } = target;
+    if let Some(fused) = density.fused()
+        && matches!(block.width, NARROW | WIDE)
+    {
         fused.log_densities(&candidates.positions, &mut candidates.log_density);
         rules.confine(candidates, block);
         return Ok(());
     }
     rows.clear();
     rows.gather(rules, block, candidates);
-    rows.evaluate(density, rules, stop)?;
-    rows.scatter(block, candidates);
+    rows.evaluate(target)?;
+    rows.scatter(candidates);
     Ok(())
 }
 

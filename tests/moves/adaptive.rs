@@ -11,8 +11,8 @@ use super::{Walker, generators};
 impl Walker<'_> {
     /// Learns that the last increments were accepted with these probabilities.
     fn adapt(&mut self, increments: &[Lanes64], probability: [f64; 8], step: u64) {
-        self.step.adapt(&mut Adaptation {
-            memory: &mut self.memory,
+        self.step.learning().unwrap().adapt(&mut Adaptation {
+            learnt: &mut self.learnt,
             increments,
             note: &self.note[0],
             probability: &Lanes(probability),
@@ -24,7 +24,7 @@ impl Walker<'_> {
     fn factor(&self, lane: usize) -> Vec<f64> {
         let d = self.n_dims;
         let entry =
-            |i: usize, j: usize| if j > i { 0.0 } else { self.memory[i * (i + 1) / 2 + j].0[lane] };
+            |i: usize, j: usize| if j > i { 0.0 } else { self.learnt[i * (i + 1) / 2 + j].0[lane] };
         (0..d).flat_map(|i| (0..d).map(move |j| (i, j))).map(|(i, j)| entry(i, j)).collect()
     }
 
@@ -47,7 +47,7 @@ pub fn learnt() -> Vec<Lanes64> {
         let probability = std::array::from_fn(|lane| ((7 * lane + n) % 10) as f64 / 9.0);
         walker.adapt(&increments, probability, n as u64);
     }
-    walker.memory
+    walker.learnt
 }
 
 #[test]
@@ -85,14 +85,14 @@ fn one_update_is_the_change_of_rank_one_of_the_paper() {
 fn nothing_is_learnt_from_the_wanted_acceptance() {
     let step = AdaptiveStep::new(&factor(3), 3, 0.25, 0.6).unwrap();
     let mut walker = Walker::new(&step, 3, 13);
-    let before = walker.memory.clone();
+    let before = walker.learnt.clone();
     let increments = walker.increments(0, 1, 1);
     walker.adapt(&increments, [0.25; 8], 1);
-    assert_eq!(walker.memory, before);
+    assert_eq!(walker.learnt, before);
     // Nor from a step that was none.
     walker.note[0] = Lanes64::ZERO;
     walker.adapt(&[Lanes64::ZERO; 3], [1.0; 8], 1);
-    assert_eq!(walker.memory, before);
+    assert_eq!(walker.learnt, before);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn a_target_without_scale_does_not_break_the_factor() {
             // Always as in the first step: the largest weight.
             walker.adapt(&increments, [alpha; 8], n % 2 + 1);
         }
-        assert!(walker.is_sound(), "{d} {alpha}: {:?}", walker.memory);
+        assert!(walker.is_sound(), "{d} {alpha}: {:?}", walker.learnt);
         assert!(walker.increments(0, 50, 1).iter().all(|x| x.0.iter().all(|x| x.is_finite())));
     }
 }
@@ -216,7 +216,7 @@ proptest! {
             let increments = walker.increments(0, 1, 1);
             let probability = std::array::from_fn(|lane| probabilities[(n + 5 * lane) % 40]);
             walker.adapt(&increments, probability, n as u64 + 1);
-            prop_assert!(walker.is_sound(), "{n}: {:?}", walker.memory);
+            prop_assert!(walker.is_sound(), "{n}: {:?}", walker.learnt);
         }
     }
 }

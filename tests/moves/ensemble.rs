@@ -3,31 +3,39 @@
 use _core::simd::{Kernel, Lanes, Lanes64, Level, dispatch};
 use _core::walkers::generators::{Generators, Octet};
 use _core::walkers::moves::{
-    DifferentialEvolution, Move, NormalStep, Others, Proposal, Snooker, Stretch,
+    DifferentialEvolution, EnsembleMove, NormalStep, Others, Proposal, Snooker, Stretch,
 };
 
 use super::{Walker, generators, kolmogorov, walks};
 
 /// Proposals and logarithms of Hastings' factor of one octet.
 fn propose(
-    step: &dyn Move,
+    step: &dyn EnsembleMove,
     generators: &mut Octet,
     current: &[Lanes64],
     others: Others<'_>,
 ) -> (Vec<Lanes64>, Lanes64) {
+    let mut closeness = vec![0.0; current.len()];
+    let mut others = others;
+    if step.measures_others() {
+        others.measure(&mut closeness);
+        others.closeness = &closeness;
+    }
     let mut proposed = vec![Lanes([f64::NAN; 8]); current.len()];
     let mut log_factor = Lanes64::ZERO;
     step.propose(&mut Proposal {
         generators,
+        n_dims: current.len(),
         current,
         others,
         proposed: &mut proposed,
+        stride: 1,
         log_factor: &mut log_factor,
     });
     (proposed, log_factor)
 }
 
-fn moves(d: usize) -> Vec<Box<dyn Move>> {
+fn moves(d: usize) -> Vec<Box<dyn EnsembleMove>> {
     let gamma = 2.38 / (2.0 * d as f64).sqrt();
     vec![
         Box::new(Stretch::new(2.0).unwrap()),
@@ -116,7 +124,7 @@ fn coordinates_of_others_are_gathered() {
 
 /// Many proposals of walkers at `current` when all others are at their `positions`.
 fn many(
-    step: &dyn Move,
+    step: &dyn EnsembleMove,
     current: &[f64],
     positions: &[Vec<f64>],
     n: usize,
@@ -203,10 +211,16 @@ fn snooker_steps_follow_the_line_through_another_walker() {
     let step = Snooker::new(1.7).unwrap();
     let x = [1.0, 2.0, -0.5];
     let others = [vec![0.0, 0.5, 1.0], vec![2.0, -1.0, 0.25], vec![-3.0, 1.5, 2.0]];
+    let variances: [f64; 3] = std::array::from_fn(|j| {
+        let mean = others.iter().map(|other| other[j]).sum::<f64>() / 3.0;
+        others.iter().map(|other| (other[j] - mean).powi(2)).sum::<f64>() / 3.0
+    });
     // Every anchor with every order of the two others.
     let mut known = Vec::new();
     for (anchor, a, b) in [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)] {
-        let dot = |u: &[f64; 3], v: &[f64; 3]| (0..3).map(|j| u[j] * v[j]).sum::<f64>();
+        // In units of the others' standard deviations.
+        let dot =
+            |u: &[f64; 3], v: &[f64; 3]| (0..3).map(|j| u[j] * v[j] / variances[j]).sum::<f64>();
         let e: [f64; 3] = std::array::from_fn(|j| x[j] - others[anchor][j]);
         let difference: [f64; 3] = std::array::from_fn(|j| others[a][j] - others[b][j]);
         let gamma = 1.7 * dot(&difference, &e) / dot(&e, &e);
@@ -258,7 +272,7 @@ fn a_step_onto_the_anchor_is_as_good_as_impossible() {
 
 /// Runs an ensemble of 32 from independent draws of a normal target and compares the first two
 /// moments with those of the target: the largest deviation in standard errors.
-fn deviation(step: &dyn Move, d: usize, wrong: f64) -> f64 {
+fn deviation(step: &dyn EnsembleMove, d: usize, wrong: f64) -> f64 {
     const BATCHES: usize = 60;
     let precision = Precision::new(&walks::factor(d), d);
     let mut halves = [exact(d, 2, 30), exact(d, 2, 31)];

@@ -7,7 +7,7 @@ mod walks;
 
 use _core::simd::{Lanes, Lanes64};
 use _core::walkers::generators::{Octet, Purpose, octet};
-use _core::walkers::moves::{Increments, Move};
+use _core::walkers::moves::{Increments, RandomWalkMove};
 
 /// The proposal generators of eight walkers.
 fn generators(seed: u8, first: usize) -> Octet {
@@ -16,17 +16,18 @@ fn generators(seed: u8, first: usize) -> Octet {
 
 /// One octet that walks by increments.
 struct Walker<'a> {
-    step: &'a dyn Move,
+    step: &'a dyn RandomWalkMove,
     n_dims: usize,
     generators: Octet,
-    memory: Vec<Lanes64>,
+    learnt: Vec<Lanes64>,
     note: Vec<Lanes64>,
 }
 
 impl<'a> Walker<'a> {
-    fn new(step: &'a dyn Move, n_dims: usize, seed: u8) -> Self {
-        let memory = step.initial_memory(n_dims).iter().map(|&number| Lanes([number; 8])).collect();
-        Self { step, n_dims, generators: generators(seed, 0), memory, note: Vec::new() }
+    fn new(step: &'a dyn RandomWalkMove, n_dims: usize, seed: u8) -> Self {
+        let initial = step.learning().map_or(&[][..], |learning| learning.initial());
+        let learnt = initial.iter().map(|&number| Lanes([number; 8])).collect();
+        Self { step, n_dims, generators: generators(seed, 0), learnt, note: Vec::new() }
     }
 
     /// Increments of so many updates, `stride` vectors apart; the vectors between are NaN.
@@ -40,7 +41,7 @@ impl<'a> Walker<'a> {
             n_updates,
             values: &mut values,
             stride,
-            memory: &self.memory,
+            learnt: &self.learnt,
             note: &mut self.note,
         });
         values

@@ -2,8 +2,8 @@
 
 use _core::simd::{Lanes, Lanes64};
 use _core::walkers::moves::{
-    AdaptiveStep, ComponentwiseStep, DifferentialEvolution, Move, NormalStep, Snooker, Stretch,
-    UniformStep,
+    AdaptiveStep, ComponentwiseStep, DifferentialEvolution, EnsembleMove, NormalStep,
+    RandomWalkMove, Snooker, Stretch, UniformStep,
 };
 
 use super::{Walker, kolmogorov, moments, rows};
@@ -24,7 +24,7 @@ pub fn square(lower: &[f64], d: usize) -> Vec<f64> {
     (0..d).flat_map(|i| (0..d).map(move |j| (i, j))).map(|(i, j)| entry(i, j)).collect()
 }
 
-fn walks(d: usize) -> Vec<Box<dyn Move>> {
+fn walks(d: usize) -> Vec<Box<dyn RandomWalkMove>> {
     let widths: Vec<f64> = (0..d).map(|j| 0.5 + j as f64).collect();
     vec![
         Box::new(UniformStep::new(widths.clone()).unwrap()),
@@ -235,30 +235,29 @@ fn numbers_that_cannot_be_used_are_refused_by_name() {
         ),
         (Snooker::new(f64::INFINITY).map(drop), "gamma: must be positive and finite, found inf"),
         (
-            UniformStep::new(vec![1.0]).unwrap().check(2, 8),
+            UniformStep::new(vec![1.0]).unwrap().check(2),
             "half_width has the wrong shape: expected (2,) for a density of 2 dimension(s), found [1]",
         ),
         (
-            NormalStep::new(&[1.0], 1).unwrap().check(2, 8),
+            NormalStep::new(&[1.0], 1).unwrap().check(2),
             "factor has the wrong shape: expected (2, 2)",
         ),
         (
-            Stretch::new(2.0).unwrap().check(2, 1),
+            Stretch::new(2.0).unwrap().check(1),
             "n_walkers: Stretch looks at 1 walker(s) of the other half, so there must be at least 2 walkers, found 1",
         ),
         (
-            DifferentialEvolution::new(1.0, 0.0, 0.1).unwrap().check(2, 3),
+            DifferentialEvolution::new(1.0, 0.0, 0.1).unwrap().check(3),
             "at least 4 walkers, found 3",
         ),
-        (Snooker::new(1.7).unwrap().check(2, 5), "at least 6 walkers, found 5"),
+        (Snooker::new(1.7).unwrap().check(5), "at least 6 walkers, found 5"),
     ];
     for (result, expected) in refused {
         let found = message(result);
         assert!(found.contains(expected), "{found:?} does not contain {expected:?}");
     }
     for step in walks(3) {
-        assert_eq!(step.check(3, 1), Ok(()));
-        assert_eq!((step.interacts(), step.initial_memory(3).len()), (false, step.memory(3)));
+        assert_eq!(step.check(3), Ok(()));
     }
-    assert_eq!(Snooker::new(1.7).unwrap().check(2, 6), Ok(()));
+    assert_eq!(Snooker::new(1.7).unwrap().check(6), Ok(()));
 }

@@ -1,7 +1,7 @@
 //! The same bits for any number of threads, in any portions, and from a state that was kept.
 
 use _core::fold::{Context, Pool};
-use _core::walkers::moves::Schedule;
+use _core::walkers::transitions::Schedule;
 use _core::walkers::{Calls, Density, Sampler};
 
 use super::{
@@ -91,7 +91,7 @@ fn a_state_of_another_move_is_refused() {
     let learnt = sampler(&vec![(1.0, adaptive())], 8, 5, LOGARITHMS);
     let schedule = Schedule::new(vec![(1.0, uniform())], KEY, 2, 8).unwrap();
     let refused = Sampler::resume(learnt.state().copied().unwrap(), schedule, LOGARITHMS, 5);
-    assert!(refused.err().unwrap().to_string().contains("learn 0 numbers"));
+    assert!(refused.err().unwrap().to_string().contains("keep 0 numbers"));
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_copy_goes_the_same_way() {
 #[test]
 fn walkers_that_are_added_leave_the_first_ones_alone() {
     for (name, moves) in every_move() {
-        let interacts = moves.iter().any(|(_, step)| step.interacts());
+        let interacts = moves.iter().any(|(_, step)| step.looks_at_others());
         for (kind, density) in every_density() {
             let few = run(&moves, &*density, PLAN);
             let many = run(&moves, &*density, Plan { n_walkers: 90, ..PLAN });

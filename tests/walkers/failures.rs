@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use _core::fold::{Context, Pool, Stop};
-use _core::walkers::moves::Schedule;
+use _core::walkers::transitions::Schedule;
 use _core::walkers::{Calls, Density, Failed, Failure, Reason, Rules, Sampler};
 
 use super::{

@@ -7,13 +7,15 @@ mod streams;
 
 use std::sync::Arc;
 
+use _core::error::Error;
 use _core::fold::{Context, Pool, Stop};
 use _core::walkers::densities::Gaussians;
 use _core::walkers::fused::BuiltIn;
 use _core::walkers::moves::{
-    AdaptiveStep, ComponentwiseStep, DifferentialEvolution, Move, NormalStep, Schedule, Snooker,
-    Stretch, UniformStep,
+    AdaptiveStep, ComponentwiseStep, DifferentialEvolution, EnsembleMove, NormalStep,
+    RandomWalkMove, Snooker, Stretch, UniformStep,
 };
+use _core::walkers::transitions::{Cycle, Ensemble, RandomWalk, Schedule, Slice, Transition};
 use _core::walkers::{
     Calls, Density, Failure, Moments, Output, Reason, Rules, Sampler, State, Stopped,
 };
@@ -25,7 +27,7 @@ const THREADS: [usize; 4] = [1, 2, 3, 7];
 /// Log-densities, not their exponentials, without bounds.
 const LOGARITHMS: Rules = Rules { log: true, bounds: None, reject_nan: false };
 
-type Moves = Vec<(f64, Arc<dyn Move>)>;
+type Moves = Vec<(f64, Arc<dyn Transition>)>;
 
 /// A density that is a function of one point.
 struct Called<F> {
@@ -68,25 +70,41 @@ fn three() -> BuiltIn<Gaussians<3>> {
     BuiltIn(Gaussians::new([0.5, 0.3, 0.2], means, [1.0, 0.9, 0.8]).unwrap())
 }
 
-fn uniform() -> Arc<dyn Move> {
-    Arc::new(UniformStep::new(vec![1.0, 1.5]).unwrap())
+/// A step by increments.
+fn walk<M: RandomWalkMove + 'static>(step: Result<M, Error>) -> Arc<dyn Transition> {
+    Arc::new(RandomWalk::new(Arc::new(step.unwrap())))
 }
 
-fn adaptive() -> Arc<dyn Move> {
-    Arc::new(AdaptiveStep::new(&[1.0, 0.0, 0.3, 1.0], 2, 0.3, 0.66).unwrap())
+/// A step by proposals that look at others.
+fn looking<M: EnsembleMove + 'static>(step: Result<M, Error>) -> Arc<dyn Transition> {
+    Arc::new(Ensemble(Arc::new(step.unwrap())))
 }
 
-fn stretch() -> Arc<dyn Move> {
-    Arc::new(Stretch::new(2.0).unwrap())
+fn uniform() -> Arc<dyn Transition> {
+    walk(UniformStep::new(vec![1.0, 1.5]))
+}
+
+fn adaptive() -> Arc<dyn Transition> {
+    walk(AdaptiveStep::new(&[1.0, 0.0, 0.3, 1.0], 2, 0.3, 0.66))
+}
+
+fn stretch() -> Arc<dyn Transition> {
+    looking(Stretch::new(2.0))
 }
 
 /// Every move for two coordinates, and mixes of them.
 fn every_move() -> Vec<(&'static str, Moves)> {
-    let normal: Arc<dyn Move> = Arc::new(NormalStep::new(&[1.0, 0.0, 0.4, 0.8], 2).unwrap());
-    let componentwise: Arc<dyn Move> = Arc::new(ComponentwiseStep::new(vec![1.2, 2.0]).unwrap());
-    let differences: Arc<dyn Move> = Arc::new(DifferentialEvolution::new(1.19, 1e-3, 0.1).unwrap());
-    let snooker: Arc<dyn Move> = Arc::new(Snooker::new(1.7).unwrap());
-    let one = |step: &Arc<dyn Move>| vec![(1.0, step.clone())];
+    let normal = walk(NormalStep::new(&[1.0, 0.0, 0.4, 0.8], 2));
+    let componentwise = walk(ComponentwiseStep::new(vec![1.2, 2.0]));
+    let differences = looking(DifferentialEvolution::new(1.19, 1e-3, 0.1));
+    let snooker = looking(Snooker::new(1.7));
+    let slice: Arc<dyn Transition> = Arc::new(Slice::new(vec![1.0, 0.5], vec![]).unwrap());
+    let blocks: Vec<Arc<dyn Transition>> = vec![
+        Arc::new(RandomWalk::of(Arc::new(UniformStep::new(vec![1.5]).unwrap()), vec![1])),
+        Arc::new(Slice::new(vec![2.0], vec![0]).unwrap()),
+    ];
+    let cycle: Arc<dyn Transition> = Arc::new(Cycle::new(blocks, 2).unwrap());
+    let one = |step: &Arc<dyn Transition>| vec![(1.0, step.clone())];
     vec![
         ("uniform", one(&uniform())),
         ("normal", one(&normal)),
@@ -95,8 +113,13 @@ fn every_move() -> Vec<(&'static str, Moves)> {
         ("stretch", one(&stretch())),
         ("differential evolution", one(&differences)),
         ("snooker", one(&snooker)),
+        ("slice", one(&slice)),
+        ("cycle", one(&cycle)),
         ("mix of random walks", vec![(1.0, adaptive()), (2.0, componentwise), (1.0, adaptive())]),
-        ("mix of all kinds", vec![(1.0, stretch()), (0.5, adaptive()), (0.5, snooker)]),
+        (
+            "mix of all kinds",
+            vec![(1.0, stretch()), (0.5, adaptive()), (0.5, snooker), (0.5, slice)],
+        ),
     ]
 }
 
@@ -156,7 +179,7 @@ impl Trace {
             // Walkers over a density that is built in carry none along.
             log_density: density.fused().is_none().then_some(&mut self.log_density),
         };
-        let result = sampler.advance(context, density, steps, output, moments);
+        let result = sampler.run(context, density, steps, output, moments);
         self.state = Some(sampler.state().copied().unwrap());
         result
     }

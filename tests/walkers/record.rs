@@ -1,17 +1,18 @@
 //! What is kept of a run.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use _core::fold::{Context, Pool, Stop};
 use _core::walkers::densities::Funnel;
 use _core::walkers::fused::BuiltIn;
-use _core::walkers::moves::{ComponentwiseStep, Move, Schedule};
+use _core::walkers::moves::ComponentwiseStep;
+use _core::walkers::transitions::Schedule;
 use _core::walkers::{Calls, Density, Failure, Histogram, Moments, Output, Rules, Sampler};
 
 use super::{
     Called, KEY, LOGARITHMS, PLAN, Plan, Trace, bits, called, every_move, run, sampler, three,
-    uniform,
+    uniform, walk,
 };
 
 #[test]
@@ -68,7 +69,7 @@ fn draws_end_where_the_walkers_are() {
 fn acceptance_is_counted_after_the_burn_in() {
     for (name, moves) in every_move() {
         // Componentwise steps move parts of the point.
-        if moves.iter().any(|(_, step)| step.updates(2) > 1) {
+        if moves.iter().any(|(_, step)| step.evaluations(2) > 1) {
             continue;
         }
         for density in [&three() as &dyn Density, &called(Calls::Together)] {
@@ -173,7 +174,7 @@ fn bins_hold_their_lower_edges_and_the_last_one_its_upper_edge() {
     let output = Output { thin: 1, capacity: 0, draws: None, log_density: None };
     let context = Context::inline();
     sampler.start(&context, &density).unwrap();
-    sampler.advance(&context, &density, 10, output, Some(&mut moments)).unwrap();
+    sampler.run(&context, &density, 10, output, Some(&mut moments)).unwrap();
     assert_eq!(moments.histograms[0].counts, [10, 10, 10, 20]);
 }
 
@@ -184,7 +185,7 @@ fn moments_need_no_draws() {
     let mut sampler = sampler(&vec![(1.0, uniform())], 20, 10, LOGARITHMS);
     let output = Output { thin: 1, capacity: 0, draws: None, log_density: None };
     let context = Context::inline();
-    sampler.advance(&context, &density, 5010, output, Some(&mut moments)).unwrap();
+    sampler.run(&context, &density, 5010, output, Some(&mut moments)).unwrap();
     assert_eq!(moments.count, 5000);
     assert!(moments.psrf() < 1.2, "{}", moments.psrf());
     assert!(moments.means().unwrap().iter().all(|x| x.is_finite()));
@@ -192,7 +193,7 @@ fn moments_need_no_draws() {
 
 /// A walk of one coordinate after the other over a built-in density in `n_dims` dimensions.
 fn componentwise(n_dims: usize) -> (Sampler, BuiltIn<Funnel>) {
-    let step: Arc<dyn Move> = Arc::new(ComponentwiseStep::new(vec![1.5; n_dims]).unwrap());
+    let step = walk(ComponentwiseStep::new(vec![1.5; n_dims]));
     let schedule = Schedule::new(vec![(1.0, step)], KEY, n_dims, 9).unwrap();
     let start = vec![0.5; 9 * n_dims];
     let sampler = Sampler::new(start, n_dims, schedule, LOGARITHMS, 3).unwrap();
@@ -206,9 +207,9 @@ fn acceptances_do_not_depend_on_portions() {
         let (mut whole, density) = componentwise(n_dims);
         let mut portions = whole.copied().unwrap();
         let nowhere = || Output { thin: 1, ..Output::default() };
-        whole.advance(&Context::inline(), &density, 203, nowhere(), None).unwrap();
+        whole.run(&Context::inline(), &density, 203, nowhere(), None).unwrap();
         for steps in [1, 2, 17, 183] {
-            portions.advance(&Context::inline(), &density, steps, nowhere(), None).unwrap();
+            portions.run(&Context::inline(), &density, steps, nowhere(), None).unwrap();
         }
         assert_eq!(whole.state(), portions.state(), "{n_dims} dimensions");
     }
@@ -219,7 +220,7 @@ fn a_step_in_pieces_is_recorded_where_it_ends() {
     let (mut sampler, density) = componentwise(300);
     let mut draws = vec![f64::NAN; 9 * 4 * 300];
     let output = Output { thin: 2, capacity: 4, draws: Some(&mut draws), log_density: None };
-    sampler.advance(&Context::inline(), &density, 3 + 8, output, None).unwrap();
+    sampler.run(&Context::inline(), &density, 3 + 8, output, None).unwrap();
     for walker in 0..9 {
         let last = &draws[(walker * 4 + 3) * 300..][..300];
         assert_eq!(bits(last), bits(sampler.state().position(walker)), "walker {walker}");
@@ -236,7 +237,7 @@ fn no_draw_is_kept_if_every_step_is_thinned_away() {
             let mut sampler = sampler(&vec![(1.0, uniform())], 9, 0, LOGARITHMS);
             let mut draws = vec![f64::NAN; 9 * 2];
             let output = Output { thin, capacity: 1, draws: Some(&mut draws), log_density: None };
-            sampler.advance(&Context::inline(), density, 6, output, None).unwrap();
+            sampler.run(&Context::inline(), density, 6, output, None).unwrap();
             assert!(draws.iter().all(|x| x.is_nan()), "thin {thin}");
         }
     }

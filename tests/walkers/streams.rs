@@ -5,8 +5,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_xoshiro::Xoshiro256Plus;
 
 use _core::simd::{Kernel, Lanes, Lanes64, Level, Vector, Words, dispatch};
+use _core::walkers::Stream;
 use _core::walkers::generators::{Generators, Octet, Purpose, octet};
-use _core::walkers::moves::Schedule;
+use _core::walkers::transitions::Schedule;
 
 use super::{KEY, adaptive, stretch, uniform};
 
@@ -95,6 +96,24 @@ fn numbers_are_made_of_the_upper_bits() {
             assert_eq!(high.0[lane], signed(words[0][lane] >> 32));
             assert_eq!(low.0[lane], signed(words[0][lane] & u64::from(u32::MAX)));
         }
+    }
+}
+
+#[test]
+fn one_stream_gives_what_its_lane_gives() {
+    let mut octet = octet(&KEY, 40, Purpose::Proposal);
+    let before = [octet];
+    let words = dispatch(Next(&mut octet, 20));
+    let uniforms = dispatch(Uniforms(&mut before.clone()[0]))[0];
+    for lane in 0..8 {
+        let mut stream = Stream::of(&before, lane);
+        let (mut again, mut put) = (stream, before);
+        assert!(words.iter().all(|row| row[lane] == stream.word()), "lane {lane}");
+        stream.store(&mut put, lane);
+        assert_eq!(Stream::of(&put, lane), Stream::of(&[octet], lane));
+        // The first pair of numbers takes a word.
+        again.word();
+        assert_eq!(again.uniform(), uniforms.0[lane]);
     }
 }
 

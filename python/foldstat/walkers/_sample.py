@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import warnings
 from collections.abc import Mapping, Sequence
@@ -33,11 +34,13 @@ from foldstat.walkers._start import (
 )
 from foldstat.walkers._until import Until
 from foldstat.walkers._walk import leave_partial, walk
-from foldstat.walkers.densities import Density
-from foldstat.walkers.density import OwnErrors, Understood, as_value, log_densities, understand
+from foldstat.walkers.densities import Density, Flat
+from foldstat.walkers.density import OwnErrors, Understood, as_value, compare_at, log_densities, understand
 from foldstat.walkers.run._histogram import Reach, declared_of
 from foldstat.walkers.run._run import Run
 from foldstat.walkers.run._settings import Keep, Kept, KeptDraws, KeptMoments, Settings
+
+_COMPARED = 4  # walkers at the end of a walk
 
 
 def sample(
@@ -67,9 +70,10 @@ def sample(
 
     Parameters
     ----------
-    density : object
-        The logarithm of a density, which need not be normalised; with ``log=False`` the density
-        itself. The fastest way to call it is chosen by itself, and `Run.density_kind` says which:
+    density : object, or None
+        The logarithm of a density, which need not be normalised; with ``log=False`` the density itself; None
+        where `move` is a `Gibbs` that draws all coordinates, and looks at no density. The fastest way to call
+        it is chosen by itself, and `Run.density_kind` says which:
 
         * a compiled function: a numba ``cfunc`` (itself, not its ``ctypes``, which says less about it), a
           ``scipy.LowLevelCallable``, a ctypes or cffi function pointer, or one of a Cython module's
@@ -189,16 +193,18 @@ def sample(
     """
     checked = _Checked(n_steps, burn_in, thin, n_walkers, log, n_jobs, progress, args, nan, keep, histograms, until)
     key = key_of(rng)
-    density = as_value(density)
+    chosen, density = _move(move), as_value(density)
     given = _given_names(names, start, density, len(args))
     starts = starts_of(start, checked.n_walkers, key, given)
     n_dims = starts.shape[1]
+    is_drawn = density is None and not chosen._needs_density()
+    if is_drawn:
+        density = Flat(n_dims)
     if isinstance(density, Density):
         _check_dims(density, n_dims)
         bounds = density.bounds if bounds is None else bounds
     if given is not None:
         Names.of(given, n_dims)
-    chosen = _move(move)
     _check_burn_in(checked.burn_in, chosen, starts)
     check_spread(starts, chosen)
     try:
@@ -206,7 +212,10 @@ def sample(
         known = understand(
             density, starts, log=checked.log, args=args, call=call, where=where, names=given, bounds=to_try
         )
-        labels = Names.of(given or _own_names(density, known, n_dims), n_dims)
+        if is_drawn:
+            known = dataclasses.replace(known, kind="none, as all coordinates are drawn")
+        own = None if is_drawn else _own_names(density, known, n_dims)
+        labels = Names.of(given or own, n_dims)
         limits = as_bounds(bounds, labels)
         settings = Settings(checked.burn_in, checked.thin, chosen, checked.log, labels, limits)
         starts = redrawn(start, starts, key, functools.partial(_log_density_within, known, settings))
@@ -225,7 +234,19 @@ def sample(
     kept = checked.kept(labels, len(starts), known)
     end = checked.burn_in + checked.n_steps
     threads, show, wanted = checked.n_jobs, checked.progress, checked.until
-    return walk(settings, ensemble, known, kept, end, n_jobs=threads, progress=show, until=wanted)
+    run = walk(Run, settings, ensemble, known, kept, end, n_jobs=threads, progress=show, until=wanted)
+    if not run.interrupted:
+        _check_where_they_are(run, known)
+    return run
+
+
+def _check_where_they_are(run: Run, known: Understood) -> None:
+    """Compare a compiled function with the original once more, where walkers have come to."""
+    try:
+        compare_at(known, run.positions[:_COMPARED], log=run._settings.log)
+    except ValueError as error:
+        leave_partial(error, run)
+        raise
 
 
 class _Checked:
@@ -337,7 +358,7 @@ def _ensemble(
     key: bytes, starts: Floats, widths: Floats | None, settings: Settings, density: Understood, nan: str
 ) -> _core.WalkerEnsemble:
     n_walkers, n_dims = starts.shape
-    moves = settings.move._schedule(Setting(n_walkers, n_dims, widths))
+    moves = settings.move._schedule(Setting(n_walkers, n_dims, widths, settings.names.labels))
     with OwnErrors(density):
         return _core.WalkerEnsemble(
             key,

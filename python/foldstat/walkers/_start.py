@@ -254,7 +254,7 @@ def _likely_names(bounds: Bounds, n_dims: int, density: Any) -> tuple[str, ...] 
 
 def check_spread(starts: Floats, move: Move) -> None:
     """Refuse starts from which a move that looks at other walkers cannot reach all dimensions."""
-    if not move.interacts:
+    if not move.spans:
         return
     n_walkers, n_dims = starts.shape
     name = "every part of the Mix" if isinstance(move, Mix) else type(move).__name__

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 from foldstat import _core
 from foldstat._validation import Floats
@@ -14,12 +14,13 @@ from foldstat.walkers._until import Until, looks
 from foldstat.walkers.density import OwnErrors, Understood
 from foldstat.walkers.run._converged import NotConvergedWarning, advice
 from foldstat.walkers.run._settings import Kept, KeptDraws, Settings
+from foldstat.walkers.run._walked import Walked
 
-if TYPE_CHECKING:
-    from foldstat.walkers.run._run import Run
+AnyRun = TypeVar("AnyRun", bound=Walked)
 
 
 def walk(
+    kind: type[AnyRun],
     settings: Settings,
     ensemble: _core.WalkerEnsemble,
     density: Understood,
@@ -29,14 +30,12 @@ def walk(
     n_jobs: int | None,
     progress: bool | None,
     until: Until | None = None,
-) -> Run:
-    """Walk until `end` steps are done, the burn-in included; an interrupted walk gives what there is.
+) -> AnyRun:
+    """Walk until `end` steps are done, the burn-in included, and give a run of that kind.
 
-    A walk ends before where the draws suffice for `until`.
+    An interrupted walk gives what there is. A walk ends before where the draws suffice for `until`.
     """
-    from foldstat.walkers.run._run import Run
-
-    stop = functools.partial(Run, settings, ensemble, density, kept)
+    stop = functools.partial(kind, settings, ensemble, density, kept)
     begun, reached = ensemble.step, False
     try:
         with OwnErrors(density), ProgressBar(begun, end, progress, _while_walking(settings, kept)) as bar:
@@ -64,7 +63,7 @@ def walk(
         raise
     if ensemble.step < end:  # room for draws that are not there is given back
         kept = kept.extended(settings.draws_after(ensemble.step), 0)
-    run = Run(settings, ensemble, density, kept, interrupted=False)
+    run = kind(settings, ensemble, density, kept, interrupted=False)
     _doubt(run, None if reached else until)
     return run
 
@@ -86,7 +85,7 @@ def _draws_of(settings: Settings, ensemble: _core.WalkerEnsemble, kept: Kept) ->
     return kept.draws[:, : settings.draws_after(ensemble.step)]
 
 
-def _doubt(run: Run, missed: Until | None) -> None:
+def _doubt(run: Walked, missed: Until | None) -> None:
     """Warn of draws that are not to be trusted, or do not suffice for what they had to reach."""
     problems = list(run.problems)
     if missed is not None:
@@ -107,7 +106,7 @@ def _at_the_end(settings: Settings, kept: Kept) -> WorstRHat:
     return no_r_hat if moments is None else lambda step: moments.psrf
 
 
-def _tell(run: Run, done: int, asked: int) -> None:
+def _tell(run: Walked, done: int, asked: int) -> None:
     message = RuntimeWarning(
         f"interrupted after {done} of {asked} steps: the run holds what is done so far, "
         f"{run.n_draws} draws of each walker, and run.extend(n_steps) continues it"
@@ -116,7 +115,7 @@ def _tell(run: Run, done: int, asked: int) -> None:
     warnings.warn(message, stacklevel=4)
 
 
-def leave_partial(error: Exception, run: Run | None) -> None:
+def leave_partial(error: Exception, run: Walked | None) -> None:
     """Leave the draws so far in ``error.partial``; None if the walk had not begun."""
     try:
         # Not setattr: a frozen dataclass may be an exception.

@@ -8,14 +8,15 @@ use crate::error::Error;
 use crate::fold::Stop;
 use crate::mixture::{CovarianceType, Parameters};
 use crate::walkers::densities::{
-    Banana, EggBox, EightSchools, Funnel, Gaussians, Mixture, Ring, Vectorised,
+    Banana, EggBox, EightSchools, Flat, Funnel, Gaussians, Mixture, Ring, Vectorised,
 };
 use crate::walkers::density::Density;
 use crate::walkers::fused::BuiltIn;
 
 type Shared = Arc<dyn Density>;
 
-const NAMES: &str = "'three_gaussians', 'banana', 'funnel', 'eight_schools', 'ring' and 'egg_box'";
+const NAMES: &str =
+    "'three_gaussians', 'banana', 'funnel', 'eight_schools', 'ring', 'egg_box' and 'flat'";
 
 /// The density of that name.
 ///
@@ -25,7 +26,7 @@ const NAMES: &str = "'three_gaussians', 'banana', 'funnel', 'eight_schools', 'ri
 /// | `banana` | b and the standard deviation of the first coordinate |
 /// | `funnel` | the standard deviation of the first coordinate |
 /// | `ring` | radius and width |
-/// | `eight_schools`, `egg_box` | none |
+/// | `eight_schools`, `egg_box`, `flat` | none |
 ///
 /// # Errors
 ///
@@ -56,6 +57,10 @@ pub(super) fn built_in(name: &str, parameters: &[f64], n_dims: usize) -> Result<
         "egg_box" => {
             let [] = exactly(name, parameters)?;
             share(name, EggBox, n_dims)
+        }
+        "flat" => {
+            let [] = exactly(name, parameters)?;
+            share(name, Flat(n_dims), n_dims)
         }
         _ => invalid("name", format!("must be one of {NAMES}, found {name:?}")),
     }

@@ -1,8 +1,5 @@
 //! Python callables as densities.
 
-use std::sync::{Mutex, PoisonError};
-use std::thread::ThreadId;
-
 use ndarray::{Ix1, Ix2};
 use numpy::prelude::*;
 use numpy::{PyArray1, PyUntypedArray, dtype};
@@ -10,6 +7,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyComplex, PyFloat, PyTuple};
 
+use super::raised::Raised;
 use crate::error::Error;
 use crate::fold::Stop;
 use crate::python::arrays::{self, Borrowed, NewArray};
@@ -36,9 +34,7 @@ pub struct Callable {
     /// Whether values are logarithms, which True and False are not.
     log: bool,
     calls: Calls,
-    /// What was raised last on each thread and has not been taken yet. Several ensembles may share
-    /// the callable, each called by a thread of its own.
-    raised: Mutex<Vec<(ThreadId, PyErr)>>,
+    raised: Raised,
 }
 
 impl Callable {
@@ -61,30 +57,19 @@ impl Callable {
         };
         let args = args.filter(|args| !args.is_empty()).map(Bound::unbind);
         let function = function.unbind();
-        Ok(Self { function, args, convention, log, calls, raised: Mutex::default() })
+        Ok(Self { function, args, convention, log, calls, raised: Raised::default() })
     }
 
     /// What the callable raised on this thread or, if nothing, on another one; only once.
     #[must_use]
     pub fn take_error(&self) -> Option<PyErr> {
-        let mut raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner);
-        let here = std::thread::current().id();
-        let last = raised.len().checked_sub(1)?;
-        let position = raised.iter().position(|(thread, _)| *thread == here).unwrap_or(last);
-        Some(raised.swap_remove(position).1)
+        self.raised.take()
     }
 
     /// Whether it is called with the points of all walkers.
     #[must_use]
     pub fn is_of_points(&self) -> bool {
         self.convention == Convention::Points
-    }
-
-    fn keep_error(&self, error: PyErr) {
-        let here = std::thread::current().id();
-        let mut raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner);
-        raised.retain(|(thread, _)| *thread != here);
-        raised.push((here, error));
     }
 
     fn call<'py>(
@@ -260,7 +245,7 @@ impl Density for Callable {
             Ok(()) => return Ok(()),
             Err(None) => Reason::Interrupted,
             Err(Some(error)) => {
-                self.keep_error(error);
+                self.raised.keep(error);
                 Reason::Raised
             }
         };

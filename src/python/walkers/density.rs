@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ndarray::{ArrayD, Ix1, Ix2};
-use numpy::PyArray1;
+use numpy::{PyArray1, PyArray2};
 use pyo3::exceptions::{PyException, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -15,7 +15,7 @@ use super::original::WithOriginal;
 use crate::error::Error;
 use crate::fold::{Context, Partition, RowsMut, Stop};
 use crate::mixture::CovarianceType;
-use crate::python::arrays::{self, BorrowedFloats, BorrowedMut};
+use crate::python::arrays::{self, BorrowedFloats, BorrowedMut, NewArray};
 use crate::python::enter::enter;
 use crate::python::mixture::checking_work;
 use crate::walkers::Rejected;
@@ -77,6 +77,9 @@ impl WalkerDensity {
                 Error::Memory { what: "the points of a density", bytes }.into()
             }
             Reason::Status(status) => self.status_error(py, status, point),
+            Reason::MoveRaised | Reason::DrawnWhereZero | Reason::Endless(_) => {
+                Error::Bug("a density failed as only moves do".to_owned()).into()
+            }
             Reason::Raised => self.take_error().unwrap_or_else(|| {
                 Error::Bug("a density raised an exception, but kept none".to_owned()).into()
             }),
@@ -268,6 +271,35 @@ impl WalkerDensity {
         Ok(Self::built_in_of(density, n_dims))
     }
 
+    /// Values at the points and their derivatives by each coordinate, from a function that gives
+    /// these; None from any other.
+    fn gradient<'py>(
+        &self,
+        py: Python<'py>,
+        points: &Bound<'_, PyAny>,
+    ) -> PyResult<Option<Values<'py>>> {
+        let points = arrays::matrix(points, "points")?;
+        let (n, found) = points.dim();
+        if found != self.n_dims {
+            let expected = format!("({n}, {})", self.n_dims);
+            return Err(Error::Shape { name: "points", expected, found: vec![n, found] }.into());
+        }
+        let points = points.into_raw_vec_and_offset().0;
+        let mut values = NewArray::<f64, Ix1>::zeros(py, [n])?;
+        let mut gradients = NewArray::<f64, Ix2>::zeros(py, [n, self.n_dims])?;
+        let stop = Stop::default();
+        let given =
+            self.density.gradient(&stop, &points, self.n_dims, values.values(), gradients.values());
+        match given {
+            None => Ok(None),
+            Some(Ok(())) => Ok(Some((values.finish(), gradients.finish()))),
+            Some(Err(failure)) => {
+                let point = &points[failure.row * self.n_dims..][..self.n_dims];
+                Err(self.exception(py, failure, point))
+            }
+        }
+    }
+
     /// Writes the value at each of the points to `out`.
     #[pyo3(signature = (points, out, n_jobs=None))]
     fn evaluate(
@@ -301,6 +333,8 @@ impl WalkerDensity {
         })
     }
 }
+
+type Values<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray2<f64>>);
 
 /// Adds the room's names to the module.
 ///

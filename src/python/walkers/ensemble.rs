@@ -1,10 +1,11 @@
 //! [`WalkerEnsemble`]: walkers that Python advances.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ndarray::{Array1, Ix1, Ix2};
 use numpy::{PyArray1, PyArray2};
-use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::exceptions::{PyException, PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
@@ -12,12 +13,13 @@ use super::buffers::{check_shape, read_bounds, read_key};
 use super::density::WalkerDensity;
 use super::moments::WalkerMoments;
 use super::moves::WalkerMove;
+use super::raised::Raised;
 use crate::error::Error;
 use crate::fold::Context;
 use crate::memory;
 use crate::python::arrays::{self, BorrowedMut, NewArray};
 use crate::python::enter::{enter, take_turns};
-use crate::walkers::moves::Schedule;
+use crate::walkers::transitions::Schedule;
 use crate::walkers::{
     Calls, Failed, Moments, Output, Pooled, Reason, Rules, Sampler, State, Stopped,
 };
@@ -29,6 +31,8 @@ const TURN: Duration = Duration::from_millis(50);
 #[pyclass(module = "foldstat._core")]
 pub struct WalkerEnsemble {
     sampler: Sampler,
+    /// Where moves of Python leave what they raise.
+    raised: Vec<Arc<Raised>>,
 }
 
 /// Where the steps of one call go.
@@ -55,7 +59,7 @@ impl Target<'_> {
             draws: self.draws.as_deref_mut(),
             log_density: self.log_density.as_deref_mut(),
         };
-        sampler.advance(context, &*density.density, steps, output, self.moments.as_deref_mut())
+        sampler.run(context, &*density.density, steps, output, self.moments.as_deref_mut())
     }
 }
 
@@ -74,7 +78,7 @@ impl WalkerEnsemble {
         let sampler = &mut self.sampler;
         let before = sampler.state().step;
         let mut stopped = None;
-        if density.density.calls() == Calls::Together {
+        if sampler.calls(&*density.density) == Calls::Together {
             let (mut left, mut turn) = (steps, 1);
             take_turns(py, callback, |context| {
                 let begin = Instant::now();
@@ -92,7 +96,7 @@ impl WalkerEnsemble {
                 Ok(left > 0)
             })?;
         } else {
-            let updates = steps.max(1) as f64 * sampler.most_updates() as f64;
+            let updates = steps.max(1) as f64 * sampler.evaluations() as f64;
             let values = updates * sampler.state().n_walkers() as f64;
             let nanoseconds = values * density.density.nanoseconds();
             enter(py, nanoseconds, n_jobs, callback, |context| {
@@ -111,6 +115,7 @@ impl WalkerEnsemble {
                     Reason::Raised | Reason::Status(_) => {
                         Err(density.exception_at(py, &rejected, step))
                     }
+                    Reason::MoveRaised => Err(self.raised_by_move(py, step)),
                     _ => Err(rejected.into_error(step).into()),
                 }
             }
@@ -145,7 +150,7 @@ impl WalkerEnsemble {
         if pooled {
             sampler.pool(Pooled::new(n_dims, 0)?)?;
         }
-        let mut ensemble = Self { sampler };
+        let mut ensemble = Self { sampler, raised: raised_of(&moves) };
         let density = density.get();
         ensemble.check(density)?;
         let start = &mut |sampler: &mut Sampler, context: &Context, _: u64| {
@@ -206,6 +211,11 @@ impl WalkerEnsemble {
         })
     }
 
+    /// Makes the burn-in longer, from where the walkers are or where it ends.
+    fn burn_in_again(&mut self, steps: u64) -> PyResult<()> {
+        Ok(self.sampler.burn_in_again(steps)?)
+    }
+
     /// Number of walkers.
     #[getter]
     fn n_walkers(&self) -> usize {
@@ -253,13 +263,13 @@ impl WalkerEnsemble {
 
     /// Another ensemble in the same state.
     fn copy(&self) -> PyResult<Self> {
-        Ok(Self { sampler: self.sampler.copied()? })
+        Ok(Self { sampler: self.sampler.copied()?, raised: self.raised.clone() })
     }
 
     /// Everything that the next steps depend on, besides density and moves.
     fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let state = self.sampler.state();
-        let (n, m) = (state.n_walkers(), state.memory_size());
+        let n = state.n_walkers();
         let dict = PyDict::new(py);
         dict.set_item("key", PyBytes::new(py, self.sampler.key()))?;
         dict.set_item("step", state.step)?;
@@ -277,7 +287,16 @@ impl WalkerEnsemble {
         dict.set_item("positions", self.positions(py)?)?;
         dict.set_item("log_densities", self.log_densities(py)?)?;
         dict.set_item("accepted", self.accepted(py)?)?;
-        dict.set_item("memory", NewArray::<_, Ix2>::of(py, [n, m], &state.memory)?)?;
+        let columns = PyDict::new(py);
+        for (name, place) in &self.sampler.layout().columns {
+            let mut column = NewArray::<f64, Ix2>::zeros(py, [n, place.len()])?;
+            let rows = state.columns.chunks_exact(state.n_columns().max(1));
+            for (target, row) in column.values().chunks_exact_mut(place.len().max(1)).zip(rows) {
+                target.copy_from_slice(&row[place.clone()]);
+            }
+            columns.set_item(name, column.finish())?;
+        }
+        dict.set_item("columns", columns)?;
         for (name, states) in [("proposal", &state.proposal), ("acceptance", &state.acceptance)] {
             let words = states.as_flattened();
             dict.set_item(name, NewArray::<_, Ix2>::of(py, [n, 4], words)?)?;
@@ -308,12 +327,13 @@ impl WalkerEnsemble {
                 return Err(Error::Shape { name, expected: "(n, 4)".to_owned(), found }.into());
             }
             let states = rows.outer_iter().map(|row| std::array::from_fn(|word| row[word]));
-            Ok(memory::collected(states, "the state of the walkers")?)
+            Ok(memory::collected(states, STATE)?)
         };
-        let (positions, memory) = (floats("positions")?, floats("memory")?);
+        let positions = floats("positions")?;
         let (n_walkers, n_dims) = positions.dim();
         let key = get("key")?;
         let schedule = schedule(&moves, read_key(key.extract()?)?, n_dims, n_walkers)?;
+        let columns = columns_of(get("columns")?.cast()?, &schedule, n_walkers, n_dims)?;
         let rules = Rules {
             log: get("log")?.extract()?,
             bounds: read_bounds(state.get_item("bounds")?.as_ref(), n_dims)?,
@@ -325,7 +345,7 @@ impl WalkerEnsemble {
             log_densities: vector("log_densities")?,
             proposal: words("proposal")?,
             acceptance: words("acceptance")?,
-            memory: memory.into_raw_vec_and_offset().0,
+            columns,
             accepted: vector("accepted")?,
             step: get("step")?.extract()?,
         };
@@ -334,11 +354,26 @@ impl WalkerEnsemble {
         if let Some(numbers) = pooled {
             sampler.pool(Pooled::from_numbers(&numbers, n_dims)?)?;
         }
-        Ok(Self { sampler })
+        Ok(Self { sampler, raised: raised_of(&moves) })
     }
 }
 
 impl WalkerEnsemble {
+    /// What a function of Python raised that draws or proposes, with a note that says when.
+    fn raised_by_move(&self, py: Python<'_>, step: u64) -> PyErr {
+        let raised = self.raised.iter().find_map(|raised| raised.take());
+        let Some(error) = raised else {
+            return Error::Bug("a move raised an exception, but kept none".to_owned()).into();
+        };
+        if error.is_instance_of::<PyException>(py) {
+            // An exception that takes no note comes out without.
+            let _ = error
+                .value(py)
+                .call_method1("add_note", (format!("the move raised this at step {step}"),));
+        }
+        error
+    }
+
     fn check(&self, density: &WalkerDensity) -> PyResult<()> {
         let (n_dims, found) = (self.sampler.state().n_dims, density.n_dims());
         if found == n_dims {
@@ -349,12 +384,45 @@ impl WalkerEnsemble {
     }
 }
 
+fn raised_of(moves: &[(f64, Bound<'_, WalkerMove>)]) -> Vec<Arc<Raised>> {
+    moves.iter().flat_map(|(_, step)| step.get().raised.clone()).collect()
+}
+
+/// The rows that the columns of a state make, as the transitions want them.
+fn columns_of(
+    columns: &Bound<'_, PyDict>,
+    schedule: &Schedule,
+    n_walkers: usize,
+    n_dims: usize,
+) -> PyResult<Vec<f64>> {
+    let (layout, _) = schedule.layout(n_dims)?;
+    let m = layout.initial.len();
+    let mut rows = memory::filled(memory::product(&[n_walkers, m], STATE)?, 0.0, STATE)?;
+    for (name, place) in &layout.columns {
+        let missing = || PyKeyError::new_err(format!("state has no column {name:?}"));
+        let column = arrays::matrix(&columns.get_item(name)?.ok_or_else(missing)?, name)?;
+        if column.dim() != (n_walkers, place.len()) {
+            let expected = format!("({n_walkers}, {})", place.len());
+            let found = column.shape().to_vec();
+            return Err(Error::Shape { name: "columns", expected, found }.into());
+        }
+        for (row, values) in rows.chunks_exact_mut(m).zip(column.outer_iter()) {
+            row[place.clone()].iter_mut().zip(values).for_each(|(to, from)| *to = *from);
+        }
+    }
+    Ok(rows)
+}
+
+/// What memory is for, in errors.
+const STATE: &str = "the state of the walkers";
+
 fn schedule(
     moves: &[(f64, Bound<'_, WalkerMove>)],
     key: [u8; 32],
     n_dims: usize,
     n_walkers: usize,
 ) -> Result<Schedule, Error> {
-    let moves = moves.iter().map(|(weight, step)| (*weight, step.get().0.clone())).collect();
+    let moves = moves.iter().map(|(weight, step)| (*weight, Arc::clone(&step.get().transition)));
+    let moves = moves.collect();
     Schedule::new(moves, key, n_dims, n_walkers)
 }

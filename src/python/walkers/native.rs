@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 
 use crate::error::Error;
 use crate::fold::Stop;
+use crate::memory;
 use crate::walkers::density::{Density, Failure, Reason};
 
 /// A function that sees many points is given this many at a time, so that the stop flag is seen.
@@ -124,19 +125,22 @@ impl Native {
         Ok(Self { function, data, _owner: owner })
     }
 
-    /// Calls nutpie's kind of function, whose gradient is thrown away.
-    fn gradient(&self, f: Gradient, stop: &Stop, points: &[f64], values: &mut [f64]) -> Outcome {
-        let n_dims = points.len() / values.len().max(1);
-        let mut stack = [0.0; DIMENSIONS_ON_STACK];
-        let mut heap = Vec::new();
-        let gradient = if n_dims <= DIMENSIONS_ON_STACK {
-            stack.as_mut_ptr()
-        } else {
-            heap.resize(n_dims, 0.0);
-            heap.as_mut_ptr()
-        };
+    /// Calls nutpie's kind of function for each point; `gradients` has a row for each, or one for all
+    /// if they are not wanted.
+    fn with_gradient(
+        &self,
+        f: Gradient,
+        stop: &Stop,
+        n_dims: usize,
+        (points, values): (&[f64], &mut [f64]),
+        gradients: &mut [f64],
+    ) -> Outcome {
+        let stride = if gradients.len() > n_dims { n_dims } else { 0 };
+        let mut row = 0;
         for_each_row(stop, points, n_dims, values, |point, value| {
             *value = f64::NAN;
+            let gradient = gradients[row * stride..][..n_dims].as_mut_ptr();
+            row += 1;
             // SAFETY: see `Native::new`; the gradient has room for all dimensions.
             match unsafe { f(n_dims, point, gradient, value, self.data) } {
                 0 => Ok(()),
@@ -172,6 +176,11 @@ impl Native {
 }
 
 type Outcome = Result<(), Failure>;
+
+/// That so many numbers find no room.
+fn no_room(length: usize) -> Failure {
+    Failure { row: 0, reason: Reason::Memory(length.saturating_mul(size_of::<f64>())) }
+}
 
 /// Calls `call` for each point until one fails.
 #[inline(always)]
@@ -221,7 +230,19 @@ impl Density for Native {
                 *value = unsafe { f(*point) };
                 Ok(())
             }),
-            Function::Gradient(f) => self.gradient(f, stop, points, values),
+            Function::Gradient(f) => {
+                let mut stack = [0.0; DIMENSIONS_ON_STACK];
+                let mut heap;
+                let gradient = match stack.get_mut(..n_dims) {
+                    Some(gradient) => gradient,
+                    None => {
+                        heap = memory::filled(n_dims, 0.0, "the gradient of a density")
+                            .map_err(|_| no_room(n_dims))?;
+                        &mut heap
+                    }
+                };
+                self.with_gradient(f, stop, n_dims, (points, values), gradient)
+            }
             Function::Points(f) => Self::blocks(stop, points, n_dims, values, |n, x, out| {
                 // SAFETY: see above.
                 unsafe { f(n, n_dims, x, out, data) };
@@ -234,5 +255,17 @@ impl Density for Native {
                 })
             }
         }
+    }
+
+    fn gradient(
+        &self,
+        stop: &Stop,
+        points: &[f64],
+        n_dims: usize,
+        values: &mut [f64],
+        gradients: &mut [f64],
+    ) -> Option<Outcome> {
+        let Function::Gradient(f) = self.function else { return None };
+        Some(self.with_gradient(f, stop, n_dims, (points, values), gradients))
     }
 }

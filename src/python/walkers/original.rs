@@ -57,4 +57,15 @@ impl Density for WithOriginal {
             first = row + 1;
         }
     }
+
+    fn gradient(
+        &self,
+        stop: &Stop,
+        points: &[f64],
+        n_dims: usize,
+        values: &mut [f64],
+        gradients: &mut [f64],
+    ) -> Option<Result<(), Failure>> {
+        self.compiled.gradient(stop, points, n_dims, values, gradients)
+    }
 }

@@ -6,13 +6,14 @@
 //! |---|---|
 //! | `gaussians.rs` | sums of a few Gaussians in the plane: the three of the notebook |
 //! | `mixture.rs` | fitted Gaussian mixtures |
-//! | `banana.rs`, `funnel.rs`, `eight_schools.rs`, `ring.rs`, `egg_box.rs` | what their names say |
+//! | `banana.rs`, `funnel.rs`, `eight_schools.rs`, `ring.rs`, `egg_box.rs`, `flat.rs` | what their names say |
 //! | `cosine.rs` | cos x over vectors |
 
 mod banana;
 mod cosine;
 mod egg_box;
 mod eight_schools;
+mod flat;
 mod funnel;
 mod gaussians;
 mod mixture;
@@ -22,6 +23,7 @@ pub use banana::Banana;
 pub use cosine::cos_each;
 pub use egg_box::EggBox;
 pub use eight_schools::{EFFECTS, ERRORS, EightSchools};
+pub use flat::Flat;
 pub use funnel::Funnel;
 pub use gaussians::Gaussians;
 pub use mixture::{Diagonal, Mixture, Triangular, Whitening};

@@ -2,7 +2,7 @@
 
 use super::checks::check_axes;
 use super::lower::{multiply, pack, row_start, standard_normals};
-use super::{Adaptation, Increments, Move};
+use super::{Adaptation, Increments, Learning, RandomWalkMove};
 use crate::error::Error;
 use crate::simd::{Kernel, Lanes64, Level, Vector, dispatch};
 use crate::walkers::generators::Generators;
@@ -67,21 +67,27 @@ impl AdaptiveStep {
     }
 }
 
-impl Move for AdaptiveStep {
-    fn check(&self, n_dims: usize, _n_walkers: usize) -> Result<(), Error> {
+impl RandomWalkMove for AdaptiveStep {
+    fn check(&self, n_dims: usize) -> Result<(), Error> {
         check_axes("factor", [self.n_dims; 2], n_dims)
-    }
-
-    fn memory(&self, n_dims: usize) -> usize {
-        row_start(n_dims)
-    }
-
-    fn initial_memory(&self, _n_dims: usize) -> &[f64] {
-        &self.factor
     }
 
     fn increments(&self, increments: &mut Increments<'_>) {
         dispatch(Fill { increments });
+    }
+
+    fn learning(&self) -> Option<&dyn Learning> {
+        Some(self)
+    }
+}
+
+impl Learning for AdaptiveStep {
+    fn name(&self) -> &'static str {
+        "factor"
+    }
+
+    fn initial(&self) -> &[f64] {
+        &self.factor
     }
 
     fn adapt(&self, adaptation: &mut Adaptation<'_>) {
@@ -112,7 +118,7 @@ impl Kernel for Fill<'_, '_> {
                 square = z.mul_add(z, square);
             }
             square.store(&mut self.increments.note[u]);
-            multiply(token, self.increments.memory, slots, stride, d);
+            multiply(token, self.increments.learnt, slots, stride, d);
         }
         generators.store(octet);
     }
@@ -139,7 +145,7 @@ impl Kernel for Adapt<'_, '_> {
         // NaN counts as rejected.
         let probability = one.min(L::F64::load(token, adaptation.probability).max(zero));
         let change = weight * (probability - splat(token, parameters.target_acceptance));
-        let change = within_limits(token, adaptation.memory, d, change);
+        let change = within_limits(token, adaptation.learnt, d, change);
         // Where u is 0 so are the increments, and nothing changes.
         let square = L::F64::load(token, adaptation.note).max(splat(token, f64::MIN_POSITIVE));
         let scale = one.div(square.sqrt());
@@ -149,7 +155,7 @@ impl Kernel for Adapt<'_, '_> {
             (L::F64::load(token, increment) * scale).store(&mut lanes);
             direction.push(lanes);
         }
-        change_rank_one(token, adaptation.memory, &mut direction, change);
+        change_rank_one(token, adaptation.learnt, &mut direction, change);
     }
 }
 

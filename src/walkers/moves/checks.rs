@@ -3,7 +3,7 @@
 use crate::error::Error;
 
 /// Checks that all numbers are positive and finite.
-pub(super) fn check_positive(name: &'static str, values: &[f64]) -> Result<(), Error> {
+pub(in crate::walkers) fn check_positive(name: &'static str, values: &[f64]) -> Result<(), Error> {
     let Some(at) = values.iter().position(|value| !(*value > 0.0 && value.is_finite())) else {
         return Ok(());
     };
@@ -13,7 +13,7 @@ pub(super) fn check_positive(name: &'static str, values: &[f64]) -> Result<(), E
 }
 
 /// Checks that every axis of a parameter is as long as there are dimensions.
-pub(super) fn check_axes<const N: usize>(
+pub(in crate::walkers) fn check_axes<const N: usize>(
     name: &'static str,
     found: [usize; N],
     n_dims: usize,

@@ -1,7 +1,7 @@
 //! [`ComponentwiseStep`].
 
 use super::checks::{check_axes, check_positive};
-use super::{Increments, Move};
+use super::{Increments, RandomWalkMove};
 use crate::error::Error;
 use crate::simd::{Kernel, Lanes64, Level, Vector, dispatch};
 use crate::walkers::generators::Generators;
@@ -30,8 +30,8 @@ impl ComponentwiseStep {
     }
 }
 
-impl Move for ComponentwiseStep {
-    fn check(&self, n_dims: usize, _n_walkers: usize) -> Result<(), Error> {
+impl RandomWalkMove for ComponentwiseStep {
+    fn check(&self, n_dims: usize) -> Result<(), Error> {
         check_axes("half_width", [self.half_width.len()], n_dims)
     }
 

@@ -2,7 +2,7 @@
 
 use super::checks::{check_halves, check_positive};
 use super::lower::standard_normals;
-use super::{Move, Proposal};
+use super::{EnsembleMove, Proposal};
 use crate::error::Error;
 use crate::simd::{Kernel, Lanes64, Level, Vector, dispatch};
 use crate::walkers::generators::Generators;
@@ -41,13 +41,9 @@ impl DifferentialEvolution {
     }
 }
 
-impl Move for DifferentialEvolution {
-    fn check(&self, _n_dims: usize, n_walkers: usize) -> Result<(), Error> {
+impl EnsembleMove for DifferentialEvolution {
+    fn check(&self, n_walkers: usize) -> Result<(), Error> {
         check_halves("DifferentialEvolution", n_walkers, 2)
-    }
-
-    fn interacts(&self) -> bool {
-        true
     }
 
     fn propose(&self, proposal: &mut Proposal<'_>) {
@@ -66,7 +62,7 @@ impl Kernel for Propose<'_, '_> {
     #[inline(always)]
     fn run<L: Level>(self, token: L) {
         let Self { parameters, proposal } = self;
-        let d = proposal.current.len();
+        let (d, stride) = (proposal.n_dims, proposal.stride);
         let splat = L::F64::splat;
         let mut generators = Generators::<L>::load(token, proposal.generators);
         let [a, b] = proposal.others.draw(&mut generators);
@@ -82,8 +78,8 @@ impl Kernel for Propose<'_, '_> {
         for j in 0..d {
             let from = L::F64::load(token, &proposal.others.gather(&b, j));
             let difference = L::F64::load(token, &proposal.others.gather(&a, j)) - from;
-            let x = L::F64::load(token, &proposal.current[j]);
-            gamma.mul_add(difference, x).store(&mut proposal.proposed[j]);
+            let x = L::F64::load(token, &proposal.current[j * stride]);
+            gamma.mul_add(difference, x).store(&mut proposal.proposed[j * stride]);
         }
         *proposal.log_factor = Lanes64::ZERO;
     }

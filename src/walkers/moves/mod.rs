@@ -1,4 +1,5 @@
-//! How walkers move: one move per file, each behind the trait [`Move`].
+//! Proposals of Metropolis and Hastings: one move per file, behind [`RandomWalkMove`] or
+//! [`EnsembleMove`]. [`super::transitions`] makes steps of them.
 //!
 //! A new move is one new file and one line in the list below.
 //!
@@ -9,7 +10,6 @@
 //! | `componentwise.rs` | one coordinate after the other |
 //! | `stretch.rs`, `differential_evolution.rs`, `snooker.rs` | moves that look at other walkers |
 //! | `lower.rs`, `checks.rs` | what several of them share |
-//! | `schedule.rs` | a move for every step: always the same, or a mix |
 
 mod adaptive;
 mod checks;
@@ -17,16 +17,15 @@ mod componentwise;
 mod differential_evolution;
 mod lower;
 mod normal;
-mod schedule;
 mod snooker;
 mod stretch;
 mod uniform;
 
 pub use self::adaptive::AdaptiveStep;
+pub(super) use self::checks::{check_axes, check_positive};
 pub use self::componentwise::ComponentwiseStep;
 pub use self::differential_evolution::DifferentialEvolution;
 pub use self::normal::NormalStep;
-pub use self::schedule::Schedule;
 pub use self::snooker::Snooker;
 pub use self::stretch::Stretch;
 pub use self::uniform::UniformStep;
@@ -35,51 +34,61 @@ use super::generators::{Generators, Octet};
 use crate::error::Error;
 use crate::simd::{Lanes, Lanes64, Level, Words};
 
-/// A proposal distribution of Metropolis and Hastings.
+/// How a random walk moves: increments that depend on nothing but the walker's own generator, and
+/// on what it learnt during the burn-in, so that those of many updates are made at once.
 ///
 /// Moves work on *octets*, eight walkers side by side: `[Lanes64]` holds one coordinate of eight
 /// walkers. A move reaches the vector instructions through [`crate::simd::dispatch`] in each call.
-///
-/// There are two kinds. A *random walk* adds increments that depend on nothing but the walker's
-/// own generator (and what it learnt during the burn-in), so increments of many updates are made
-/// at once. A move that [interacts](Move::interacts) proposes from the positions of other walkers:
-/// the ensemble is cut in halves, each of which is updated given the other.
-pub trait Move: Send + Sync {
+pub trait RandomWalkMove: Send + Sync {
     /// Checks that the move can be used, naming the argument that is wrong otherwise.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] or [`Error::Shape`].
-    fn check(&self, n_dims: usize, n_walkers: usize) -> Result<(), Error>;
+    fn check(&self, n_dims: usize) -> Result<(), Error>;
 
     /// Proposals, each accepted or rejected, that make one step.
     fn updates(&self, _n_dims: usize) -> usize {
         1
     }
 
-    /// Whether proposals look at the other half of the ensemble.
-    fn interacts(&self) -> bool {
+    /// Writes the increments of consecutive updates of one octet.
+    fn increments(&self, increments: &mut Increments<'_>);
+
+    /// How the move learns during the burn-in, if it does.
+    fn learning(&self) -> Option<&dyn Learning> {
+        None
+    }
+}
+
+/// A random walk that learns from its own updates.
+pub trait Learning {
+    /// What the numbers are called that each walker learns.
+    fn name(&self) -> &'static str;
+
+    /// What they are before a walker learnt anything.
+    fn initial(&self) -> &[f64];
+
+    /// Learns from one update of one octet.
+    fn adapt(&self, adaptation: &mut Adaptation<'_>);
+}
+
+/// How walkers move that look at the other half of the ensemble, which is updated given the other.
+pub trait EnsembleMove: Send + Sync {
+    /// Checks that there are walkers enough.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] otherwise.
+    fn check(&self, n_walkers: usize) -> Result<(), Error>;
+
+    /// Writes the proposals of one octet.
+    fn propose(&self, proposal: &mut Proposal<'_>);
+
+    /// Whether proposals need to know how far the others are apart.
+    fn measures_others(&self) -> bool {
         false
     }
-
-    /// Numbers that each walker's move learns during the burn-in and keeps after it.
-    fn memory(&self, _n_dims: usize) -> usize {
-        0
-    }
-
-    /// What a walker's memory holds before it learnt anything.
-    fn initial_memory(&self, _n_dims: usize) -> &[f64] {
-        &[]
-    }
-
-    /// For a random walk: writes the increments of consecutive updates of one octet.
-    fn increments(&self, _increments: &mut Increments<'_>) {}
-
-    /// For a move that interacts: writes the proposals of one octet.
-    fn propose(&self, _proposal: &mut Proposal<'_>) {}
-
-    /// Learns from one update of one octet, during the burn-in only.
-    fn adapt(&self, _adaptation: &mut Adaptation<'_>) {}
 }
 
 /// Increments of consecutive updates of one octet, to be written by a random walk.
@@ -96,22 +105,26 @@ pub struct Increments<'a> {
     pub values: &'a mut [Lanes64],
     /// Distance between consecutive coordinates in `values`.
     pub stride: usize,
-    /// The octet's memory, one vector for each number of [`Move::memory`].
-    pub memory: &'a [Lanes64],
-    /// One vector per update that the move may leave for [`Move::adapt`].
+    /// What the octet has learnt, one vector for each number of [`Learning::initial`].
+    pub learnt: &'a [Lanes64],
+    /// One vector per update that the move may leave for [`Learning::adapt`].
     pub note: &'a mut [Lanes64],
 }
 
-/// A proposal for one octet, to be written by a move that interacts.
+/// A proposal for one octet, to be written by a move that looks at others.
 pub struct Proposal<'a> {
     /// The proposal generators of the eight walkers.
     pub generators: &'a mut Octet,
-    /// Where the eight walkers are, one vector per coordinate.
+    /// Number of coordinates.
+    pub n_dims: usize,
+    /// Where the eight walkers are: coordinate j is `current[j * stride]`.
     pub current: &'a [Lanes64],
     /// The walkers of the other half.
     pub others: Others<'a>,
-    /// Where they shall go, one vector per coordinate: to be written.
+    /// Where they shall go, in the same places: to be written.
     pub proposed: &'a mut [Lanes64],
+    /// Distance between consecutive coordinates.
+    pub stride: usize,
     /// ln q(x|y)/q(y|x), the logarithm of Hastings' factor: to be written (it comes as 0).
     pub log_factor: &'a mut Lanes64,
 }
@@ -122,6 +135,8 @@ pub struct Others<'a> {
     octets: &'a [Lanes64],
     n_dims: usize,
     len: usize,
+    /// One over their standard deviation in each dimension, if it was asked for; 0 if it has none.
+    pub closeness: &'a [f64],
 }
 
 impl<'a> Others<'a> {
@@ -129,7 +144,20 @@ impl<'a> Others<'a> {
     #[must_use]
     pub fn new(octets: &'a [Lanes64], n_dims: usize, len: usize) -> Self {
         debug_assert!(octets.len() >= len.div_ceil(8) * n_dims);
-        Self { octets, n_dims, len }
+        Self { octets, n_dims, len, closeness: &[] }
+    }
+
+    /// Writes one over their standard deviation in each dimension, or 0 where that is no number.
+    ///
+    /// Each is a sum over the walkers in their order, so that it is the same everywhere.
+    pub fn measure(&self, closeness: &mut [f64]) {
+        for (dim, closeness) in closeness.iter_mut().enumerate() {
+            let coordinates = (0..self.len).map(|walker| self.coordinate(walker, dim));
+            let mean = coordinates.clone().sum::<f64>() / self.len as f64;
+            let square = coordinates.map(|x| (x - mean) * (x - mean)).sum::<f64>();
+            let inverse = (self.len as f64 / square).sqrt();
+            *closeness = if inverse.is_finite() { inverse } else { 0.0 };
+        }
     }
 
     /// Number of walkers.
@@ -199,11 +227,11 @@ impl<'a> Others<'a> {
 
 /// What became of one update of one octet.
 pub struct Adaptation<'a> {
-    /// The octet's memory, one vector for each number of [`Move::memory`].
-    pub memory: &'a mut [Lanes64],
+    /// What the octet has learnt, one vector for each number of [`Learning::initial`].
+    pub learnt: &'a mut [Lanes64],
     /// The increments, one vector per coordinate.
     pub increments: &'a [Lanes64],
-    /// What [`Move::increments`] left.
+    /// What [`RandomWalkMove::increments`] left.
     pub note: &'a Lanes64,
     /// min(1, π(y)/π(x)), the probabilities with which the proposals were accepted.
     pub probability: &'a Lanes64,

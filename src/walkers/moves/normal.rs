@@ -2,7 +2,7 @@
 
 use super::checks::check_axes;
 use super::lower::{multiply, pack, standard_normals};
-use super::{Increments, Move};
+use super::{Increments, RandomWalkMove};
 use crate::error::Error;
 use crate::simd::{Kernel, Level, dispatch};
 use crate::walkers::generators::Generators;
@@ -29,8 +29,8 @@ impl NormalStep {
     }
 }
 
-impl Move for NormalStep {
-    fn check(&self, n_dims: usize, _n_walkers: usize) -> Result<(), Error> {
+impl RandomWalkMove for NormalStep {
+    fn check(&self, n_dims: usize) -> Result<(), Error> {
         check_axes("factor", [self.n_dims; 2], n_dims)
     }
 

@@ -1,7 +1,7 @@
 //! [`Snooker`].
 
 use super::checks::{check_halves, check_positive};
-use super::{Move, Proposal};
+use super::{EnsembleMove, Proposal};
 use crate::error::Error;
 use crate::simd::{Kernel, Level, Vector, dispatch};
 use crate::walkers::generators::Generators;
@@ -12,7 +12,9 @@ use crate::walkers::generators::Generators;
 /// Ter Braak & Vrugt, "Differential evolution Markov chain with snooker updater and fewer chains",
 /// Statistics and Computing 18 (2008), section 2.2: with the line's direction e = x − z, the step
 /// is γ times the difference of the projections of two walkers on e, and Hastings' factor is
-/// (|y − z|/|x − z|)^(d−1).
+/// (|y − z|/|x − z|)^(d−1). Projections are orthogonal in units of the other half's standard
+/// deviations, so that the units of the coordinates decide nothing; any inner product leaves the
+/// target as it is that does not look at x, since the factor is the one along the line.
 #[derive(Clone, Debug)]
 pub struct Snooker {
     gamma: f64,
@@ -30,12 +32,12 @@ impl Snooker {
     }
 }
 
-impl Move for Snooker {
-    fn check(&self, _n_dims: usize, n_walkers: usize) -> Result<(), Error> {
+impl EnsembleMove for Snooker {
+    fn check(&self, n_walkers: usize) -> Result<(), Error> {
         check_halves("Snooker", n_walkers, 3)
     }
 
-    fn interacts(&self) -> bool {
+    fn measures_others(&self) -> bool {
         true
     }
 
@@ -55,7 +57,7 @@ impl Kernel for Propose<'_, '_> {
     #[inline(always)]
     fn run<L: Level>(self, token: L) {
         let Self { gamma, proposal } = self;
-        let d = proposal.current.len();
+        let (d, stride) = (proposal.n_dims, proposal.stride);
         let splat = L::F64::splat;
         let zero = splat(token, 0.0);
         let mut generators = Generators::<L>::load(token, proposal.generators);
@@ -64,20 +66,22 @@ impl Kernel for Propose<'_, '_> {
         let (mut square, mut projection) = (zero, zero);
         for j in 0..d {
             let z = L::F64::load(token, &proposal.others.gather(&anchor, j));
-            let e = L::F64::load(token, &proposal.current[j]) - z;
+            let e = L::F64::load(token, &proposal.current[j * stride]) - z;
             let from = L::F64::load(token, &proposal.others.gather(&b, j));
             let difference = L::F64::load(token, &proposal.others.gather(&a, j)) - from;
-            square = e.mul_add(e, square);
-            projection = e.mul_add(difference, projection);
-            e.store(&mut proposal.proposed[j]);
+            let unit = splat(token, proposal.others.closeness[j]);
+            let length = e * unit;
+            square = length.mul_add(length, square);
+            projection = length.mul_add(difference * unit, projection);
+            e.store(&mut proposal.proposed[j * stride]);
         }
         // The step in units of e. Where x = z there is no line, and x itself is proposed.
         let step = projection.div(square) * splat(token, gamma);
         let step = step.abs().select_less(splat(token, f64::MAX), step, zero);
         for j in 0..d {
-            let e = L::F64::load(token, &proposal.proposed[j]);
-            let x = L::F64::load(token, &proposal.current[j]);
-            step.mul_add(e, x).store(&mut proposal.proposed[j]);
+            let e = L::F64::load(token, &proposal.proposed[j * stride]);
+            let x = L::F64::load(token, &proposal.current[j * stride]);
+            step.mul_add(e, x).store(&mut proposal.proposed[j * stride]);
         }
         // y − z = (1 + step)e; the smallest number stands for 0, which has no logarithm.
         let stretch = (splat(token, 1.0) + step).abs().max(splat(token, f64::MIN_POSITIVE));

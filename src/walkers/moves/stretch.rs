@@ -1,7 +1,7 @@
 //! [`Stretch`].
 
 use super::checks::check_halves;
-use super::{Move, Proposal};
+use super::{EnsembleMove, Proposal};
 use crate::error::Error;
 use crate::simd::{Kernel, Level, Vector, dispatch};
 use crate::walkers::generators::Generators;
@@ -33,13 +33,9 @@ impl Stretch {
     }
 }
 
-impl Move for Stretch {
-    fn check(&self, _n_dims: usize, n_walkers: usize) -> Result<(), Error> {
+impl EnsembleMove for Stretch {
+    fn check(&self, n_walkers: usize) -> Result<(), Error> {
         check_halves("Stretch", n_walkers, 1)
-    }
-
-    fn interacts(&self) -> bool {
-        true
     }
 
     fn propose(&self, proposal: &mut Proposal<'_>) {
@@ -58,7 +54,7 @@ impl Kernel for Propose<'_, '_> {
     #[inline(always)]
     fn run<L: Level>(self, token: L) {
         let Self { a, proposal } = self;
-        let d = proposal.current.len();
+        let (d, stride) = (proposal.n_dims, proposal.stride);
         let splat = L::F64::splat;
         let mut generators = Generators::<L>::load(token, proposal.generators);
         let [partners] = proposal.others.draw(&mut generators);
@@ -68,8 +64,8 @@ impl Kernel for Propose<'_, '_> {
         generators.store(proposal.generators);
         for j in 0..d {
             let anchor = L::F64::load(token, &proposal.others.gather(&partners, j));
-            let x = L::F64::load(token, &proposal.current[j]);
-            z.mul_add(x - anchor, anchor).store(&mut proposal.proposed[j]);
+            let x = L::F64::load(token, &proposal.current[j * stride]);
+            z.mul_add(x - anchor, anchor).store(&mut proposal.proposed[j * stride]);
         }
         (z.ln() * splat(token, d as f64 - 1.0)).store(proposal.log_factor);
     }

@@ -1,7 +1,7 @@
 //! [`UniformStep`].
 
 use super::checks::{check_axes, check_positive};
-use super::{Increments, Move};
+use super::{Increments, RandomWalkMove};
 use crate::error::Error;
 use crate::simd::{Kernel, Level, Vector, dispatch};
 use crate::walkers::generators::Generators;
@@ -27,8 +27,8 @@ impl UniformStep {
     }
 }
 
-impl Move for UniformStep {
-    fn check(&self, n_dims: usize, _n_walkers: usize) -> Result<(), Error> {
+impl RandomWalkMove for UniformStep {
+    fn check(&self, n_dims: usize) -> Result<(), Error> {
         check_axes("half_width", [self.half_width.len()], n_dims)
     }
 

@@ -22,6 +22,23 @@ class Setting:
     n_dims: int
     #: How far apart walkers start in each dimension; None where that decides nothing.
     widths: Floats | None = None
+    #: What the coordinates are called.
+    names: tuple[str, ...] = ()
+    #: Which coordinates these are, where they are not all; None if they are.
+    dims: list[int] | None = None
+
+    def dim(self, name: str | int) -> int:
+        """Find a coordinate by its name or number."""
+        if isinstance(name, str) and name in self.names:
+            return self.names.index(name)
+        if isinstance(name, int) and -self.n_dims <= name < self.n_dims:
+            return name % self.n_dims
+        raise ValueError(f"blocks must name coordinates out of {list(self.names)}, or numbers; got {name!r}")
+
+    def of(self, dims: list[int]) -> Setting:
+        """Restrict to some coordinates."""
+        widths = None if self.widths is None else self.widths[dims]
+        return Setting(self.n_walkers, len(dims), widths, tuple(self.names[dim] for dim in dims), dims)
 
 
 def least_walkers(n_dims: int) -> int:
@@ -43,6 +60,12 @@ class Move:
     adapts: ClassVar[bool] = False
     #: Whether walkers learn a random walk from each other during the burn-in.
     pools: ClassVar[bool] = False
+    #: Whether proposals lie in the space that the other walkers span.
+    spans: ClassVar[bool] = False
+    #: Whether it can move some coordinates only.
+    by_blocks: ClassVar[bool] = False
+    #: Whether it was saved, and has lost functions of the user's.
+    is_lost: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if type(self) is Move:
@@ -65,6 +88,10 @@ class Move:
     def _asks_for_widths(self) -> bool:
         """Whether it makes a difference how far apart walkers start."""
         return self.pools
+
+    def _needs_density(self) -> bool:
+        """Whether the density decides where walkers go."""
+        return True
 
     def _must_learn(self, setting: Setting) -> bool:
         """Whether a burn-in is needed for the move to fit the target."""

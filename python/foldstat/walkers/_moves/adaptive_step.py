@@ -58,6 +58,7 @@ class AdaptiveStep(Move):
     0.3
     """
 
+    by_blocks: ClassVar[bool] = True
     adapts: ClassVar[bool] = True
 
     cov: ArrayLike | None = None
@@ -83,7 +84,7 @@ class AdaptiveStep(Move):
         target = self.target_acceptance
         if target is None:
             target = _TARGET_IN_ONE_DIMENSION if setting.n_dims == 1 else _TARGET
-        return _core.WalkerMove.adaptive_step(self._factor(setting), target, self.decay)
+        return _core.WalkerMove.adaptive_step(self._factor(setting), target, self.decay, setting.dims)
 
     def _factor(self, setting: Setting) -> Floats:
         if self.cov is not None:

@@ -47,6 +47,7 @@ class DifferentialEvolution(Move):
     """
 
     interacts: ClassVar[bool] = True
+    spans: ClassVar[bool] = True
 
     gamma: float | None = None
     jitter: float = 1e-5

@@ -60,6 +60,16 @@ class Mix(Move):
         return all(move.interacts for _, move in self.parts)
 
     @property
+    def spans(self) -> bool:  # type: ignore[override]
+        """Whether every proposal lies in the space that the other walkers span."""
+        return all(move.spans for _, move in self.parts)
+
+    @property
+    def is_lost(self) -> bool:  # type: ignore[override]
+        """Whether it was saved, and has lost functions of the user's."""
+        return any(move.is_lost for _, move in self.parts)
+
+    @property
     def adapts(self) -> bool:  # type: ignore[override]
         """Whether a move learns during the burn-in."""
         return any(move.adapts for _, move in self.parts)
@@ -76,6 +86,12 @@ class Mix(Move):
 
     def _asks_for_widths(self) -> bool:
         return any(move._asks_for_widths() for _, move in self.parts)
+
+    def _needs_density(self) -> bool:
+        return any(move._needs_density() for _, move in self.parts)
+
+    def _must_learn(self, setting: Setting) -> bool:
+        return any(move._must_learn(setting) for _, move in self.parts)
 
     def _schedule(self, setting: Setting) -> Schedule:
         total = sum(weight for weight, _ in self.parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from numpy.typing import ArrayLike
 
@@ -39,10 +40,12 @@ class NormalStep(Move):
     NormalStep(cov=((1.0, 0.5), (0.5, 1.0)))
     """
 
+    by_blocks: ClassVar[bool] = True
+
     cov: ArrayLike
 
     def __post_init__(self) -> None:
         self._set("cov", as_covariance(self.cov, "cov"))
 
     def _compiled(self, setting: Setting) -> _core.WalkerMove:
-        return _core.WalkerMove.normal_step(covariance_factor(self.cov, setting.n_dims, "cov"))
+        return _core.WalkerMove.normal_step(covariance_factor(self.cov, setting.n_dims, "cov"), setting.dims)

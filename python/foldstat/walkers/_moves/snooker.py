@@ -41,6 +41,7 @@ class Snooker(Move):
     """
 
     interacts: ClassVar[bool] = True
+    spans: ClassVar[bool] = True
 
     gamma: float = 1.7
 

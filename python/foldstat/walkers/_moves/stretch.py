@@ -42,6 +42,7 @@ class Stretch(Move):
     """
 
     interacts: ClassVar[bool] = True
+    spans: ClassVar[bool] = True
 
     a: float = 2.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from numpy.typing import ArrayLike
 
@@ -41,10 +42,12 @@ class UniformStep(Move):
     UniformStep(half_width=(0.1, 2.0))
     """
 
+    by_blocks: ClassVar[bool] = True
+
     half_width: ArrayLike
 
     def __post_init__(self) -> None:
         self._set("half_width", as_widths(self.half_width, "half_width"))
 
     def _compiled(self, setting: Setting) -> _core.WalkerMove:
-        return _core.WalkerMove.uniform_step(spread_widths(self.half_width, setting.n_dims, "half_width"))
+        return _core.WalkerMove.uniform_step(spread_widths(self.half_width, setting.n_dims, "half_width"), setting.dims)

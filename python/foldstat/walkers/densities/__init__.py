@@ -9,6 +9,7 @@ density                         n_dims   normalised what it is known for
 :class:`EightSchools`           10       no         a small hierarchical model
 :class:`Ring`                   2        no         no preferred direction
 :class:`EggBox`                 2        no         eighteen equal modes in a box
+:class:`Flat`                   any      no         nothing: uniform between bounds
 :class:`GaussianMixtureDensity` any      yes        a fitted model as a density
 =============================== ======== ========== ============================================
 
@@ -24,6 +25,7 @@ exact draws, to check a sampler against::
 from foldstat.walkers.densities._curved import Banana, Funnel
 from foldstat.walkers.densities._density import Density
 from foldstat.walkers.densities._eight_schools import EightSchools
+from foldstat.walkers.densities._flat import Flat
 from foldstat.walkers.densities._gaussians import GaussianMixtureDensity, ThreeGaussians
 from foldstat.walkers.densities._plane import EggBox, Ring
 from foldstat.walkers.densities._registry import from_config
@@ -33,6 +35,7 @@ __all__ = [
     "Density",
     "EggBox",
     "EightSchools",
+    "Flat",
     "Funnel",
     "GaussianMixtureDensity",
     "Ring",

@@ -8,12 +8,13 @@ from typing import Any
 from foldstat.walkers.densities._curved import Banana, Funnel
 from foldstat.walkers.densities._density import Density
 from foldstat.walkers.densities._eight_schools import EightSchools
+from foldstat.walkers.densities._flat import Flat
 from foldstat.walkers.densities._gaussians import GaussianMixtureDensity, ThreeGaussians
 from foldstat.walkers.densities._plane import EggBox, Ring
 
 _CLASSES: dict[str, Callable[..., Density]] = {
     density.name: density
-    for density in (ThreeGaussians, Banana, Funnel, EightSchools, Ring, EggBox, GaussianMixtureDensity)
+    for density in (ThreeGaussians, Banana, Funnel, EightSchools, Ring, EggBox, Flat, GaussianMixtureDensity)
 }
 
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import importlib
 import math
 import sys
+import time
 import types
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
 from foldstat._core import DensityStatusError, WalkerDensity
 from foldstat._signals import let_through
 from foldstat.walkers.density._contents import NotCompilableError
-from foldstat.walkers.density._limit import TooLongError
+from foldstat.walkers.density._limit import TooLongError, outcome
 from foldstat.walkers.density._points import Points
-from foldstat.walkers.density._trials import Call, Trials
+from foldstat.walkers.density._trials import LONGEST, PATIENCE, Call, Trials
+from foldstat.walkers.density._understood import Understood
 
 _RELATIVE_TOLERANCE = 1e-9
 _ABSOLUTE_TOLERANCE = 1e-12  # of a logarithm: near zero its digits are cancelled away
@@ -64,6 +67,46 @@ def compare(density: WalkerDensity, trials: Trials, call: Call, *, log: bool) ->
             )
             warnings.warn(message, RuntimeWarning, stacklevel=_level_of_caller())
             raise NotCompilableError("numba: compiled, it gives other values")
+
+
+def compare_at(known: Understood, points: Points, *, log: bool) -> None:
+    """Refuse a compiled function that is not the original where walkers have come to.
+
+    Raises
+    ------
+    ValueError
+        If they differ at one of the points.
+    """
+    if known.call_original is None:
+        return
+    for point in points:
+        begun = time.monotonic()
+        expected = _number(known.call_original, point)
+        found = _evaluated(known.compiled, point)
+        if expected is not None and not _agree(expected, found, _ABSOLUTE_TOLERANCE if log else 0.0):
+            where = np.array2string(point, separator=", ", threshold=10)
+            raise ValueError(
+                f"density gives {_in_words(expected)} at {where}, where a walker is, but compiled by numba "
+                f'{_in_words(found)}: the draws are not those of the density; where="python" calls it as it is'
+            )
+        if time.monotonic() - begun > PATIENCE:
+            return
+
+
+def _number(original: Callable[[Points], Any], point: Points) -> float | Exception | None:
+    """Give what a function gives at a point where the density is positive, or raises; None if that says nothing."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        value = outcome(lambda: original(point), LONGEST)
+    if isinstance(value, TooLongError):
+        return None
+    if isinstance(value, Exception):
+        return value
+    array = np.asarray(value)
+    if array.size != 1 or array.dtype.kind not in "biuf":
+        return None
+    number = float(array.reshape(-1)[0])
+    return number if math.isfinite(number) else None
 
 
 def _points(trials: Trials) -> Iterator[Points]:

@@ -16,7 +16,7 @@ Call = Literal["coordinates", "point", "points"]
 
 LONGEST = 10.0  # seconds for a first call
 _LONGEST_BATCH = 1.0  # and for an array of points, if single ones take no time
-_PATIENCE = 0.05  # seconds of calls after which nothing is tried that is not needed
+PATIENCE = 0.05  # seconds of calls after which nothing is tried that is not needed
 
 
 class Trials:
@@ -45,7 +45,7 @@ class Trials:
     @property
     def is_slow(self) -> bool:
         """Whether the calls so far took long enough to do without those that are not needed."""
-        return self._spent > _PATIENCE
+        return self._spent > PATIENCE
 
     def outcome(self, call: Call, points: Points) -> Any:
         """Return what the function gives for a point, or for an array of points, or what it raises."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from foldstat._room import room_for
 from foldstat._validation import Floats, thread_count
 from foldstat.summary._frames import FrameKind, as_kind
 from foldstat.walkers._arguments import as_count, as_quantiles
+from foldstat.walkers._moves import Move
 from foldstat.walkers._walk import walk
 from foldstat.walkers.density import understand_again
 from foldstat.walkers.run import _file, _save
@@ -273,7 +275,9 @@ class Run(Walked):
         self,
         n_steps: int,
         *,
+        burn_in: int = 0,
         density: Any = None,
+        move: Move | None = None,
         args: tuple[Any, ...] = (),
         call: str | None = None,
         where: str | None = None,
@@ -286,9 +290,15 @@ class Run(Walked):
         ----------
         n_steps : int
             Steps more of each walker; if the run was interrupted in its burn-in, after the rest of that.
+        burn_in : int, default=0
+            So many steps are burnt in first: moves that learn go on learning in them, and the draws so far are
+            left out of the result, as those of steps before the end of the burn-in.
         density : object, default=None
             The density once more, where the run does not have it: a function is neither saved nor
             pickled. None for the one it has.
+        move : Move, default=None
+            The move once more, where it was saved with functions of its own, a `Gibbs` or a `PythonMove`. None for
+            the one it has.
         args, call, where
             As in `sample`; for a density given here.
         n_jobs : int or None, default=None
@@ -299,24 +309,41 @@ class Run(Walked):
         Returns
         -------
         Run
-            With all draws, those of this run first. This run stays as it is.
+            With all draws, those of this run first; with `burn_in`, those after it only. This run stays as it is.
 
         Raises
         ------
         ValueError
-            If the run has no density and none is given, or one that differs from the run's own.
+            If the run has no density and none is given, or one that differs from the run's own; likewise of
+            the move.
         Exception
             What the density raises; the draws so far are in its attribute ``partial``.
+
+        Examples
+        --------
+        >>> from foldstat import walkers as w
+        >>> run = w.sample(lambda x, y: -(x * x + y * y) / 2, [0.0, 0.0], n_steps=100, n_walkers=8, rng=0)
+        >>> longer = run.extend(200, burn_in=500)
+        >>> longer.burn_in, longer.n_draws
+        (1600, 200)
         """
         more = as_count(n_steps, "n_steps", "a number of steps", least=1)
+        burnt = as_count(burn_in, "burn_in", "a number of steps", least=0)
         threads, show = thread_count(n_jobs), as_progress(progress)
         if density is None:
             known = self._known_density()
         else:
             known = understand_again(self._settings, self._ensemble, density, args, call, where)
-        end = self.burn_in + self.n_steps + more
-        kept = self._kept.extended(self.n_draws, self._settings.draws_after(end) - self.n_draws)
-        return walk(self._settings, self._ensemble.copy(), known, kept, end, n_jobs=threads, progress=show)
+        settings, ensemble = self._moved_by(move)
+        if burnt:
+            ensemble.burn_in_again(burnt)
+            settings = dataclasses.replace(settings, burn_in=ensemble.burn_in)
+            kept = self._kept.emptied(more // settings.thin)
+            end = settings.burn_in + more
+        else:
+            end = self.burn_in + self.n_steps + more
+            kept = self._kept.extended(self.n_draws, settings.draws_after(end) - self.n_draws)
+        return walk(Run, settings, ensemble, known, kept, end, n_jobs=threads, progress=show)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the run to a file, from which `foldstat.walkers.load` reads it.
@@ -353,6 +380,7 @@ def load(
     path: str | os.PathLike[str],
     density: Any = None,
     *,
+    move: Move | None = None,
     args: tuple[Any, ...] = (),
     call: str | None = None,
     where: str | None = None,
@@ -366,6 +394,8 @@ def load(
     density : object, default=None
         The density of the run, which is needed to extend it. Built-in densities come back by themselves,
         functions have to be given again.
+    move : Move, default=None
+        The move of the run, if it has functions of its own, as `Gibbs` and `PythonMove` do: needed to extend it.
     args, call, where
         As in `sample`; for a density given here.
 
@@ -379,8 +409,8 @@ def load(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is not a saved run, is damaged, or was written by a later version; or if `density`
-        differs from the one that was walked over.
+        If the file is not a saved run, is damaged, or was written by a later version; or if `density` or `move`
+        differs from that of the run.
 
     Examples
     --------
@@ -400,6 +430,8 @@ def load(
         run = _run_of(state)
     except _file.DAMAGE as error:
         raise _file.damaged(file, error) from error
+    if move is not None:
+        run._settings, run._ensemble = run._moved_by(move)
     if density is not None:
         run._density = understand_again(run._settings, run._ensemble, density, args, call, where)
     return run

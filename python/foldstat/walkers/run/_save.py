@@ -65,9 +65,9 @@ def parts_of(state: Mapping[str, Any]) -> dict[str, Any]:
     _check_fields(state)
     move, names = move_from_config(state["move"]), Names(tuple(state["names"]), state["named"])
     settings = Settings(state["burn_in"], state["thin"], move, state["log"], names, state["bounds"])
-    ensemble = _core.WalkerEnsemble.from_state(
-        state["ensemble"], move._schedule(Setting(*state["ensemble"]["positions"].shape))
-    )
+    n_walkers, n_dims = state["ensemble"]["positions"].shape
+    schedule = move._schedule(Setting(n_walkers, n_dims, names=names.labels))
+    ensemble = _core.WalkerEnsemble.from_state(state["ensemble"], schedule)
     kept: Kept
     if state["keep"] == "draws":
         kept = KeptDraws(state["draws"], state["log_density"])

@@ -67,6 +67,11 @@ class KeptDraws:
             new.log_density[:, :n_draws] = self.log_density[:, :n_draws]
         return new
 
+    def emptied(self, n_draws: int) -> KeptDraws:
+        """Give buffers of the same kind, with room for so many draws."""
+        n_walkers, _, n_dims = self.draws.shape
+        return self.room(n_walkers, n_draws, n_dims, self.log_density is not None)
+
     def stages(self, ensemble: _core.WalkerEnsemble, settings: Settings, end: int) -> Iterator[int]:
         """Give the steps to stop at on the way to the end."""
         yield end
@@ -92,6 +97,10 @@ class KeptMoments:
         copy.axes = self.axes
         copy.moments = None if self.moments is None else self.moments.copy()
         return copy
+
+    def emptied(self, n_draws: int) -> KeptMoments:
+        """Give moments of no draws, whose histograms are chosen anew."""
+        return KeptMoments(self.declared, Reach.nowhere(len(self.reach.low)))
 
     def stages(self, ensemble: _core.WalkerEnsemble, settings: Settings, end: int) -> Iterator[int]:
         """Give the steps to stop at on the way to the end: some of the burn-in, to see how far walkers go."""

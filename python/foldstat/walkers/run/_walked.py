@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any, Self
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from foldstat import _core
 from foldstat._validation import Floats
-from foldstat.walkers._moves import Move
+from foldstat.walkers._moves import Move, Setting
 from foldstat.walkers.density import Understood, log_densities
 from foldstat.walkers.run._converged import FEWEST_DRAWS, disagreement_of, r_hat_of, stillness_of
 from foldstat.walkers.run._histogram import Histogram, histogram_among, histogram_of
@@ -221,6 +222,22 @@ class Walked:
                 "again, run.extend(n_steps, density=...) or foldstat.walkers.load(path, density=...)"
             )
         return self._density
+
+    def _moved_by(self, move: Move | None) -> tuple[Settings, _core.WalkerEnsemble]:
+        """Give settings and a copy of the walkers to go on with, by this move if it is not None."""
+        settings = self._settings
+        if move is None:
+            if settings.move.is_lost:
+                raise ValueError(
+                    f"the run has lost the functions of its move, {settings.move}: they are neither saved nor pickled. "
+                    "Give it again, run.extend(n_steps, move=...) or foldstat.walkers.load(path, move=...)"
+                )
+            return settings, self._ensemble.copy()
+        if not isinstance(move, Move) or move.config() != settings.move.config():
+            raise ValueError(f"move is not the one of the run: it was {settings.move}, got {move!r}")
+        setting = Setting(self.n_walkers, self.n_dims, names=self.names)
+        ensemble = _core.WalkerEnsemble.from_state(self._ensemble.state(), move._schedule(setting))
+        return dataclasses.replace(settings, move=move), ensemble
 
     def _need_draws(self) -> None:
         if not self.n_draws:

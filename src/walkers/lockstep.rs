@@ -8,18 +8,19 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::Duration;
 
 use super::block::Block;
 use super::density::{Calls, Reason};
 use super::job::Job;
-use super::member::{Member, Turn, update_together};
 use super::moves::Others;
-use super::pace::{Chunk, Pace};
+use super::outcome::{Failed, Stopped};
+use super::pace::Pace;
 use super::record::{Recorder, Tally};
-use super::sampler::{Failed, Stopped};
 use super::state::WHAT;
-use super::update::{self, Rejected};
+use super::transaction::{self, Crew, Member};
+use super::transitions::{Scratch, Step};
+use super::update::{Rejected, Rows};
 use crate::error::Error;
 use crate::fold::{Context, Stop};
 use crate::memory;
@@ -31,8 +32,8 @@ const LEAST_BLOCKS: usize = 6;
 
 /// The walkers that are updated together: all of them, or one half after the other.
 #[must_use]
-pub fn groups(n_walkers: usize, interacts: bool) -> Vec<Range<usize>> {
-    if interacts {
+pub fn groups(n_walkers: usize, looks_at_others: bool) -> Vec<Range<usize>> {
+    if looks_at_others {
         let half = n_walkers.div_ceil(2);
         vec![0..half, half..n_walkers]
     } else {
@@ -40,10 +41,17 @@ pub fn groups(n_walkers: usize, interacts: bool) -> Vec<Range<usize>> {
     }
 }
 
+/// All walkers, dealt to the threads that update them.
+pub struct Lockstep<'a> {
+    parts: Vec<Mutex<Part<'a>>>,
+    seen: Vec<Seen>,
+    pace: Pace,
+}
+
 /// The members that one thread updates, group by group.
 struct Part<'a> {
     members: Vec<Vec<Member<'a>>>,
-    rows: update::Rows,
+    scratch: Scratch,
     /// Whether there are other parts.
     shared: bool,
 }
@@ -55,37 +63,65 @@ struct Seen {
     walkers: Range<usize>,
 }
 
-/// Does `steps` steps from step `first` on; blocks and recorders are those of all walkers.
-///
-/// # Errors
-///
-/// [`Stopped`] after the last whole step: blocks and output stand there.
-pub fn advance(
-    context: &Context,
-    job: &Job<'_>,
-    blocks: &mut Vec<Block>,
-    recorders: &mut Vec<Recorder<'_>>,
-    tally: &mut Tally<'_>,
-    groups: &[Range<usize>],
-    (first, steps): (u64, u64),
-) -> Result<(), Stopped> {
-    let seen = groups.iter().map(|group| Seen::new(job.n_dims, group));
-    let seen: Vec<Seen> = memory::gathered(seen, WHAT)?;
-    let members = blocks.drain(..).zip(recorders.drain(..));
-    let members = members.map(|(block, recorder)| Member::new(job, block, recorder));
-    let members: Vec<Member<'_>> = memory::gathered(members, WHAT)?;
-    let mut all = memory::with_capacity(members.len(), WHAT)?;
-    let mut parts = deal(context, job, members, &seen)?;
-    let result = chunks(context, job, &mut parts, (&seen, tally), (first, steps));
-    let parts =
-        parts.into_iter().map(|part| part.into_inner().unwrap_or_else(PoisonError::into_inner));
-    all.extend(parts.flat_map(|part| part.members.into_iter().flatten()));
-    all.sort_unstable_by_key(|member: &Member<'_>| member.block.walkers.start);
-    for member in all {
-        blocks.push(member.block);
-        recorders.push(member.recorder);
+impl<'a> Lockstep<'a> {
+    /// Does `steps` steps from step `first` on; blocks and recorders are those of all walkers.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`] after the last whole step: blocks and output stand there.
+    pub fn run(
+        context: &Context,
+        job: &Job<'_>,
+        (blocks, recorders): (&mut Vec<Block>, &mut Vec<Recorder<'a>>),
+        tally: &mut Tally<'_>,
+        groups: &[Range<usize>],
+        span: (u64, u64),
+    ) -> Result<(), Stopped> {
+        let seen = groups.iter().map(|group| Seen::new(job.n_dims, group));
+        let seen: Vec<Seen> = memory::gathered(seen, WHAT)?;
+        let members = blocks.drain(..).zip(recorders.drain(..));
+        let members = members.map(|(block, recorder)| Member::new(block, recorder));
+        let members: Vec<Member<'_>> = memory::gathered(members, WHAT)?;
+        let mut all = memory::with_capacity(members.len(), WHAT)?;
+        let parts = deal(context, job, members, &seen)?;
+        let pace = Pace::new(parts.len());
+        let mut crew = Self { parts, seen, pace };
+        let result = transaction::run(context, job, &mut crew, tally, span);
+        let parts = crew.parts.into_iter();
+        let parts = parts.map(|part| part.into_inner().unwrap_or_else(PoisonError::into_inner));
+        all.extend(parts.flat_map(|part| part.members.into_iter().flatten()));
+        all.sort_unstable_by_key(|member: &Member<'_>| member.block.walkers.start);
+        for member in all {
+            blocks.push(member.block);
+            recorders.push(member.recorder);
+        }
+        result
     }
-    result
+}
+
+impl<'a> Crew<'a> for Lockstep<'a> {
+    fn members<'s>(&'s mut self) -> impl Iterator<Item = &'s mut Member<'a>>
+    where
+        'a: 's,
+    {
+        members(&mut self.parts)
+    }
+
+    fn piece(
+        &mut self,
+        context: &Context,
+        job: &Job<'_>,
+        span: (u64, u64),
+    ) -> Result<(), (u64, Failed)> {
+        publish(&mut self.parts, &self.seen);
+        several(context, job, &self.parts, &self.seen, self.pace.together, span)
+    }
+
+    fn learn_pace(&mut self, elapsed: Duration, steps: u64) {
+        if self.parts.len() > 1 {
+            self.pace.learn(elapsed, steps);
+        }
+    }
 }
 
 /// Deals the members to the threads, the same number of each group to each.
@@ -105,14 +141,19 @@ fn deal<'a>(
     // thread is waited for, if there are few walkers.
     let least = if job.density.fused().is_some() { LEAST_BLOCKS } else { 1 };
     let blocks = groups.iter().map(Vec::len).min().unwrap_or(0);
-    // Rows of all walkers of a group, where these are evaluated in one call.
-    let (n_parts, n_rows) = match job.density.calls() {
-        Calls::Together => (1, seen.iter().map(|seen| seen.walkers.len()).max().unwrap_or(0)),
-        Calls::Parallel => (context.most_in_lockstep().min(blocks / least).max(1), 0),
-    };
+    let most = context.most_in_lockstep().min(blocks / least).max(1);
+    let n_parts = if job.once { 1 } else { most };
+    let (width, n_rows) = groups.iter().flatten().fold((1, 0), |(width, n_rows), member| {
+        (width.max(member.block.width), n_rows.max(member.block.n_walkers()))
+    });
     let part = |_| {
-        let rows = update::Rows::whole(n_rows, job.n_dims)?;
-        Ok(Part { members: Vec::new(), rows, shared: n_parts > 1 })
+        // Functions of all walkers see as many in each call.
+        let rows = match job.density.calls() {
+            Calls::Together => Rows::whole(n_rows, job.n_dims)?,
+            Calls::Parallel => Rows::new(n_rows, job.n_dims)?,
+        };
+        let scratch = Scratch::new(job.n_dims, width, 1, rows)?;
+        Ok(Part { members: Vec::new(), scratch, shared: n_parts > 1 })
     };
     let mut parts: Vec<Part<'_>> = memory::gathered::<_, Error>((0..n_parts).map(part), WHAT)?;
     for group in groups {
@@ -123,72 +164,6 @@ fn deal<'a>(
         }
     }
     memory::collected(parts.into_iter().map(Mutex::new), WHAT)
-}
-
-/// Some steps at a time, before which the walkers are saved.
-fn chunks(
-    context: &Context,
-    job: &Job<'_>,
-    parts: &mut [Mutex<Part<'_>>],
-    (seen, tally): (&[Seen], &mut Tally<'_>),
-    (first, steps): (u64, u64),
-) -> Result<(), Stopped> {
-    let most = tally.most_steps();
-    // Functions of Python are not called again for steps that they have been called for.
-    let once = job.density.calls() == Calls::Together;
-    let (mut done, mut chunk) = (0, Chunk::of(1));
-    let mut pace = Pace::new(parts.len());
-    publish(parts, seen);
-    while done < steps {
-        let begin = Instant::now();
-        let here = job.up_to_burn_in(first + done, chunk.steps().min(most).min(steps - done));
-        members(parts).for_each(|member| member.save(first + done == job.burn_in));
-        if let Err((whole, failed)) =
-            several(context, job, parts, seen, pace.together, (first + done, here))
-        {
-            let (whole, failed) = back(context, job, parts, seen, (first + done, whole), failed);
-            members(parts).for_each(|member| tally.count(&mut member.recorder));
-            return Err(Stopped { steps: done + whole, failed });
-        }
-        for member in members(parts) {
-            member.flush();
-            tally.count(&mut member.recorder);
-        }
-        done += here;
-        let blocks = members(parts).map(|m| (&m.block, m.recorder.moments.as_ref()));
-        job.report(context, blocks, first + done);
-        let elapsed = begin.elapsed();
-        if parts.len() > 1 {
-            pace.learn(elapsed, here);
-        }
-        if !once {
-            chunk.learn(elapsed);
-        }
-    }
-    Ok(())
-}
-
-/// Goes back to the beginning of a chunk and does its whole steps once more, unless the user
-/// wants to stop. Returns how many steps are done, and what stopped it.
-fn back(
-    context: &Context,
-    job: &Job<'_>,
-    parts: &mut [Mutex<Part<'_>>],
-    seen: &[Seen],
-    (first, whole): (u64, u64),
-    failed: Failed,
-) -> (u64, Failed) {
-    members(parts).for_each(Member::restore);
-    publish(parts, seen);
-    if failed == Failed::Interrupted || whole == 0 {
-        return (0, failed);
-    }
-    if several(context, job, parts, seen, false, (first, whole)).is_ok() {
-        members(parts).for_each(Member::flush);
-        return (whole, failed);
-    }
-    members(parts).for_each(Member::restore);
-    (0, if context.stop().is_raised() { Failed::Interrupted } else { failed })
 }
 
 fn members<'p, 'a>(parts: &'p mut [Mutex<Part<'a>>]) -> impl Iterator<Item = &'p mut Member<'a>> {
@@ -219,12 +194,13 @@ impl Seen {
     fn publish(&self, members: &[Member<'_>]) {
         let mut positions = self.positions.write().unwrap_or_else(PoisonError::into_inner);
         for Member { block, .. } in members {
-            let d = block.positions.len();
+            let d = block.positions.len() / block.width;
             for (lane, walker) in block.walkers.clone().enumerate() {
                 let place = walker - self.walkers.start;
                 let octet = &mut positions[place / 8 * d..][..d];
-                for (target, source) in octet.iter_mut().zip(&block.positions) {
-                    target.0[place % 8] = source.0[lane];
+                let here = block.positions.iter().skip(lane / 8).step_by(block.width);
+                for (target, source) in octet.iter_mut().zip(here) {
+                    target.0[place % 8] = source.0[lane % 8];
                 }
             }
         }
@@ -271,14 +247,9 @@ fn several(
         let mut number = 0;
         for done in 0..steps {
             let step = first + done;
-            let index = job.schedule.choose(step);
-            let chosen = job.schedule.get(index);
-            let updates = chosen.updates(job.n_dims);
-            for (update, group) in (0..updates).flat_map(|u| (0..seen.len()).map(move |g| (u, g))) {
-                let memory = &job.memories[index];
-                let turn = Turn { job, chosen, memory, step, update, updates, group };
+            for group in 0..seen.len() {
                 for part in &mut mine {
-                    if let Err(failed) = part.update(context.stop(), &turn, seen) {
+                    if let Err(failed) = part.step(context.stop(), job, (step, group), seen) {
                         first_failure.note(number, done, failed);
                     }
                 }
@@ -295,31 +266,54 @@ fn several(
 }
 
 impl Part<'_> {
-    /// Updates the part's members of a group, and shows where they are.
-    fn update(&mut self, stop: &Stop, turn: &Turn<'_>, seen: &[Seen]) -> Result<(), Failed> {
+    /// Moves the part's members of a group by a step, and shows where they are.
+    fn step(
+        &mut self,
+        stop: &Stop,
+        job: &Job<'_>,
+        (step, group): (u64, usize),
+        seen: &[Seen],
+    ) -> Result<(), Failed> {
         if stop.is_raised() {
             return Err(Failed::Interrupted);
         }
-        let other = seen.get(1 - turn.group.min(1)).filter(|_| turn.chosen.interacts());
+        let (transition, columns) = job.transition(step);
+        let other = seen.get(1 - group.min(1)).filter(|_| transition.looks_at_others());
         let guard =
             other.map(|other| other.positions.read().unwrap_or_else(PoisonError::into_inner));
-        let others = other
+        let mut others = other
             .zip(guard.as_ref())
-            .map(|(other, guard)| Others::new(guard, turn.job.n_dims, other.walkers.len()));
+            .map(|(other, guard)| Others::new(guard, job.n_dims, other.walkers.len()));
         if let Some(positions) = guard.as_ref().filter(|_| self.shared) {
             // Half of them were written by other threads, and are looked at in no order.
             prefetch(positions);
         }
-        let members = &mut self.members[turn.group];
-        let result = match turn.job.density.calls() {
-            Calls::Together => update_together(members, &mut self.rows, stop, turn, others),
-            Calls::Parallel => {
-                members.iter_mut().try_for_each(|member| member.update(stop, turn, others))
-            }
-        };
+        let mut closeness = std::mem::take(&mut self.scratch.closeness);
+        if let Some(others) = others.as_mut().filter(|_| transition.measures_others()) {
+            others.measure(&mut closeness);
+            others.closeness = &closeness;
+        }
+        let members = &mut self.members[group];
+        let result = members.iter_mut().try_for_each(|member| {
+            let (number, columns) = (step, columns.clone());
+            let mut this = Step {
+                block: &mut member.block,
+                scratch: &mut self.scratch,
+                target: job.target(stop),
+                others,
+                columns,
+                number,
+                learns: job.learns_in(step),
+                share: 1.0,
+            };
+            transition.step(&mut this).and_then(|()| this.refresh())?;
+            member.remember(job, step);
+            Ok(())
+        });
+        self.scratch.closeness = closeness;
         drop(guard);
         if seen.len() > 1 {
-            seen[turn.group].publish(members);
+            seen[group].publish(members);
         }
         result.map_err(|rejected: Rejected| match rejected.reason {
             Reason::Interrupted => Failed::Interrupted,
