@@ -104,7 +104,7 @@ def _figure(value, unit):
 
 
 def table(results):
-    """Lines of a table in which every column is as wide as its widest entry."""
+    """Lines of a table of results."""
     rows = [("what", "foldstat", "against", "its time", "figure", "bar", "")]
     for r in results:
         times = list(r.times.items())
@@ -114,11 +114,16 @@ def table(results):
         bar = "" if r.bar is None else f"{sign} {r.bar:g}"
         mark = r.verdict + (f" ({r.note})" if r.note else "")
         rows.append((r.label, ours, peer[0], _seconds(peer[1]), _figure(r.value, r.unit), bar, mark))
-    widths = [max(len(row[i]) for row in rows) for i in range(7)]
+    return aligned(rows, left=(0, 2, 6))
+
+
+def aligned(rows, left):
+    """Lines in which every column is as wide as its widest entry; a rule below the first of them."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
         cells = (
-            cell.ljust(width) if i in (0, 2, 6) else cell.rjust(width)
+            cell.ljust(width) if i in left else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         lines.append("  ".join(cells).rstrip())

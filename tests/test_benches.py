@@ -50,8 +50,8 @@ def benches_importable(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHES))
 
 
-def run_bench(*arguments):
-    return subprocess.run([sys.executable, "run.py", *arguments], cwd=BENCHES, capture_output=True, text=True)
+def run_bench(*arguments, program="run.py"):
+    return subprocess.run([sys.executable, program, *arguments], cwd=BENCHES, capture_output=True, text=True)
 
 
 @pytest.mark.timeout(600)
@@ -91,6 +91,50 @@ def test_an_unknown_row_is_an_error():
     done = run_bench("--only", "full-7")
     assert done.returncode != 0
     assert "full-7" in done.stderr
+
+
+def test_published_posteriors_are_walked_over_by_all_who_are_there(tmp_path):
+    output = tmp_path / "posteriors.json"
+    names = ["Rate_5_data-Rate_5_model", "wells_data-wells_dist"]
+    only = [argument for name in names for argument in ("--only", name)]
+    done = run_bench("--quick", *only, "--json", str(output), program="walkers_posteriors.py")
+    assert done.returncode == 0, done.stderr
+    results = json.loads(output.read_text(encoding="utf-8"))["results"]
+    assert sorted(result["name"] for result in results) == sorted(names)
+    for result in results:
+        assert result["name"] in done.stdout
+        assert set(result["emcee"]) == {"Stretch", "DE + Snooker"}
+        assert result["foldstat"]["ess_per_1000_evaluations"] > 0
+    assert "emcee's best on each of 2 posteriors" in done.stdout
+    assert "nutpie" in done.stdout
+
+
+def test_draws_of_another_posterior_count_for_nothing():
+    from walkers_posteriors import Compared, Lengths, Walked
+
+    draws = np.random.default_rng(0).normal(size=(4, 500, 2))
+    sd = np.ones(2)
+    good, narrow = (Walked.of(scale * draws, sd, Lengths()) for scale in (1.0, 0.85))
+    draws[0] += 1.0
+    none = Walked.of(draws, sd, Lengths())
+    assert good.ess > 1500
+    assert (none.ess, none.per_evaluation) == (0.0, 0.0)
+    assert none.r_hat > 1.05
+    assert (narrow.ess, narrow.r_hat) == (0.0, good.r_hat)
+
+    def verdict(ours, *theirs):
+        emcee = dict(zip("ab", theirs, strict=True))
+        return Compared("a", 2, "", ours, emcee, {}).verdict
+
+    assert verdict(good, none, good) == "reached"
+    assert verdict(none, none, good) == "SHORT"
+    assert verdict(none, none, none) == "found by neither"
+
+
+def test_an_unknown_posterior_is_an_error():
+    done = run_bench("--only", "kidney", program="walkers_posteriors.py")
+    assert done.returncode != 0
+    assert "kidney" in done.stderr
 
 
 def test_disagreement_is_not_compared():
