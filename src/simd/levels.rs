@@ -1,5 +1,7 @@
 //! The levels: which vectors each of them has.
 
+#[cfg(target_arch = "x86_64")]
+use bytemuck::cast;
 use pulp::Scalar;
 #[cfg(target_arch = "x86_64")]
 use pulp::x86::{V3, V4};
@@ -19,6 +21,22 @@ impl Level for V4 {
 
 #[cfg(target_arch = "x86_64")]
 impl Registers for V4 {
+    #[inline(always)]
+    fn keep_f64(self, mask: Self::m64s, value: Self::f64s) -> Self::f64s {
+        self.select_f64x8(mask, value, self.splat_f64x8(0.0))
+    }
+    #[inline(always)]
+    fn keep_f32(self, mask: Self::m32s, value: Self::f32s) -> Self::f32s {
+        self.select_f32x16(mask, value, self.splat_f32x16(0.0))
+    }
+    #[inline(always)]
+    fn drop_f64(self, mask: Self::m64s, value: Self::f64s) -> Self::f64s {
+        self.select_f64x8(mask, self.splat_f64x8(0.0), value)
+    }
+    #[inline(always)]
+    fn drop_f32(self, mask: Self::m32s, value: Self::f32s) -> Self::f32s {
+        self.select_f32x16(mask, self.splat_f32x16(0.0), value)
+    }
     #[inline(always)]
     fn shift_left_u64<const BITS: u32>(self, bits: Self::u64s) -> Self::u64s {
         self.shl_const_u64x8::<BITS>(bits)
@@ -56,6 +74,22 @@ impl Level for V3 {
 
 #[cfg(target_arch = "x86_64")]
 impl Registers for V3 {
+    #[inline(always)]
+    fn keep_f64(self, mask: Self::m64s, value: Self::f64s) -> Self::f64s {
+        self.and_f64x4(cast(mask), value)
+    }
+    #[inline(always)]
+    fn keep_f32(self, mask: Self::m32s, value: Self::f32s) -> Self::f32s {
+        self.and_f32x8(cast(mask), value)
+    }
+    #[inline(always)]
+    fn drop_f64(self, mask: Self::m64s, value: Self::f64s) -> Self::f64s {
+        cast(self.avx._mm256_andnot_pd(cast(mask), cast(value)))
+    }
+    #[inline(always)]
+    fn drop_f32(self, mask: Self::m32s, value: Self::f32s) -> Self::f32s {
+        cast(self.avx._mm256_andnot_ps(cast(mask), cast(value)))
+    }
     #[inline(always)]
     fn shift_left_u64<const BITS: u32>(self, bits: Self::u64s) -> Self::u64s {
         self.shl_dyn_u64x4(bits, self.splat_u64x4(u64::from(BITS)))

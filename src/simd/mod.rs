@@ -194,6 +194,8 @@ pub trait Vector:
     fn sqrt(self) -> Self;
     /// Lane-wise `if self < other { then } else { otherwise }`; a NaN is not less.
     fn select_less(self, other: Self, then: Self, otherwise: Self) -> Self;
+    /// Lane-wise `if self < other { then } else { 0 }`: less work than [`Self::select_less`].
+    fn less_or_zero(self, other: Self, then: Self) -> Self;
     /// Lane-wise `eˣ` for x ≤ 0 (and moderate x > 0): near the end of the normal range
     /// (x < −707.7, for `f32` −87.0) it is 0. Error < 1 ulp.
     ///
@@ -245,6 +247,15 @@ pub trait Level: Simd {
 
 /// A level whose vectors are registers of pulp's: all but the portable one.
 pub trait Registers: Level {
+    /// `value` where the mask is set, 0 elsewhere. A choice between two vectors is three operations
+    /// on AVX2, or a comparison more than was asked for; this is one.
+    fn keep_f64(self, mask: Self::m64s, value: Self::f64s) -> Self::f64s;
+    /// As [`Self::keep_f64`].
+    fn keep_f32(self, mask: Self::m32s, value: Self::f32s) -> Self::f32s;
+    /// 0 where the mask is set, `value` elsewhere.
+    fn drop_f64(self, mask: Self::m64s, value: Self::f64s) -> Self::f64s;
+    /// As [`Self::drop_f64`].
+    fn drop_f32(self, mask: Self::m32s, value: Self::f32s) -> Self::f32s;
     /// Shifts every 64-bit lane left by `BITS`.
     fn shift_left_u64<const BITS: u32>(self, bits: Self::u64s) -> Self::u64s;
     /// Shifts every 64-bit lane right by `BITS`.

@@ -129,6 +129,11 @@ macro_rules! portable_vector {
                 }))
             }
 
+            #[inline(always)]
+            fn less_or_zero(self, other: Self, then: Self) -> Self {
+                self.select_less(other, then, Self([0.0; $n]))
+            }
+
             #[inline(never)]
             fn exp_each<const N: usize>(x: [Self; N]) -> [Self; N] {
                 x.map(|vector| {

@@ -45,7 +45,7 @@ macro_rules! register_vector {
         exp: [$exp:ident, $round:ident, $high:ident, $low:ident], ln: $ln:ident,
         arithmetic: [$splat:ident, $mul_add:ident, $div:ident, $sqrt:ident, $max:ident, $min:ident],
         sign: [$neg:ident, $abs:ident],
-        choice: [$less_than:ident, $select:ident],
+        choice: [$less_than:ident, $select:ident, $keep:ident, $drop:ident],
         bits: [$to_bits:ident, $from_bits:ident, $splat_bits:ident, $add_bits:ident, $sub_bits:ident,
             $and_bits:ident, $or_bits:ident, $shift_in:ident, $shift_out:ident]
     ) => {
@@ -116,6 +116,13 @@ macro_rules! register_vector {
                 })
             }
 
+            #[inline(always)]
+            fn less_or_zero(self, other: Self, then: Self) -> Self {
+                by_register!(self, |s, r| {
+                    s.$keep(s.$less_than(self.parts[r], other.parts[r]), then.parts[r])
+                })
+            }
+
             /// eˣ = 2ᵏ eʳ with k = ⌊x / ln 2⌉ and r = x − k ln 2 (Cody & Waite 1980).
             #[inline(always)]
             fn exp_each<const N: usize>(x: [Self; N]) -> [Self; N] {
@@ -148,8 +155,7 @@ macro_rules! register_vector {
                         let shift = s.$shift_in(bits);
                         let scaled = s.$add_bits(s.$to_bits(p[n].parts[i]), shift);
                         let dead = s.$less_than(rounded[n].parts[i], s.$splat($round + $lowest));
-                        let zero = s.$splat(0.0);
-                        p[n].parts[i] = s.$select(dead, zero, s.$from_bits(scaled));
+                        p[n].parts[i] = s.$drop(dead, s.$from_bits(scaled));
                     }
                 }
                 p
@@ -198,7 +204,7 @@ register_vector!(
     exp: [EXP_F64, ROUND_F64, LN2_HIGH_F64, LN2_LOW_F64], ln: LN_F64,
     arithmetic: [splat_f64s, mul_add_f64s, div_f64s, sqrt_f64s, max_f64s, min_f64s],
     sign: [neg_f64s, abs_f64s],
-    choice: [less_than_f64s, select_f64s],
+    choice: [less_than_f64s, select_f64s, keep_f64, drop_f64],
     bits: [transmute_u64s_f64s, transmute_f64s_u64s, splat_u64s, add_u64s, sub_u64s,
         and_u64s, or_u64s, shift_into_exponent_f64, shift_out_of_exponent_f64]
 );
@@ -208,7 +214,7 @@ register_vector!(
     exp: [EXP_F32, ROUND_F32, LN2_HIGH_F32, LN2_LOW_F32], ln: LN_F32,
     arithmetic: [splat_f32s, mul_add_f32s, div_f32s, sqrt_f32s, max_f32s, min_f32s],
     sign: [neg_f32s, abs_f32s],
-    choice: [less_than_f32s, select_f32s],
+    choice: [less_than_f32s, select_f32s, keep_f32, drop_f32],
     bits: [transmute_u32s_f32s, transmute_f32s_u32s, splat_u32s, add_u32s, sub_u32s,
         and_u32s, or_u32s, shift_into_exponent_f32, shift_out_of_exponent_f32]
 );
