@@ -193,6 +193,7 @@ STEPS = {
     "differential evolution": w.DifferentialEvolution(),
     "snooker": w.Snooker(),
     "slice": w.Slice(),
+    "independent": w.IndependentStep([1.0, -0.5], [[2.0, 0.75], [0.75, 1.5]]),
     "blocks": w.Gibbs({0: lambda point, rng: 1.0 + 2.0 * rng.random(), 1: w.Slice(1.0)}),
     "mix": w.Mix([(2, w.Stretch()), (1, w.AdaptiveStep()), (1, w.Snooker()), (1, w.ComponentwiseStep(1.0))]),
 }

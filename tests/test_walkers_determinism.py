@@ -27,8 +27,12 @@ MOVES = {
     "differential evolution": w.DifferentialEvolution(),
     "snooker": w.Snooker(),
     "slice": w.Slice(),
+    "independent": w.IndependentStep(0.5, [[2.0, 0.5], [0.5, 1.5]]),
     "blocks": w.Gibbs({0: w.Slice(), 1: w.UniformStep(1.0)}),
     "drawn": w.Gibbs({0: lambda point, rng: rng.normal(0.5 * point[1], 1.0), 1: w.NormalStep(1.0)}),
+    "mix of those that look at nobody": w.Mix(
+        [(1, w.UniformStep(1.0)), (1, w.Slice()), (1, w.IndependentStep(0.5, 2.0))]
+    ),
     "mix of random walks": w.Mix([(1, w.UniformStep(1.0)), (2, w.AdaptiveStep()), (1, w.ComponentwiseStep(2.0))]),
     "mix": w.Mix([(2, w.Stretch()), (1, w.AdaptiveStep()), (1, w.Snooker()), (1, w.ComponentwiseStep(1.0))]),
 }

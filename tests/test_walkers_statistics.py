@@ -34,7 +34,7 @@ def test_every_move_finds_the_target(target, move):
     run = t.walk(target, t.MOVES[move](target))
     found = t.errors(target, run.draws)
     assert np.abs(found).max() < t.WALK_LIMIT, found
-    assert 0.02 < run.acceptance_rate.mean() < 0.9
+    assert 0.02 < run.acceptance_rate.mean() < (1.01 if move in ("slice", "blocks") else 0.9)
 
 
 @pytest.mark.parametrize("move", t.MOVES)

@@ -168,11 +168,15 @@ MOVES = {
     "differential evolution": lambda target: w.DifferentialEvolution(),
     "snooker": lambda target: w.Snooker(),
     "slice": lambda target: w.Slice(),
+    "independent": lambda target: w.IndependentStep(target.mean, 1.5 * target.cov),
     "blocks": lambda target: w.Gibbs(
         {0: w.Slice(), tuple(range(1, target.n_dims)): w.NormalStep(3.0 * target.cov[1:, 1:])}
     ),
     "python, stretch": lambda target: PythonStretch(),
     "python, random walk": lambda target: PythonWalk(1.5 * target.cov),
+    "mix of those that look at nobody": lambda target: w.Mix(
+        [(1, w.IndependentStep(target.mean, 1.5 * target.cov)), (1, w.NormalStep(target.cov)), (1, w.Slice())]
+    ),
     "mix": lambda target: w.Mix(
         [
             (0.4, w.DifferentialEvolution()),

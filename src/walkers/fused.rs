@@ -21,8 +21,8 @@ pub const WIDE: usize = 4;
 
 /// A density that evaluates vectors of walkers by itself.
 pub trait Fused: Send + Sync {
-    /// Walks.
-    fn walk(&self, walk: Walk<'_>);
+    /// Makes consecutive updates.
+    fn update(&self, walk: Walk<'_>);
 
     /// Log-densities of `values.len()` vectors of walkers; coordinates come first in `points`.
     fn log_densities(&self, points: &[Lanes64], values: &mut [Lanes64]);
@@ -93,7 +93,7 @@ impl<D: Vectorised> Fused for BuiltIn<D> {
         }
     }
 
-    fn walk(&self, walk: Walk<'_>) {
+    fn update(&self, walk: Walk<'_>) {
         match walk.width {
             WIDE => dispatch(Updates::<D, WIDE> { density: &self.0, walk }),
             _ => dispatch(Updates::<D, 1> { density: &self.0, walk }),

@@ -12,19 +12,25 @@
 //! | 2, 4 | the same | covariance of these two eighths |
 //! | 4, 5 | a random walk | covariance and scale |
 //! | 5, 6½ | a random walk | scale |
-//! | 6½, 8 | a random walk | covariance of the last three eighths, scale |
+//! | 6½, 7½ | a random walk | covariance since 5, scale |
+//! | 7½, 8 | independent proposals | how many are accepted |
 //!
-//! Afterwards nothing changes, so that the draws are those of an ordinary random walk. Steps have
-//! 2.38²/d times the covariance (Roberts, Gelman & Gilks 1997), times the square of a scale that
-//! brings the acceptance to what that gives for a normal distribution. All is read at fixed steps,
-//! from all walkers in their order: no thread and no portion of a run changes a bit.
+//! Afterwards nothing changes. Where Student's t distribution with the mean and the covariance that
+//! were learnt is near enough to the target, most steps after the burn-in are independent proposals
+//! of it ([`Independence`]), and the others those of the random walk, which takes walkers out of
+//! where t is too low.
+//!
+//! Steps of the walk have 2.38²/d times the covariance (Roberts, Gelman & Gilks 1997), times the
+//! square of a scale that brings the acceptance to what that gives for a normal distribution. All
+//! is read at fixed steps, from all walkers in their order: no thread and no portion of a run
+//! changes a bit.
 
 use std::sync::Arc;
 
 use super::diagnostics::normal_quantile;
 use super::moves::NormalStep;
 use super::state::{State, WHAT};
-use super::transitions::{RandomWalk, Schedule};
+use super::transitions::{Independence, RandomWalk, Schedule, Transition};
 use crate::error::Error;
 use crate::fold::Stop;
 use crate::linalg;
@@ -41,11 +47,18 @@ const FAR: f64 = 10.0;
 /// for what is learnt to be better.
 const SHORTEST: u64 = 100;
 const SHORTEST_PER_DIMENSION: u64 = 20;
+/// The share of independent proposals while they are tried.
+const TRIAL: f64 = 1.0;
+/// Their share at most afterwards, and the acceptance of these from which on it is that.
+const MOST_INDEPENDENT: f64 = 0.8;
+const ENOUGH_ACCEPTED: f64 = 0.05;
+/// Fewer are not worth their part of the steps.
+const LEAST_ACCEPTED: f64 = 0.01;
 /// Steps of a pooled walk that make one independent point, in dimensions.
 const STEPS_PER_POINT: f64 = 3.5;
 
 /// Numbers of [`Pooled::numbers`] before the vectors.
-const HEAD: usize = 7;
+const HEAD: usize = 8;
 
 /// What a pooled walk has learnt, and what it learns from at the moment.
 #[derive(Debug, PartialEq)]
@@ -62,8 +75,11 @@ pub struct Pooled {
     accepted: (f64, u64),
     /// Steps have 2.38 / √d times this.
     scale: f64,
-    /// Lower Cholesky factor of the covariance, row by row; empty until it is learnt.
+    /// Mean, and lower Cholesky factor of the covariance, row by row; empty until they are learnt.
+    mean: Vec<f64>,
     factor: Vec<f64>,
+    /// How often a step is an independent proposal.
+    independence: f64,
 }
 
 /// Moments of points, one by one: Welford's recurrence.
@@ -77,8 +93,9 @@ struct Window {
 
 /// What is done when, in sixteenths of the burn-in.
 const BEGINS_WINDOW: [u64; 3] = [4, 8, 10];
-const LEARNS_SCALE: [u64; 3] = [10, 13, 16];
-const LEARNS_COVARIANCE: [u64; 3] = [8, 10, 16];
+const LEARNS_SCALE: [u64; 3] = [10, 13, 15];
+const LEARNS_COVARIANCE: [u64; 3] = [8, 10, 15];
+const BEGINS_TRIAL: u64 = 15;
 
 /// The stages of a burn-in from step `first` to `end`.
 #[derive(Clone, Copy, Debug)]
@@ -217,7 +234,9 @@ impl Pooled {
             learnt: first,
             accepted: (0.0, first),
             scale: 1.0,
+            mean: Vec::new(),
             factor: Vec::new(),
+            independence: 0.0,
         })
     }
 
@@ -228,14 +247,19 @@ impl Pooled {
     /// As [`Self::new`].
     pub fn copied(&self) -> Result<Self, Error> {
         let (window, factor) = (self.window.copied()?, memory::copied(&self.factor, WHAT)?);
-        Ok(Self { window, factor, ..*self })
+        Ok(Self { window, mean: memory::copied(&self.mean, WHAT)?, factor, ..*self })
     }
 
-    /// Learns once more from `step` on, beginning with what is learnt.
-    pub fn begin_again(&mut self, step: u64) {
+    /// Learns once more from where walkers are, beginning with what is learnt; not if the burn-in
+    /// ends too soon.
+    pub fn begin_again(&mut self, state: &State, burn_in: u64) {
+        let step = state.step;
         self.window.clear();
         (self.first, self.looked, self.learnt) = (step, step, step);
-        self.accepted = (0.0, step);
+        self.accepted = (state.accepted.iter().sum(), step);
+        if self.independence == TRIAL || Plan::new(step, burn_in, state).is_some() {
+            self.independence = 0.0;
+        }
     }
 
     /// How many steps walkers go before [`Self::learn`] looks at them.
@@ -268,6 +292,10 @@ impl Pooled {
         if changes_scale {
             self.scale *= self.change_of_scale(state);
         }
+        let ends_trial = state.step == plan.end && self.independence == TRIAL;
+        if ends_trial {
+            self.independence = self.share(state);
+        }
         let begins_window = is_at(&BEGINS_WINDOW);
         if begins_window || learns_scale {
             self.accepted = (state.accepted.iter().sum(), state.step);
@@ -275,9 +303,13 @@ impl Pooled {
         if begins_window {
             self.window.clear();
         }
-        let changes = factor.is_some() || changes_scale;
+        let changes = factor.is_some() || changes_scale || ends_trial;
         if let Some(factor) = factor {
+            self.mean = memory::copied(&self.window.mean, WHAT)?;
             self.factor = factor;
+        }
+        if is_at(&[BEGINS_TRIAL]) && !self.factor.is_empty() {
+            self.independence = TRIAL;
         }
         Ok(changes)
     }
@@ -306,16 +338,26 @@ impl Pooled {
         self.window.count.min(n * each)
     }
 
+    /// The acceptance of proposals since it was last looked at; `None` if there were none.
+    fn acceptance(&self, state: &State) -> Option<f64> {
+        let (before, step) = self.accepted;
+        let proposals = (state.step - step) as f64 * state.n_walkers() as f64;
+        let accepted = state.accepted.iter().sum::<f64>() - before;
+        (proposals > 0.0).then(|| accepted / proposals)
+    }
+
+    /// How often a step shall be an independent proposal, of which some were tried.
+    fn share(&self, state: &State) -> f64 {
+        let accepted = self.acceptance(state).unwrap_or(0.0);
+        let share = MOST_INDEPENDENT * (accepted / ENOUGH_ACCEPTED).min(1.0);
+        if accepted >= LEAST_ACCEPTED { share } else { 0.0 }
+    }
+
     /// What the scale is multiplied with. A random walk over a normal distribution accepts
     /// 2 Φ(−c·scale) of its steps, with a constant c (Roberts, Gelman & Gilks 1997).
     fn change_of_scale(&self, state: &State) -> f64 {
-        let (before, step) = self.accepted;
-        let proposals = (state.step - step) as f64 * state.n_walkers() as f64;
-        if proposals == 0.0 {
-            return 1.0;
-        }
-        let accepted = state.accepted.iter().sum::<f64>() - before;
-        let rate = (accepted / proposals).clamp(1e-3, 1.0 - 1e-3);
+        let Some(acceptance) = self.acceptance(state) else { return 1.0 };
+        let rate = acceptance.clamp(1e-3, 1.0 - 1e-3);
         let target = 0.234 + 0.206 / state.n_dims as f64;
         (normal_quantile(target / 2.0) / normal_quantile(rate / 2.0)).clamp(0.25, 4.0)
     }
@@ -334,7 +376,15 @@ impl Pooled {
         let scale = self.scale * 2.38 / (d as f64).sqrt();
         let factor = memory::collected(self.factor.iter().map(|entry| entry * scale), WHAT)?;
         let walk = RandomWalk::new(Arc::new(NormalStep::new(&factor, d)?));
-        Schedule::new(vec![(1.0, Arc::new(walk))], key, d, state.n_walkers()).map(Some)
+        let mut steps: Vec<(f64, Arc<dyn Transition>)> = Vec::new();
+        if self.independence < TRIAL {
+            steps.push((1.0 - self.independence, Arc::new(walk)));
+        }
+        if self.independence > 0.0 {
+            let proposals = Independence::new(&self.mean, &self.factor)?;
+            steps.push((self.independence, Arc::new(proposals)));
+        }
+        Schedule::new(steps, key, d, state.n_walkers()).map(Some)
     }
 
     /// All numbers, which [`Self::from_numbers`] reads.
@@ -347,9 +397,10 @@ impl Pooled {
         // Steps are exact up to 2⁵³, which would take years.
         let steps = [self.first, step, self.looked, self.learnt].map(|step| step as f64);
         let [first, step, looked, learnt] = steps;
-        let head = [first, step, looked, learnt, accepted, self.scale, self.window.count];
+        let (scale, count) = (self.scale, self.window.count);
+        let head = [first, step, looked, learnt, accepted, self.independence, scale, count];
         let mut numbers = memory::copied(&head, WHAT)?;
-        for part in [&self.window.mean, &self.window.scatter, &self.factor] {
+        for part in [&self.window.mean, &self.window.scatter, &self.mean, &self.factor] {
             memory::append(&mut numbers, part, WHAT)?;
         }
         Ok(numbers)
@@ -371,18 +422,25 @@ impl Pooled {
             return invalid();
         };
         let (head, tail) = numbers.split_at(HEAD);
-        let &[first, step, looked, learnt, accepted, scale, count] = head else { return invalid() };
-        let (mean, tail) = tail.split_at(n_dims);
-        let (scatter, factor) = tail.split_at(square);
+        let &[first, step, looked, learnt, accepted, independence, scale, count] = head else {
+            return invalid();
+        };
+        let (window_mean, tail) = tail.split_at(n_dims);
+        let (scatter, tail) = tail.split_at(square);
+        let (mean, factor) = tail.split_at(tail.len().min(n_dims));
         let steps = [first, step, looked, learnt];
         let whole = steps.iter().all(|step| *step >= 0.0 && step.fract() == 0.0);
-        if !(whole && scale > 0.0 && count >= 0.0 && [0, square].contains(&rest)) {
+        let lengths = [0, n_dims + square];
+        let share = 0.0..=if rest == 0 { 0.0 } else { TRIAL };
+        let fits = share.contains(&independence) && lengths.contains(&rest);
+        if !(whole && scale > 0.0 && count >= 0.0 && fits) {
             return invalid();
         }
         let [first, step, looked, learnt] = steps.map(|step| step as u64);
-        let (mean, scatter) = (memory::copied(mean, WHAT)?, memory::copied(scatter, WHAT)?);
-        let window = Window { count, mean, scatter };
-        let factor = memory::copied(factor, WHAT)?;
-        Ok(Self { first, window, looked, learnt, accepted: (accepted, step), scale, factor })
+        let copied = |part: &[f64]| memory::copied(part, WHAT);
+        let window = Window { count, mean: copied(window_mean)?, scatter: copied(scatter)? };
+        let (mean, factor) = (copied(mean)?, copied(factor)?);
+        let accepted = (accepted, step);
+        Ok(Self { first, window, looked, learnt, accepted, scale, mean, factor, independence })
     }
 }

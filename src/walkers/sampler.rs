@@ -139,16 +139,18 @@ impl Sampler {
     ///
     /// # Errors
     ///
-    /// [`Error::TooMany`] if there are more steps than can be counted.
+    /// [`Error::TooMany`] if there are more steps than can be counted, [`Error::Memory`] if there is
+    /// no room for the moves.
     pub fn burn_in_again(&mut self, steps: u64) -> Result<(), Error> {
         let from = self.burn_in.max(self.state.step);
         let is_over = self.state.step >= self.burn_in;
         self.burn_in = from.checked_add(steps).ok_or(Error::TooMany)?;
         if is_over {
             self.state.accepted.fill(0.0);
-            if let Some(pooled) = &mut self.pooled {
-                pooled.begin_again(from);
-            }
+        }
+        if let Some(pooled) = &mut self.pooled {
+            pooled.begin_again(&self.state, self.burn_in);
+            self.walk = pooled.schedule(*self.schedule.key(), &self.state)?;
         }
         Ok(())
     }
@@ -307,7 +309,7 @@ impl Sampler {
         output: Output<'_>,
         moments: Option<&mut Moments>,
     ) -> Result<(), Stopped> {
-        let nothing = [0..0];
+        let nothing = [0..0, 0..0];
         let (schedule, places) = match &self.walk {
             Some(walk) => (walk, &nothing[..]),
             None => (&self.schedule, &self.places[..]),

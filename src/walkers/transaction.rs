@@ -106,6 +106,12 @@ impl<'a> Member<'a> {
         }
     }
 
+    /// Records steps that follow those of the trail.
+    pub fn record(&mut self, path: Path<'_>) {
+        self.flush();
+        self.recorder.record(&self.block, path);
+    }
+
     /// Records the trail.
     fn flush(&mut self) {
         let Self { block, recorder, trail, .. } = self;

@@ -15,7 +15,9 @@ use _core::walkers::moves::{
     AdaptiveStep, ComponentwiseStep, DifferentialEvolution, EnsembleMove, NormalStep,
     RandomWalkMove, Snooker, Stretch, UniformStep,
 };
-use _core::walkers::transitions::{Cycle, Ensemble, RandomWalk, Schedule, Slice, Transition};
+use _core::walkers::transitions::{
+    Cycle, Ensemble, Independence, RandomWalk, Schedule, Slice, Transition,
+};
 use _core::walkers::{
     Calls, Density, Failure, Moments, Output, Reason, Rules, Sampler, State, Stopped,
 };
@@ -116,6 +118,10 @@ fn every_move() -> Vec<(&'static str, Moves)> {
         ("slice", one(&slice)),
         ("cycle", one(&cycle)),
         ("mix of random walks", vec![(1.0, adaptive()), (2.0, componentwise), (1.0, adaptive())]),
+        ("mix of those that look at nobody", {
+            let proposals = Independence::new(&[0.2, 0.1], &[1.5, 0.0, 0.6, 1.2]).unwrap();
+            vec![(1.0, uniform()), (1.0, Arc::new(proposals)), (1.0, slice.clone())]
+        }),
         (
             "mix of all kinds",
             vec![(1.0, stretch()), (0.5, adaptive()), (0.5, snooker), (0.5, slice)],

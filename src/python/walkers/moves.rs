@@ -13,7 +13,7 @@ use crate::walkers::moves::{
     RandomWalkMove, Snooker, Stretch, UniformStep,
 };
 use crate::walkers::transitions::{
-    ByRows, Conditional, Cycle, Ensemble, RandomWalk, Slice, Transition,
+    ByRows, Conditional, Cycle, Ensemble, Independence, RandomWalk, Slice, Transition,
 };
 
 /// A transition of [`crate::walkers::transitions`], whichever it is.
@@ -116,6 +116,12 @@ impl WalkerMove {
     #[staticmethod]
     fn snooker(gamma: f64) -> PyResult<Self> {
         ensemble(Snooker::new(gamma))
+    }
+
+    #[staticmethod]
+    fn independent_step(mean: &Bound<'_, PyAny>, factor: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let (factor, _) = square(factor, "factor")?;
+        Ok(of(Independence::new(&per_dimension(mean, "mean")?, &factor)?))
     }
 
     #[staticmethod]

@@ -6,12 +6,12 @@ use crate::simd::{Lanes64, Level, Vector, normal_pair};
 use crate::walkers::generators::Generators;
 
 /// Where row `row` of a packed triangle begins; also the number of entries above it.
-pub(super) fn row_start(row: usize) -> usize {
+pub(in crate::walkers) fn row_start(row: usize) -> usize {
     row * (row + 1) / 2
 }
 
 /// Entries of a packed triangle: the same for all eight walkers, or each its own.
-pub(super) trait Entries {
+pub(in crate::walkers) trait Entries {
     /// The entry at that place.
     fn entry<L: Level>(&self, token: L, index: usize) -> L::F64;
 }
@@ -35,7 +35,11 @@ impl Entries for [Lanes64] {
 /// # Errors
 ///
 /// [`Error::InvalidArgument`] if it is not lower triangular with a positive diagonal and finite.
-pub(super) fn pack(name: &'static str, matrix: &[f64], d: usize) -> Result<Vec<f64>, Error> {
+pub(in crate::walkers) fn pack(
+    name: &'static str,
+    matrix: &[f64],
+    d: usize,
+) -> Result<Vec<f64>, Error> {
     if matrix.len() != d * d {
         let expected = format!("({d}, {d})");
         return Err(Error::Shape { name, expected, found: vec![matrix.len()] });
@@ -64,7 +68,7 @@ pub(super) fn pack(name: &'static str, matrix: &[f64], d: usize) -> Result<Vec<f
 /// Writes `n` standard normal numbers per lane to `slots[0]`, `slots[stride]`, ...; of an odd
 /// number the last is half of a pair whose other half is dropped.
 #[inline(always)]
-pub(super) fn standard_normals<L: Level>(
+pub(in crate::walkers) fn standard_normals<L: Level>(
     token: L,
     generators: &mut Generators<L>,
     slots: &mut [Lanes64],
@@ -83,7 +87,7 @@ pub(super) fn standard_normals<L: Level>(
 
 /// Replaces the vector z in `slots` by Lz, where L is a packed triangle of `n` rows.
 #[inline(always)]
-pub(super) fn multiply<L: Level, E: Entries + ?Sized>(
+pub(in crate::walkers) fn multiply<L: Level, E: Entries + ?Sized>(
     token: L,
     lower: &E,
     slots: &mut [Lanes64],

@@ -25,6 +25,7 @@ pub use self::adaptive::AdaptiveStep;
 pub(super) use self::checks::{check_axes, check_positive};
 pub use self::componentwise::ComponentwiseStep;
 pub use self::differential_evolution::DifferentialEvolution;
+pub(super) use self::lower::{multiply, pack, row_start, standard_normals};
 pub use self::normal::NormalStep;
 pub use self::snooker::Snooker;
 pub use self::stretch::Stretch;

@@ -5,6 +5,7 @@
 //! | `random_walk.rs` | Metropolis steps by increments, many at once where that can be |
 //! | `ensemble.rs` | Metropolis-Hastings steps that look at the other half of the ensemble |
 //! | `by_rows.rs` | the same, proposed for all walkers of a block together by a function of rows |
+//! | `independence.rs` | proposals of one distribution, wherever a walker is |
 //! | `slice.rs` | slices, coordinate by coordinate |
 //! | `conditional.rs` | draws of some coordinates given the others |
 //! | `cycle.rs` | several transitions, one after the other |
@@ -15,6 +16,7 @@ mod by_rows;
 mod conditional;
 mod cycle;
 mod ensemble;
+mod independence;
 mod random_walk;
 mod schedule;
 mod scratch;
@@ -24,6 +26,7 @@ pub use self::by_rows::{ByRows, Proposals, Proposer};
 pub use self::conditional::{Conditional, Draw, Drawing};
 pub use self::cycle::Cycle;
 pub use self::ensemble::Ensemble;
+pub use self::independence::Independence;
 pub use self::random_walk::RandomWalk;
 pub use self::schedule::Schedule;
 pub use self::scratch::Scratch;

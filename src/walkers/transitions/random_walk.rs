@@ -115,7 +115,7 @@ impl RandomWalk {
             update::uniforms(&mut block.acceptance[p], updates, uniforms, block.width);
         }
         if let Some(fused) = job.fused {
-            fused.walk(Walk {
+            fused.update(Walk {
                 width: block.width,
                 positions: &mut block.positions,
                 increments: &scratch.increments,
@@ -218,7 +218,7 @@ impl Transition for RandomWalk {
             false => &[],
         };
         let path = Path { before, steps, stride, positions: &scratch.path, log_density };
-        member.recorder.record(&member.block, path);
+        member.record(path);
         Ok(())
     }
 

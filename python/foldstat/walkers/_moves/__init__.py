@@ -11,6 +11,7 @@ from foldstat.walkers._moves.adaptive_step import AdaptiveStep
 from foldstat.walkers._moves.componentwise_step import ComponentwiseStep
 from foldstat.walkers._moves.differential_evolution import DifferentialEvolution
 from foldstat.walkers._moves.gibbs import Gibbs
+from foldstat.walkers._moves.independent_step import IndependentStep
 from foldstat.walkers._moves.mix import Mix
 from foldstat.walkers._moves.normal_step import NormalStep
 from foldstat.walkers._moves.pooled_step import PooledStep
@@ -25,6 +26,7 @@ __all__ = [
     "ComponentwiseStep",
     "DifferentialEvolution",
     "Gibbs",
+    "IndependentStep",
     "Mix",
     "Move",
     "NormalStep",
@@ -44,6 +46,7 @@ MOVES: tuple[type[Move], ...] = (
     ComponentwiseStep,
     DifferentialEvolution,
     Gibbs,
+    IndependentStep,
     Mix,
     NormalStep,
     PooledStep,

@@ -1,4 +1,4 @@
-"""A random walk that learns its shape from all walkers together."""
+"""Steps that learn their shape from all walkers together."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from foldstat.walkers._moves.differential_evolution import DifferentialEvolution
 
 @dataclass(frozen=True)
 class PooledStep(Move):
-    r"""A random walk whose covariance is learnt during the burn-in from all walkers together.
+    r"""Steps whose shape is learnt during the burn-in from all walkers together.
 
     It is the move that `sample` takes when none is given. In the first half of the burn-in walkers move by
     `DifferentialEvolution`, which finds size and shape of the target from the walkers themselves; with fewer
     than 2 d + 2 walkers, each by `AdaptiveStep`. Then they take normal
     steps with :math:`2.38^2 / d` times the covariance of where all of them have been, times a scale that
     brings the acceptance to what that gives for a normal distribution. Covariance and scale are renewed
-    twice before the burn-in ends. After it nothing changes: the draws are those of an ordinary random walk
-    with the right limit. A burn-in shorter than 100 steps, or than 20 for each dimension, is too short
-    to learn from, and the move remains that of the first half.
+    twice before the burn-in ends. After it nothing changes: four of five steps are independent proposals of
+    Student's t distribution with the mean and the covariance that were learnt (`IndependentStep`), the others
+    those of the random walk, both with the right limit. Of targets that are far from normal fewer steps are
+    independent, or none: as many as fit the acceptance of such proposals, which is found from where
+    the walkers are at the end of the burn-in. A burn-in shorter than 100 steps, or than 20 for each dimension,
+    is too short to learn from, and the move remains that of the first half.
 
     Walkers whose density is far below that of the others have no say in the covariance. Everybody looks at
     everybody: with other walkers, the draws of each are others.
