@@ -104,7 +104,8 @@ fn one_stream_gives_what_its_lane_gives() {
     let mut octet = octet(&KEY, 40, Purpose::Proposal);
     let before = [octet];
     let words = dispatch(Next(&mut octet, 20));
-    let uniforms = dispatch(Uniforms(&mut before.clone()[0]))[0];
+    let mut twin = before;
+    let uniforms = dispatch(Uniforms(&mut twin[0]))[0];
     for lane in 0..8 {
         let mut stream = Stream::of(&before, lane);
         let (mut again, mut put) = (stream, before);
