@@ -77,3 +77,27 @@ def test_moments_begin_anew():
 def test_what_is_no_number_of_steps_is_refused(burn_in, error):
     with pytest.raises(error, match="burn_in must be a number of steps"):
         sample().extend(10, burn_in=burn_in)
+
+
+def test_learning_is_counted_from_where_it_begins_again():
+    def wide(points):
+        return -(points[:, 0] ** 2) / 2e12
+
+    def learnt(move, name, **options):
+        run = w.sample(wide, [0.0], 20_000, 12, move=move, n_walkers=4, rng=0, call="points")
+        late = run.extend(100, burn_in=1_000)._ensemble.state()["columns"][name]
+        early = w.sample(wide, [0.0], 100, 1_000, move=move, n_walkers=4, rng=0, call="points")
+        return late, early._ensemble.state()["columns"][name]
+
+    for move, name in ((w.AdaptiveStep(1.0), "factor"), (w.Slice(1.0), "width")):
+        late, early = learnt(move, name)
+        assert (late > early / 10).all()
+
+
+def test_histograms_of_one_walker_are_chosen_anew_or_stay():
+    run = w.sample(narrow, np.array([[3.0, -3.0]]), 2_000, 200, move=w.NormalStep(COVARIANCE), rng=0, call="points",
+                   keep="moments")  # fmt: skip
+    again = run.extend(2_000, burn_in=400)
+    assert again.histogram(dims=0).counts.sum() > 0.95 * 2_000
+    shortest = run.extend(2_000, burn_in=1)
+    assert shortest.histogram(dims=0).counts.sum() > 0.95 * 2_000

@@ -316,7 +316,7 @@ def test_a_draw_where_the_density_is_zero_is_refused():
 
 
 def test_without_a_density_nobody_may_look_at_it():
-    with pytest.raises(TypeError, match="density must be callable"):
+    with pytest.raises(TypeError, match="density must be given, as Gibbs looks at it"):
         w.sample(None, [0.0, 0.0], 5, 0, move=w.Gibbs({0: lambda p, rng: 1.0, 1: w.Slice()}))
 
 
@@ -343,3 +343,64 @@ def test_a_generator_of_numpy_takes_the_stream_of_each_walker():
     assert stats.kstest(run.draws.ravel(), "norm").pvalue > 1e-5
     assert np.abs(np.corrcoef(run.draws[..., 0]) - np.eye(40)).max() < 6 / 500**0.5
     assert np.unique(run.draws).size == 20_000
+
+
+@numba.njit
+def of_wrong_length(point, rng):
+    point[2] = rng.standard_normal()
+    return point[2:]
+
+
+@numba.njit
+def of_one_in_an_array(point, rng):
+    return point[:1]
+
+
+@pytest.mark.parametrize(
+    ("blocks", "message"),
+    [
+        ({("a", "b"): of_wrong_length, "c": lambda rng: 7.0}, "it must give 2 real numbers, and gave another number"),
+        ({"a": of_one_in_an_array, ("b", "c"): w.Slice()}, "the conditional of a must give one real number: "),
+    ],
+)
+def test_compiled_conditionals_of_another_size_are_refused(blocks, message):
+    start = {"a": 0.0, "b": 0.0, "c": 0.0}
+    with pytest.raises(TypeError, match=message):
+        w.sample(lambda a, b, c: -a * a - b * b - c * c, start, 20, 0, move=w.Gibbs(blocks), n_walkers=4, rng=0)
+
+
+def test_compiled_conditionals_may_give_numbers_of_different_kinds():
+    mixed = numba.njit(lambda p, rng: (rng.integers(0, 5), rng.random()))
+    run = w.sample(None, [0.0, 0.0], 400, 0, move=w.Gibbs({(0, 1): mixed}), n_walkers=4, rng=0)
+    assert set(np.unique(run.draws[..., 0])) == {0.0, 1.0, 2.0, 3.0, 4.0}
+    assert stats.kstest(run.draws[..., 1].ravel(), "uniform").pvalue > 1e-5
+
+
+def test_the_generator_may_stand_anywhere_and_have_a_default():
+    draws = [
+        w.sample(None, {"x": 1.0}, 50, 0, move=w.Gibbs({"x": conditional}), n_walkers=2, rng=0).draws
+        for conditional in (
+            lambda point, rng: rng.normal(point[0]),
+            lambda x, rng: rng.normal(x),
+            lambda rng, x: rng.normal(x),
+            lambda x, rng=None: rng.normal(x),
+        )
+    ]
+    assert all(np.array_equal(draws[0], other) for other in draws[1:])
+
+
+def test_a_coordinate_that_never_moves_is_told():
+    move = w.Gibbs({"x": lambda x, rng: x, "y": lambda rng: rng.normal()})
+    for keep in ("draws", "moments"):
+        with pytest.warns(w.NotConvergedWarning, match="all draws of x are the same"):
+            run = w.sample(
+                None,
+                {"x": 0.0, "y": 1.0},
+                100,
+                10,
+                move=move,
+                rng=0,
+                keep=keep,
+                histograms=None if keep == "draws" else (),
+            )
+        assert run.converged is False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -89,3 +91,25 @@ def test_one_coordinate_at_the_largest_numbers():
 def test_widths_that_are_none_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.filterwarnings("ignore::foldstat.walkers.NotConvergedWarning")
+def test_a_slice_of_one_number_ends():
+    """Of 0, beside which numbers are dense: where the density is positive at whole numbers, or a huge constant."""
+
+    def of_whole_numbers(k):
+        return k * math.log(3.0) - math.lgamma(k + 1) if k >= 0 and k == math.floor(k) else -math.inf
+
+    run = w.sample(of_whole_numbers, 0.0, 300, 0, move=w.Slice(1.0), n_walkers=2, rng=0)
+    assert (run.draws == 0).all()
+    assert run.problems == ("no walker moved",)
+    run = w.sample(lambda x, y: 1e16 - (x * x + y * y) / 2, [0.0, 0.0], 50, 20, move=w.Slice(1.0), n_walkers=4, rng=0)
+    assert run.acceptance_rate.max() < 1
+
+
+def test_widths_that_are_too_small_are_no_fault_of_the_density():
+    with pytest.warns(w.NotConvergedWarning):
+        run = w.sample(lambda x: -x * x / 2, 0.0, 200, 0, move=w.Slice(1e-6), rng=0)
+    assert run.n_draws == 200
+    run = w.sample(lambda x: -x * x / 2, 0.0, 2_000, 200, move=w.Slice(1e-12), rng=0)
+    assert run.converged

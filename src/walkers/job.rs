@@ -27,8 +27,10 @@ pub struct Job<'a> {
     pub rules: &'a Rules,
     /// Steps that are not recorded.
     pub burn_in: u64,
-    /// Whether anything is learnt in the burn-in.
+    /// Whether anything is learnt in the burn-in, and from which step on.
     pub learns: bool,
+    /// See above.
+    pub learns_from: u64,
     /// Whether Python is called, which is not to be called again for steps that are done.
     pub once: bool,
     /// When something was last reported.

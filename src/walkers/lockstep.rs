@@ -303,6 +303,7 @@ impl Part<'_> {
                 others,
                 columns,
                 number,
+                learns_from: job.learns_from,
                 learns: job.learns_in(step),
                 share: 1.0,
             };

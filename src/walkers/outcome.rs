@@ -54,8 +54,8 @@ impl Rejected {
             }
             Reason::Raised => format!("raised an exception for {place}"),
             Reason::Endless(dim) => format!(
-                "does not fall along coordinate {dim} for {place}, so that its slice has no end: it \
-                 must be a density that can be normalised, or have bounds"
+                "does not fall along coordinate {dim} for {place}, within widths that grew and grew: \
+                 it must be a density that can be normalised, or have bounds"
             ),
             Reason::MoveRaised => return in_move(format!("raised an exception for {place}")),
             Reason::DrawnWhereZero => {

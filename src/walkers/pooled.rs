@@ -282,6 +282,7 @@ impl Pooled {
             self.look(state)?;
             self.looked = state.step;
         }
+        let mean = memory::copied(&self.window.mean, WHAT)?;
         let factor = match is_at(&LEARNS_COVARIANCE) {
             true => self.window.factor(self.independent(state, plan.stride), stop)?,
             false => None,
@@ -305,8 +306,7 @@ impl Pooled {
         }
         let changes = factor.is_some() || changes_scale || ends_trial;
         if let Some(factor) = factor {
-            self.mean = memory::copied(&self.window.mean, WHAT)?;
-            self.factor = factor;
+            (self.mean, self.factor) = (mean, factor);
         }
         if is_at(&[BEGINS_TRIAL]) && !self.factor.is_empty() {
             self.independence = TRIAL;

@@ -147,6 +147,7 @@ impl Sampler {
         self.burn_in = from.checked_add(steps).ok_or(Error::TooMany)?;
         if is_over {
             self.state.accepted.fill(0.0);
+            self.state.learns_from = self.state.step;
         }
         if let Some(pooled) = &mut self.pooled {
             pooled.begin_again(&self.state, self.burn_in);
@@ -331,6 +332,7 @@ impl Sampler {
             rules: &self.rules,
             burn_in: self.burn_in,
             learns,
+            learns_from: self.state.learns_from,
             once: together,
             clock: &self.clock,
         };

@@ -60,6 +60,8 @@ pub struct State {
     pub accepted: Vec<f64>,
     /// Steps done, the burn-in included.
     pub step: u64,
+    /// The first step of the last burn-in, from which on learning is counted.
+    pub learns_from: u64,
 }
 
 impl State {
@@ -84,6 +86,7 @@ impl State {
             columns: memory::repeated(columns, n_walkers, WHAT)?,
             accepted: memory::filled(n_walkers, 0.0, WHAT)?,
             step: 0,
+            learns_from: 0,
         })
     }
 
@@ -102,6 +105,7 @@ impl State {
             columns: memory::copied(&self.columns, WHAT)?,
             accepted: memory::copied(&self.accepted, WHAT)?,
             step: self.step,
+            learns_from: self.learns_from,
         })
     }
 
@@ -118,7 +122,8 @@ impl State {
             && self.proposal.len() == n
             && self.acceptance.len() == n
             && self.accepted.len() == n
-            && self.columns.len().is_multiple_of(n);
+            && self.columns.len().is_multiple_of(n)
+            && self.learns_from <= self.step;
         let finite = [&self.positions, &self.log_densities, &self.columns, &self.accepted]
             .into_iter()
             .all(|values| values.iter().all(|value| value.is_finite()));

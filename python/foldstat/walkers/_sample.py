@@ -198,6 +198,11 @@ def sample(
     starts = starts_of(start, checked.n_walkers, key, given)
     n_dims = starts.shape[1]
     is_drawn = density is None and not chosen._needs_density()
+    if density is None and not is_drawn:
+        raise TypeError(
+            f"density must be given, as {type(chosen).__name__} looks at it; "
+            "None is for a Gibbs that draws all coordinates"
+        )
     if is_drawn:
         density = Flat(n_dims)
     if isinstance(density, Density):

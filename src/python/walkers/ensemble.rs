@@ -273,6 +273,7 @@ impl WalkerEnsemble {
         let dict = PyDict::new(py);
         dict.set_item("key", PyBytes::new(py, self.sampler.key()))?;
         dict.set_item("step", state.step)?;
+        dict.set_item("learns_from", state.learns_from)?;
         dict.set_item("burn_in", self.sampler.burn_in())?;
         dict.set_item("log", self.sampler.rules().log)?;
         dict.set_item("reject_nan", self.sampler.rules().reject_nan)?;
@@ -348,6 +349,7 @@ impl WalkerEnsemble {
             columns,
             accepted: vector("accepted")?,
             step: get("step")?.extract()?,
+            learns_from: get("learns_from")?.extract()?,
         };
         state.check()?;
         let mut sampler = Sampler::resume(state, schedule, rules, get("burn_in")?.extract()?)?;

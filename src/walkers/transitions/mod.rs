@@ -140,7 +140,9 @@ pub struct Step<'a> {
     pub columns: Range<usize>,
     /// Steps done before.
     pub number: u64,
-    /// Whether this is a step in which to learn.
+    /// The first step of those in which to learn.
+    pub learns_from: u64,
+    /// Whether this is one of them.
     pub learns: bool,
     /// What the step counts for among acceptances: less than 1 if it is a part of one.
     pub share: f64,
@@ -151,6 +153,12 @@ impl Step<'_> {
     #[must_use]
     pub fn n_dims(&self) -> usize {
         self.block.positions.len() / self.block.width
+    }
+
+    /// How many steps walkers have learnt in.
+    #[must_use]
+    pub fn learnt(&self) -> u64 {
+        self.number.saturating_sub(self.learns_from)
     }
 
     /// Metropolis and Hastings: evaluates the candidates, and accepts them or not; the step has
@@ -235,6 +243,7 @@ impl Piece<'_, '_> {
                 others: None,
                 columns: self.columns.clone(),
                 number,
+                learns_from: self.job.learns_from,
                 learns: self.job.learns_in(number),
                 share: 1.0,
             };

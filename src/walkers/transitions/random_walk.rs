@@ -76,8 +76,8 @@ impl RandomWalk {
     /// Learns from the update that was decided.
     fn learn(&self, step: &mut Step<'_>) {
         let Some(learning) = self.by.learning().filter(|_| step.learns) else { return };
-        let k = self.n_moved(step.n_dims());
-        let Step { block, scratch, columns, number, .. } = step;
+        let (k, learnt) = (self.n_moved(step.n_dims()), step.learnt());
+        let Step { block, scratch, columns, .. } = step;
         for p in 0..block.width {
             let place = block.place(p, columns);
             learning.adapt(&mut Adaptation {
@@ -85,7 +85,7 @@ impl RandomWalk {
                 increments: &scratch.increments[p * k..][..k],
                 note: &scratch.note[p],
                 probability: &scratch.candidates.probability[p],
-                step: *number + 1,
+                step: learnt + 1,
             });
         }
     }

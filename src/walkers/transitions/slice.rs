@@ -12,9 +12,12 @@ use crate::walkers::update::{Rejected, Rows, write_rows};
 
 /// A slice is looked for within so many widths.
 const MOST_WIDTHS: f64 = 1024.0;
-/// Slices along one coordinate that reach both ends of that in a row before the walker is given up:
-/// in the burn-in each widens the next.
+/// Slices along one coordinate that reach both ends of that in a row before the walker is given up.
+/// That is in the burn-in, where each widens the next.
 const MOST_ENDLESS: f64 = 64.0;
+/// Points of an interval that lie below the level before the walker stays where it is: each halves
+/// the interval or more, on average, so that nothing but the walker's own place is left.
+const MOST_SHRINKS: u32 = 256;
 
 /// Slice sampling, one coordinate after the other.
 ///
@@ -57,6 +60,7 @@ struct Way {
     /// Steps that the ends may still make.
     left: [f64; 2],
     phase: Phase,
+    shrinks: u32,
     /// The point that is looked at next, or was reached.
     at: f64,
     /// The log-density there.
@@ -88,6 +92,7 @@ impl Way {
             ends: [low, high],
             left: [out, MOST_WIDTHS - 1.0 - out],
             phase: Phase::Out(0),
+            shrinks: 0,
             at: low,
             log_density,
         };
@@ -132,8 +137,12 @@ impl Way {
                 self.log_density = log_density;
             }
             // The walker's own place is in the slice: with nothing else left, it stays.
-            Phase::In if self.at == self.from => self.phase = Phase::Done,
+            Phase::In if self.at == self.from || self.shrinks == MOST_SHRINKS => {
+                self.phase = Phase::Done;
+                self.at = self.from;
+            }
             Phase::In => {
+                self.shrinks += 1;
                 self.ends[usize::from(self.at > self.from)] = self.at;
                 self.draw();
             }
@@ -170,6 +179,8 @@ impl Transition for Slice {
         let mut points =
             memory::filled(step.block.n_walkers() * step.n_dims(), 0.0, WHAT).map_err(failed)?;
         write_rows(&step.block.positions, step.block.width, step.n_dims(), &mut points);
+        // Coordinates that each walker moved in.
+        let mut moves = memory::filled(step.block.n_walkers(), 0, WHAT).map_err(failed)?;
         for i in 0..self.widths.len() {
             let ways = step.block.lanes().map(|lane| self.way(step, lane, i));
             let mut ways = memory::collected(ways, WHAT).map_err(failed)?;
@@ -178,15 +189,14 @@ impl Transition for Slice {
                 look(&mut ways, &mut points, self.dim(i), (step.block, step.target, rows))?;
             }
             for (lane, way) in ways.iter().enumerate() {
+                moves[lane] += u32::from(way.at != way.from);
                 self.arrive(step, lane, i, way)?;
             }
         }
-        let share = step.share;
-        step.block
-            .accepted
-            .iter_mut()
-            .flat_map(|lanes| &mut lanes.0)
-            .for_each(|rate| *rate += share);
+        for (lane, moves) in moves.into_iter().enumerate() {
+            let rate = step.share * f64::from(moves) / self.widths.len() as f64;
+            step.block.accepted[lane / 8].0[lane % 8] += rate;
+        }
         Ok(())
     }
 }
@@ -219,20 +229,20 @@ impl Slice {
         way: &Way,
     ) -> Result<(), Rejected> {
         let [width, endless] = self.places(step, lane, i);
-        let (dim, learns, number) = (self.dim(i), step.learns, step.number);
+        let (dim, learns, learnt) = (self.dim(i), step.learns, step.learnt());
         let (block, p, lane_of) = (&mut *step.block, lane / 8, lane % 8);
         way.stream.store(&mut block.proposal, lane);
         block.positions[dim * block.width + p].0[lane_of] = way.at;
         block.log_density[p].0[lane_of] = way.log_density;
         if learns && way.at != way.from {
             // The mean of what is seen, in which the last is a weight of 4/(n + 7) of n.
-            let weight = 4.0 / (number as f64 + 8.0);
+            let weight = 4.0 / (learnt as f64 + 8.0);
             let width = &mut block.columns[width].0[lane_of];
             let seen = 2.0 * (way.at - way.from).abs();
             *width = weight.mul_add(seen - *width, *width).clamp(f64::MIN_POSITIVE, f64::MAX);
         }
         let endless = &mut block.columns[endless].0[lane_of];
-        *endless = if way.is_endless() { *endless + 1.0 } else { 0.0 };
+        *endless = if learns && way.is_endless() { *endless + 1.0 } else { 0.0 };
         if *endless >= MOST_ENDLESS {
             return Err(Rejected::in_lane(block, lane, Reason::Endless(dim)));
         }

@@ -12,6 +12,7 @@ import numpy as np
 from foldstat._validation import Floats
 from foldstat.walkers._moves._stream import Stream, Words
 from foldstat.walkers.density import Signature
+from foldstat.walkers.density._reasons import reason_of
 
 Draw = Callable[[Floats, Words, Floats, int], None]
 
@@ -37,39 +38,46 @@ def draw_of(conditional: Any, block: tuple[str, ...], names: Sequence[str]) -> D
         ``draw(points, streams, values, first)``, which writes ``values`` and moves the streams on.
     """
     label = ", ".join(block)
-    order = _arguments(conditional, label, names)
+    order = _arguments(conditional, label, tuple(names))
     if hasattr(conditional, "py_func"):
-        draw = _compiled_loop(conditional, order, len(block))
+        draw = _compiled_loop(conditional, order, len(block), label)
     else:
         draw = _loop(conditional, order, len(block), label)
     return functools.partial(_checked, draw, label)
 
 
-def _arguments(conditional: Any, label: str, names: Sequence[str]) -> list[int] | None:
-    """Find which coordinates a conditional is called with, in the order of its parameters; None for the point."""
+def _arguments(conditional: Any, label: str, names: tuple[str, ...]) -> tuple[int, ...] | None:
+    """Find which coordinates a conditional is called with, in the order of its parameters; None for the point.
+
+    The generator, wherever it stands, is -1.
+    """
     if not callable(conditional):
         raise TypeError(f"the conditional of {label} must be a function or a move, got {conditional!r}")
     signature = Signature.of(conditional)
-    parameters = signature.first(signature.needed) or ()
-    others = [name for name in parameters if name != _GENERATOR]
-    if parameters and parameters[-1] == _GENERATOR and all(name in names for name in others):
-        return [list(names).index(name) for name in others]
-    if signature.takes(2):
+    known = signature.names or ()
+    n_needed = max(signature.needed, known.index(_GENERATOR) + 1 if _GENERATOR in known else 0)
+    parameters = known[:n_needed]
+    if _GENERATOR in parameters and all(name in (*names, _GENERATOR) for name in parameters):
+        return tuple(-1 if name == _GENERATOR else names.index(name) for name in parameters)
+    if signature.takes(2) and parameters[:1] != (_GENERATOR,):
         return None
     raise TypeError(
-        f"the conditional of {label} must be called as f(point, rng), or with coordinates by name and rng at last, "
+        f"the conditional of {label} must be called as f(point, rng), or with coordinates by name and rng, "
         f"such as f({', '.join([*names[:2], _GENERATOR])}); its parameters are ({', '.join(parameters)})"
     )
 
 
-def _loop(conditional: Any, order: list[int] | None, size: int, label: str) -> Draw:
+def _loop(conditional: Any, order: tuple[int, ...] | None, size: int, label: str) -> Draw:
     def draw(points: Floats, streams: Words, values: Floats, first: int) -> None:
         stream = Stream.take()
         for row, point in enumerate(points):
             stream.words[:] = streams[row]
             try:
-                arguments = (point,) if order is None else point[order].tolist()
-                values[row] = _numbers(conditional(*arguments, stream.generator), size, label)
+                if order is None:
+                    arguments = [point, stream.generator]
+                else:
+                    arguments = [stream.generator if dim < 0 else float(point[dim]) for dim in order]
+                values[row] = _numbers(conditional(*arguments), size, label)
             except Exception as error:
                 error.add_note(f"the conditional of {label} raised this for walker {first + row}")
                 raise
@@ -84,35 +92,58 @@ def _numbers(drawn: Any, size: int, label: str) -> Floats:
     array = np.asarray(drawn)
     if array.dtype.kind not in "iuf" or array.size != size or array.ndim > 1:
         found = "None" if drawn is None else f"{type(drawn).__name__} of shape {array.shape} and dtype {array.dtype}"
-        wanted = "one real number" if size == 1 else f"{size} real numbers"
-        raise TypeError(f"the conditional of {label} must give {wanted}, got {found}")
+        raise TypeError(f"the conditional of {label} must give {_wanted(size)}, got {found}")
     return array.reshape(size)
 
 
-def _compiled_loop(conditional: Any, order: list[int] | None, size: int) -> Draw:
-    """Compile the loop over walkers around a conditional that numba compiled."""
+def _compiled_loop(conditional: Any, order: tuple[int, ...] | None, size: int, label: str) -> Draw:
+    """Call a conditional that numba compiled from a compiled loop over walkers."""
+    loop = _loop_around(conditional, order, size)
+
+    def draw(points: Floats, streams: Words, values: Floats, first: int) -> None:
+        stream = Stream.take()
+        try:
+            loop(points, streams, values, stream.words, stream.generator)
+        except Exception as error:
+            if type(error).__module__.startswith("numba."):
+                raise TypeError(f"the conditional of {label} must give {_wanted(size)}: {reason_of(error)}") from error
+            error.add_note(f"the compiled conditional of {label} raised this")
+            raise
+        stream.put()
+
+    return draw
+
+
+@functools.lru_cache(maxsize=64)
+def _loop_around(conditional: Any, order: tuple[int, ...] | None, size: int) -> Any:
+    """Compile the loop over walkers."""
     numba: Any = importlib.import_module("numba")
-    arguments = "points[row]" if order is None else ", ".join(f"points[row, {dim}]" for dim in order)
-    comma = ", " if arguments else ""
-    store = "values[row, 0] = drawn" if size == 1 else f"for k in range({size}): values[row, k] = drawn[k]"
+    if order is None:
+        arguments = "points[row], rng"
+    else:
+        arguments = ", ".join("rng" if dim < 0 else f"points[row, {dim}]" for dim in order)
     lines = [
         "def loop(points, streams, values, words, rng):",
         "    for row in range(len(points)):",
         "        words[:] = streams[row]",
-        f"        drawn = conditional({arguments}{comma}rng)",
-        f"        {store}",
-        "        streams[row] = words",
+        f"        drawn = conditional({arguments})",
     ]
+    if size == 1:
+        lines.append("        values[row, 0] = drawn")
+    else:
+        lines += [
+            f"        if len(drawn) != {size}:",
+            f"            raise TypeError('it must give {_wanted(size)}, and gave another number of them')",
+            *(f"        values[row, {k}] = drawn[{k}]" for k in range(size)),
+        ]
+    lines.append("        streams[row] = words")
     names: dict[str, Any] = {"conditional": conditional}
     exec("\n".join(lines), names)  # the names of the coordinates are numbers here
-    loop = numba.njit(names["loop"])
+    return numba.njit(names["loop"])
 
-    def draw(points: Floats, streams: Words, values: Floats, first: int) -> None:
-        stream = Stream.take()
-        loop(points, streams, values, stream.words, stream.generator)
-        stream.put()
 
-    return draw
+def _wanted(size: int) -> str:
+    return "one real number" if size == 1 else f"{size} real numbers"
 
 
 def _checked(draw: Draw, label: str, points: Floats, streams: Words, values: Floats, first: int) -> None:

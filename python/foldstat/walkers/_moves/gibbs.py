@@ -27,7 +27,7 @@ class Gibbs(Move):
         them, or a move for them (`UniformStep`, `NormalStep`, `AdaptiveStep`, `ComponentwiseStep` or
         `Slice`). Coordinates are named as in `sample`, ``names=`` or the keys of ``start``, or numbered. A
         function is called as ``f(point, rng)``, with the whole point, or with coordinates by their names
-        and ``rng`` as last parameter, ``f(mu, tau, rng)``; it gives a number, or a sequence of as many
+        and ``rng``, ``f(mu, tau, rng)``; it gives a number, or a sequence of as many
         as the block has coordinates. ``rng`` is a ``numpy.random.Generator`` that takes the walker's own
         random stream, so that a run is reproducible and goes on bit for bit. Every coordinate has to be in a
         block.

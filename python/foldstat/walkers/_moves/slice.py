@@ -37,8 +37,9 @@ class Slice(Move):
     Notes
     -----
     An interval has at most 1024 widths, which leaves the target as it is (Neal's m). Where 64 of them in a row
-    are not enough, the density does not fall along a coordinate, and `sample` raises ValueError. The acceptance
-    rate is 1.
+    are not enough in the burn-in, though each widens the next, the density does not fall along a coordinate, and
+    `sample` raises ValueError. After 256 points below the level a walker stays where it is. The acceptance rate
+    is the share of coordinates that moved: 1 but for such walkers.
 
     References
     ----------

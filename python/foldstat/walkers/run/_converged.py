@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from foldstat import _core
 from foldstat._validation import Floats
@@ -17,6 +18,7 @@ FEWEST_DRAWS = 4  # of which R-hat can be computed
 _MOST_DRAWS = 500  # per walker that R-hat is computed from
 _MOST_NUMBERS = 400_000
 _MOST_NAMES = 6
+_MANY_DRAWS = 200
 _BY_CHANCE = 0.01  # walkers that would not move if all were like the average
 
 
@@ -42,6 +44,15 @@ def disagreement_of(names: Sequence[str], values: Floats | None, statistic: str)
     shown = ", ".join(f"{names[dim]} ({values[dim]:.3g})" for dim in bad[:_MOST_NAMES])
     more = f" and {len(bad) - _MOST_NAMES} more" if len(bad) > _MOST_NAMES else ""
     return [f"walkers disagree, {statistic} exceeds {MOST_R_HAT} in {shown}{more}"]
+
+
+def constants_of(names: Sequence[str], is_constant: NDArray[np.bool_], n_draws: int) -> list[str]:
+    """Say which coordinates have one value in all draws, of so many that this is no chance."""
+    still = np.flatnonzero(is_constant)
+    if n_draws < _MANY_DRAWS or not still.size:
+        return []
+    shown = ", ".join(names[dim] for dim in still[:_MOST_NAMES]) + ", ..." * (still.size > _MOST_NAMES)
+    return [f"all draws of {shown} are the same"]
 
 
 def stillness_of(acceptance: Floats, n_steps: int) -> list[str]:

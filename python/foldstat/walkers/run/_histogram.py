@@ -157,9 +157,9 @@ class Reach:
         return cls(np.full(n_dims, np.inf), np.full(n_dims, -np.inf))
 
     @staticmethod
-    def checkpoints(burn_in: int) -> list[int]:
+    def checkpoints(first: int, burn_in: int) -> list[int]:
         """Give the steps after which to look, always the same ones, the end of the burn-in being the last."""
-        return sorted({burn_in - burn_in // 2 * i // _CHECKPOINTS for i in range(_CHECKPOINTS)})
+        return sorted({burn_in - (burn_in - first) // 2 * i // _CHECKPOINTS for i in range(_CHECKPOINTS)})
 
     def see(self, positions: Floats) -> None:
         self.low = np.minimum(self.low, positions.min(axis=0))

@@ -338,7 +338,7 @@ class Run(Walked):
         if burnt:
             ensemble.burn_in_again(burnt)
             settings = dataclasses.replace(settings, burn_in=ensemble.burn_in)
-            kept = self._kept.emptied(more // settings.thin)
+            kept = self._kept.emptied(more // settings.thin, ensemble.step)
             end = settings.burn_in + more
         else:
             end = self.burn_in + self.n_steps + more

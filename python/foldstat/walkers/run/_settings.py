@@ -67,7 +67,7 @@ class KeptDraws:
             new.log_density[:, :n_draws] = self.log_density[:, :n_draws]
         return new
 
-    def emptied(self, n_draws: int) -> KeptDraws:
+    def emptied(self, n_draws: int, first: int) -> KeptDraws:
         """Give buffers of the same kind, with room for so many draws."""
         n_walkers, _, n_dims = self.draws.shape
         return self.room(n_walkers, n_draws, n_dims, self.log_density is not None)
@@ -90,26 +90,30 @@ class KeptMoments:
     reach: Reach
     axes: Axes = field(default_factory=list)
     moments: _core.WalkerMoments | None = None  # None during the burn-in
+    first: int = 0  # step of the burn-in
 
     def extended(self, n_draws: int, more: int) -> KeptMoments:
         """Copy what there is."""
-        copy = KeptMoments(self.declared, Reach(self.reach.low, self.reach.high))
-        copy.axes = self.axes
+        copy = KeptMoments(self.declared, Reach(self.reach.low, self.reach.high), self.axes, first=self.first)
         copy.moments = None if self.moments is None else self.moments.copy()
         return copy
 
-    def emptied(self, n_draws: int) -> KeptMoments:
-        """Give moments of no draws, whose histograms are chosen anew."""
-        return KeptMoments(self.declared, Reach.nowhere(len(self.reach.low)))
+    def emptied(self, n_draws: int, first: int) -> KeptMoments:
+        """Give moments of no draws, whose histograms are chosen anew in a burn-in from step `first` on."""
+        return KeptMoments(self.declared, Reach.nowhere(len(self.reach.low)), self.axes, first=first)
 
     def stages(self, ensemble: _core.WalkerEnsemble, settings: Settings, end: int) -> Iterator[int]:
         """Give the steps to stop at on the way to the end: some of the burn-in, to see how far walkers go."""
         if self.moments is None:
-            for step in self.reach.checkpoints(settings.burn_in):
+            for step in self.reach.checkpoints(self.first, settings.burn_in):
                 if step >= ensemble.step:
                     yield step
                     self.reach.see(ensemble.positions)
-            self.axes = self.reach.axes(self.declared, settings.bounds, settings.names)
+            try:
+                self.axes = self.reach.axes(self.declared, settings.bounds, settings.names)
+            except ValueError:
+                if not self.axes:  # those of an earlier burn-in will do
+                    raise
             self.moments = self.empty(ensemble)
         yield end
 
@@ -125,13 +129,19 @@ class KeptMoments:
         """Give everything as arrays and plain values."""
         moments = None if self.moments is None else self.moments.state()
         reach = [self.reach.low, self.reach.high]
-        return {"declared": self.declared, "reach": reach, "axes": self.axes, "moments": moments}
+        return {
+            "declared": self.declared,
+            "reach": reach,
+            "axes": self.axes,
+            "moments": moments,
+            "first": self.first,
+        }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> KeptMoments:
         """Make what `state` was given of."""
         moments = None if state["moments"] is None else _core.WalkerMoments.from_state(state["moments"])
-        return cls(state["declared"], Reach(*state["reach"]), state["axes"], moments)
+        return cls(state["declared"], Reach(*state["reach"]), state["axes"], moments, state["first"])
 
 
 Kept: TypeAlias = KeptDraws | KeptMoments

@@ -12,7 +12,7 @@ from foldstat import _core
 from foldstat._validation import Floats
 from foldstat.walkers._moves import Move, Setting
 from foldstat.walkers.density import Understood, log_densities
-from foldstat.walkers.run._converged import FEWEST_DRAWS, disagreement_of, r_hat_of, stillness_of
+from foldstat.walkers.run._converged import FEWEST_DRAWS, constants_of, disagreement_of, r_hat_of, stillness_of
 from foldstat.walkers.run._histogram import Histogram, histogram_among, histogram_of
 from foldstat.walkers.run._moments import Moments
 from foldstat.walkers.run._settings import Keep, Kept, KeptDraws, NotKeptError, Settings
@@ -110,7 +110,23 @@ class Walked:
             return ()
         statistic = "R-hat" if self.keep == "draws" else "psrf"
         disagreement = disagreement_of(self.names, self._disagreement, statistic)
-        return (*disagreement, *stillness_of(self.acceptance_rate, self.n_steps))
+        still = stillness_of(self.acceptance_rate, self.n_steps)
+        # Where nobody moves that is said already.
+        constants = () if (self.acceptance_rate == 0).all() else self._constants()
+        return (*disagreement, *constants, *still)
+
+    def _constants(self) -> list[str]:
+        n_draws = self.n_draws * self.n_walkers
+        if not n_draws:
+            return []
+        if isinstance(self._kept, KeptDraws):
+            draws = self.draws
+            is_constant = (draws == draws[0, 0]).all(axis=(0, 1))
+        else:
+            means = self.moments.means
+            spread = np.einsum("ijj->ij", self.moments.covariances)
+            is_constant = (means == means[0]).all(axis=0) & (spread == 0).all(axis=0)
+        return constants_of(self.names, is_constant, n_draws)
 
     @property
     def converged(self) -> bool | None:
