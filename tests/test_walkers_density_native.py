@@ -108,6 +108,23 @@ def test_numba(in_numba, signature, n_jobs):
 
 
 @pytest.mark.parametrize("signature", SIGNATURES)
+def test_only_a_function_that_has_a_gradient_gives_it(in_numba, signature):
+    at = STARTS[:, :1].copy() if signature == NUMBER else STARTS
+    found = understand(in_numba[signature], at).compiled.gradient(at)
+    if signature != GRADIENT:
+        assert found is None
+        return
+    np.testing.assert_allclose(found[0], PRODUCT, rtol=1e-15)
+    np.testing.assert_array_equal(found[1], STARTS)  # what this one gives as its gradient
+    far = STARTS.copy()
+    far[7, 0] = 101.0
+    with pytest.raises(_core.DensityStatusError, match="status 7"):
+        understand(in_numba[signature], at).compiled.gradient(far)
+    with pytest.raises(ValueError, match="points has the wrong shape"):
+        understand(in_numba[signature], at).compiled.gradient(STARTS[:, :2])
+
+
+@pytest.mark.parametrize("signature", SIGNATURES)
 def test_ctypes_and_low_level_callable(in_numba, signature):
     at = STARTS[:, :1].copy() if signature == NUMBER else STARTS
     pointer = in_numba[signature].ctypes
