@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from foldstat import _core
 from foldstat._validation import Floats
@@ -46,12 +45,11 @@ def disagreement_of(names: Sequence[str], values: Floats | None, statistic: str)
     return [f"walkers disagree, {statistic} exceeds {MOST_R_HAT} in {shown}{more}"]
 
 
-def constants_of(names: Sequence[str], is_constant: NDArray[np.bool_], n_draws: int) -> list[str]:
+def constants_of(names: Sequence[str], n_draws: int) -> list[str]:
     """Say which coordinates have one value in all draws, of so many that this is no chance."""
-    still = np.flatnonzero(is_constant)
-    if n_draws < _MANY_DRAWS or not still.size:
+    if n_draws < _MANY_DRAWS or not names:
         return []
-    shown = ", ".join(names[dim] for dim in still[:_MOST_NAMES]) + ", ..." * (still.size > _MOST_NAMES)
+    shown = ", ".join(names[:_MOST_NAMES]) + ", ..." * (len(names) > _MOST_NAMES)
     return [f"all draws of {shown} are the same"]
 
 

@@ -116,17 +116,20 @@ class Walked:
         return (*disagreement, *constants, *still)
 
     def _constants(self) -> list[str]:
-        n_draws = self.n_draws * self.n_walkers
-        if not n_draws:
+        if not self.n_draws:
             return []
+        # What is constant has no R-hat, so that mostly no draw is looked at once more.
+        values = np.full(self.n_dims, np.nan) if self._disagreement is None else self._disagreement
+        suspects = np.flatnonzero(np.isnan(values))
         if isinstance(self._kept, KeptDraws):
-            draws = self.draws
+            draws = self.draws[..., suspects]
             is_constant = (draws == draws[0, 0]).all(axis=(0, 1))
         else:
-            means = self.moments.means
-            spread = np.einsum("ijj->ij", self.moments.covariances)
-            is_constant = (means == means[0]).all(axis=0) & (spread == 0).all(axis=0)
-        return constants_of(self.names, is_constant, n_draws)
+            means = self.moments.means[:, suspects]
+            variances = self.moments.covariances[:, suspects, suspects]
+            is_constant = (means == means[0]).all(axis=0) & (variances == 0).all(axis=0)
+        names = [self.names[dim] for dim in suspects[is_constant]]
+        return constants_of(names, self.n_draws * self.n_walkers)
 
     @property
     def converged(self) -> bool | None:
