@@ -259,6 +259,7 @@ def test_a_saved_run_goes_on_with_its_move(tmp_path):
     assert np.array_equal(loaded.extend(10, move=run.move).draws, expected)
     again = w.load(tmp_path / "run.npz", move=run.move)
     assert np.array_equal(again.extend(10).draws, expected)
+    assert again.extend(10).density_kind == run.density_kind
     with pytest.raises(ValueError, match="move is not the one of the run"):
         loaded.extend(10, move=w.Gibbs({"x": lambda p, rng: 1.0, ("p",): w.Slice()}))
 
@@ -352,21 +353,41 @@ def of_wrong_length(point, rng):
 
 
 @numba.njit
-def of_one_in_an_array(point, rng):
-    return point[:1]
+def of_truth(point, rng):
+    return rng.random() < 0.5
+
+
+@numba.njit
+def of_truths(point, rng):
+    return rng.random() < 0.5, 1.0
 
 
 @pytest.mark.parametrize(
     ("blocks", "message"),
     [
         ({("a", "b"): of_wrong_length, "c": lambda rng: 7.0}, "it must give 2 real numbers, and gave another number"),
-        ({"a": of_one_in_an_array, ("b", "c"): w.Slice()}, "the conditional of a must give one real number: "),
+        ({"a": of_truth, ("b", "c"): w.Slice()}, "the conditional of a must give one real number: .*type bool"),
+        ({("a", "b"): of_truths, "c": w.Slice()}, "the conditional of a, b must give 2 real numbers: .*type bool"),
     ],
 )
 def test_compiled_conditionals_of_another_size_are_refused(blocks, message):
     start = {"a": 0.0, "b": 0.0, "c": 0.0}
     with pytest.raises(TypeError, match=message):
         w.sample(lambda a, b, c: -a * a - b * b - c * c, start, 20, 0, move=w.Gibbs(blocks), n_walkers=4, rng=0)
+
+
+def test_an_array_of_one_number_is_a_number_compiled_or_not():
+    def plain(point, rng):
+        return point[:1] + rng.random()
+
+    plainly, compiled = (
+        w.sample(None, [0.0], 50, 0, move=w.Gibbs({0: conditional}), n_walkers=4, rng=0).draws
+        for conditional in (plain, numba.njit(plain))
+    )
+    assert np.array_equal(plainly, compiled)
+    two = w.Gibbs({0: numba.njit(lambda point, rng: point), 1: lambda point, rng: 0.0})
+    with pytest.raises(ValueError, match=r"item\(\)"):
+        w.sample(None, [0.0, 0.0], 5, 0, move=two, n_walkers=4)
 
 
 def test_compiled_conditionals_may_give_numbers_of_different_kinds():

@@ -12,6 +12,7 @@ import numpy as np
 from foldstat._validation import Floats
 from foldstat.walkers._moves._stream import Stream, Words
 from foldstat.walkers.density import Signature
+from foldstat.walkers.density._loop import compiled_number
 from foldstat.walkers.density._reasons import reason_of
 
 Draw = Callable[[Floats, Words, Floats, int], None]
@@ -129,15 +130,15 @@ def _loop_around(conditional: Any, order: tuple[int, ...] | None, size: int) -> 
         f"        drawn = conditional({arguments})",
     ]
     if size == 1:
-        lines.append("        values[row, 0] = drawn")
+        lines.append("        values[row, 0] = number(drawn)")
     else:
         lines += [
             f"        if len(drawn) != {size}:",
             f"            raise TypeError('it must give {_wanted(size)}, and gave another number of them')",
-            *(f"        values[row, {k}] = drawn[{k}]" for k in range(size)),
+            *(f"        values[row, {k}] = number(drawn[{k}])" for k in range(size)),
         ]
     lines.append("        streams[row] = words")
-    names: dict[str, Any] = {"conditional": conditional}
+    names: dict[str, Any] = {"conditional": conditional, "number": compiled_number(size, log=True)}
     exec("\n".join(lines), names)  # the names of the coordinates are numbers here
     return numba.njit(names["loop"])
 

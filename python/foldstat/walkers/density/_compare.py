@@ -17,6 +17,7 @@ from foldstat._core import DensityStatusError, WalkerDensity
 from foldstat._signals import let_through
 from foldstat.walkers.density._contents import NotCompilableError
 from foldstat.walkers.density._limit import TooLongError, outcome
+from foldstat.walkers.density._number import real_number
 from foldstat.walkers.density._points import Points
 from foldstat.walkers.density._trials import LONGEST, PATIENCE, Call, Trials
 from foldstat.walkers.density._understood import Understood
@@ -102,11 +103,8 @@ def _number(original: Callable[[Points], Any], point: Points) -> float | Excepti
         return None
     if isinstance(value, Exception):
         return value
-    array = np.asarray(value)
-    if array.size != 1 or array.dtype.kind not in "biuf":
-        return None
-    number = float(array.reshape(-1)[0])
-    return number if math.isfinite(number) else None
+    number = real_number(value)
+    return number if number is not None and math.isfinite(number) else None
 
 
 def _points(trials: Trials) -> Iterator[Points]:

@@ -104,7 +104,7 @@ def source(convention: Convention, n_dims: int, kinds: Sequence[Any], log: bool)
     """
     bit_cast, pointer_to = _casts()
     numba = importlib.import_module("numba")
-    names: dict[str, Any] = {"as_float": bit_cast, "number": _number(n_dims, log), "empty": np.empty}
+    names: dict[str, Any] = {"as_float": bit_cast, "number": compiled_number(n_dims, log=log), "empty": np.empty}
     names |= {"carray": numba.carray, "farray": numba.farray, "as_strided": np.lib.stride_tricks.as_strided}
     setup = []
     cell = 0
@@ -182,8 +182,11 @@ def _casts() -> tuple[Any, Callable[[str], Any]]:
 
 
 @functools.cache
-def _number(n_dims: int, log: bool) -> Any:
-    """Make a function that gives the number that is meant by a value, and that no other value fits."""
+def compiled_number(size: int, *, log: bool) -> Any:
+    """Make a function for compiled code that gives the number that is meant by a value, and that no other value fits.
+
+    An array of one number is one where `size` is 1; true and false are numbers where these are no logarithms.
+    """
     numba: Any = importlib.import_module("numba")
     nb = numba.types
     importlib.import_module("numba.extending")
@@ -193,7 +196,7 @@ def _number(n_dims: int, log: bool) -> Any:
 
     @numba.extending.overload(number)  # type: ignore[untyped-decorator]
     def _of_value(value: Any) -> Any:
-        if isinstance(value, nb.Array) and n_dims == 1:
+        if isinstance(value, nb.Array) and size == 1:
             return _only_item
         if not isinstance(value, (nb.Integer, nb.Float, *(() if log else (nb.Boolean,)))):
             raise numba.core.errors.TypingError(f"it gives a value of type {value}, which is no real number")

@@ -29,7 +29,9 @@ _MEANINGS: tuple[tuple[str, str], ...] = (
     (r"(it gives a value of type [^,\n]+, which is no real number)", "\\1"),
     (r"NameError: name '(\w+)' is not defined", "\\1 is not defined"),
     (
-        r"No implementation of function Function\(<(?:built-in |function |ufunc |class )*'?(?:array_)?([\w.]+)",
+        # What is refused by the loop's own check has said why.
+        r"No implementation of function Function\(<(?!function compiled_number)"
+        r"(?:built-in |function |ufunc |class )*'?(?:array_)?([\w.]+)",
         "it does not know \\1 with these arguments: write it out",
     ),
     (

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foldstat.walkers.density._limit import TooLongError, outcome
+from foldstat.walkers.density._number import real_number
 from foldstat.walkers.density._trials import LONGEST
 from foldstat.walkers.density._vectorised import tolerance_for
 
@@ -78,8 +79,7 @@ class Watched:
         if isinstance(found, (BaseException, str)):
             self._takes_single = not isinstance(found, (TypeError, IndexError, TooLongError))
             return None
-        value = np.asarray(found)
-        return float(value.reshape(-1)[0]) if value.size == 1 and value.dtype.kind in "biuf" else None
+        return real_number(found)
 
 
 def _is_power_of_two(number: int) -> bool:

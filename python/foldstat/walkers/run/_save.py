@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -77,6 +78,7 @@ def parts_of(state: Mapping[str, Any]) -> dict[str, Any]:
     density = None
     if state["density"] is not None:
         density = understand_again(settings, ensemble, from_config(state["density"]), (), None, None)
+        density = dataclasses.replace(density, kind=state["density_kind"])
     parts = {"settings": settings, "ensemble": ensemble, "density": density, "kept": kept}
     return parts | {name: state[name] for name in ("interrupted", "density_kind")}
 
