@@ -3,26 +3,22 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ndarray::{Array1, Ix1, Ix2};
 use numpy::{PyArray1, PyArray2};
-use pyo3::exceptions::{PyException, PyKeyError, PyValueError};
+use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::PyDict;
 
 use super::buffers::{check_shape, read_bounds, read_key};
 use super::density::WalkerDensity;
 use super::moments::WalkerMoments;
 use super::moves::WalkerMove;
 use super::raised::Raised;
+use super::state;
 use crate::error::Error;
 use crate::fold::Context;
-use crate::memory;
 use crate::python::arrays::{self, BorrowedMut, NewArray};
 use crate::python::enter::{enter, take_turns};
-use crate::walkers::transitions::Schedule;
-use crate::walkers::{
-    Calls, Failed, Moments, Output, Pooled, Reason, Rules, Sampler, State, Stopped,
-};
+use crate::walkers::{Calls, Failed, Moments, Output, Pooled, Reason, Rules, Sampler, Stopped};
 
 /// How long walkers walk before Python may handle signals.
 const TURN: Duration = Duration::from_millis(50);
@@ -144,7 +140,7 @@ impl WalkerEnsemble {
         let start = arrays::matrix(start, "start")?;
         let (n_walkers, n_dims) = start.dim();
         let rules = Rules { log, bounds: read_bounds(bounds, n_dims)?, reject_nan };
-        let schedule = schedule(&moves, read_key(key)?, n_dims, n_walkers)?;
+        let schedule = state::schedule(&moves, read_key(key)?, n_dims, n_walkers)?;
         let positions = start.into_raw_vec_and_offset().0;
         let mut sampler = Sampler::new(positions, n_dims, schedule, rules, burn_in)?;
         if pooled {
@@ -268,41 +264,7 @@ impl WalkerEnsemble {
 
     /// Everything that the next steps depend on, besides density and moves.
     fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let state = self.sampler.state();
-        let n = state.n_walkers();
-        let dict = PyDict::new(py);
-        dict.set_item("key", PyBytes::new(py, self.sampler.key()))?;
-        dict.set_item("step", state.step)?;
-        dict.set_item("learns_from", state.learns_from)?;
-        dict.set_item("burn_in", self.sampler.burn_in())?;
-        dict.set_item("log", self.sampler.rules().log)?;
-        dict.set_item("reject_nan", self.sampler.rules().reject_nan)?;
-        if let Some(bounds) = &self.sampler.rules().bounds {
-            let values = bounds.as_flattened();
-            dict.set_item("bounds", NewArray::<_, Ix2>::of(py, [bounds.len(), 2], values)?)?;
-        }
-        if let Some(pooled) = self.sampler.pooled() {
-            let numbers = pooled.numbers()?;
-            dict.set_item("pooled", NewArray::<_, Ix1>::of(py, numbers.len(), &numbers)?)?;
-        }
-        dict.set_item("positions", self.positions(py)?)?;
-        dict.set_item("log_densities", self.log_densities(py)?)?;
-        dict.set_item("accepted", self.accepted(py)?)?;
-        let columns = PyDict::new(py);
-        for (name, place) in &self.sampler.layout().columns {
-            let mut column = NewArray::<f64, Ix2>::zeros(py, [n, place.len()])?;
-            let rows = state.columns.chunks_exact(state.n_columns().max(1));
-            for (target, row) in column.values().chunks_exact_mut(place.len().max(1)).zip(rows) {
-                target.copy_from_slice(&row[place.clone()]);
-            }
-            columns.set_item(name, column.finish())?;
-        }
-        dict.set_item("columns", columns)?;
-        for (name, states) in [("proposal", &state.proposal), ("acceptance", &state.acceptance)] {
-            let words = states.as_flattened();
-            dict.set_item(name, NewArray::<_, Ix2>::of(py, [n, 4], words)?)?;
-        }
-        Ok(dict)
+        state::as_dict(py, &self.sampler)
     }
 
     /// An ensemble in a state that `state` gave.
@@ -311,52 +273,7 @@ impl WalkerEnsemble {
         state: &Bound<'_, PyDict>,
         moves: Vec<(f64, Bound<'_, WalkerMove>)>,
     ) -> PyResult<Self> {
-        let get = |name: &str| {
-            state
-                .get_item(name)?
-                .ok_or_else(|| PyKeyError::new_err(format!("state has no {name:?}")))
-        };
-        let floats = |name| arrays::matrix(&get(name)?, name);
-        let vector = |name| {
-            arrays::vector(&get(name)?, name).map(|v: Array1<f64>| v.into_raw_vec_and_offset().0)
-        };
-        let pooled = state.get_item("pooled")?.map(|_| vector("pooled")).transpose()?;
-        let words = |name: &'static str| -> PyResult<Vec<[u64; 4]>> {
-            let rows = arrays::words::<Ix2>(&get(name)?, name)?;
-            if rows.ncols() != 4 {
-                let found = rows.shape().to_vec();
-                return Err(Error::Shape { name, expected: "(n, 4)".to_owned(), found }.into());
-            }
-            let states = rows.outer_iter().map(|row| std::array::from_fn(|word| row[word]));
-            Ok(memory::collected(states, STATE)?)
-        };
-        let positions = floats("positions")?;
-        let (n_walkers, n_dims) = positions.dim();
-        let key = get("key")?;
-        let schedule = schedule(&moves, read_key(key.extract()?)?, n_dims, n_walkers)?;
-        let columns = columns_of(get("columns")?.cast()?, &schedule, n_walkers, n_dims)?;
-        let rules = Rules {
-            log: get("log")?.extract()?,
-            bounds: read_bounds(state.get_item("bounds")?.as_ref(), n_dims)?,
-            reject_nan: get("reject_nan")?.extract()?,
-        };
-        let state = State {
-            n_dims,
-            positions: positions.into_raw_vec_and_offset().0,
-            log_densities: vector("log_densities")?,
-            proposal: words("proposal")?,
-            acceptance: words("acceptance")?,
-            columns,
-            accepted: vector("accepted")?,
-            step: get("step")?.extract()?,
-            learns_from: get("learns_from")?.extract()?,
-        };
-        state.check()?;
-        let mut sampler = Sampler::resume(state, schedule, rules, get("burn_in")?.extract()?)?;
-        if let Some(numbers) = pooled {
-            sampler.pool(Pooled::from_numbers(&numbers, n_dims)?)?;
-        }
-        Ok(Self { sampler, raised: raised_of(&moves) })
+        Ok(Self { sampler: state::from_dict(state, &moves)?, raised: raised_of(&moves) })
     }
 }
 
@@ -388,43 +305,4 @@ impl WalkerEnsemble {
 
 fn raised_of(moves: &[(f64, Bound<'_, WalkerMove>)]) -> Vec<Arc<Raised>> {
     moves.iter().flat_map(|(_, step)| step.get().raised.clone()).collect()
-}
-
-/// The rows that the columns of a state make, as the transitions want them.
-fn columns_of(
-    columns: &Bound<'_, PyDict>,
-    schedule: &Schedule,
-    n_walkers: usize,
-    n_dims: usize,
-) -> PyResult<Vec<f64>> {
-    let (layout, _) = schedule.layout(n_dims)?;
-    let m = layout.initial.len();
-    let mut rows = memory::filled(memory::product(&[n_walkers, m], STATE)?, 0.0, STATE)?;
-    for (name, place) in &layout.columns {
-        let missing = || PyKeyError::new_err(format!("state has no column {name:?}"));
-        let column = arrays::matrix(&columns.get_item(name)?.ok_or_else(missing)?, name)?;
-        if column.dim() != (n_walkers, place.len()) {
-            let expected = format!("({n_walkers}, {})", place.len());
-            let found = column.shape().to_vec();
-            return Err(Error::Shape { name: "columns", expected, found }.into());
-        }
-        for (row, values) in rows.chunks_exact_mut(m).zip(column.outer_iter()) {
-            row[place.clone()].iter_mut().zip(values).for_each(|(to, from)| *to = *from);
-        }
-    }
-    Ok(rows)
-}
-
-/// What memory is for, in errors.
-const STATE: &str = "the state of the walkers";
-
-fn schedule(
-    moves: &[(f64, Bound<'_, WalkerMove>)],
-    key: [u8; 32],
-    n_dims: usize,
-    n_walkers: usize,
-) -> Result<Schedule, Error> {
-    let moves = moves.iter().map(|(weight, step)| (*weight, Arc::clone(&step.get().transition)));
-    let moves = moves.collect();
-    Schedule::new(moves, key, n_dims, n_walkers)
 }

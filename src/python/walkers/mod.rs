@@ -12,6 +12,7 @@ mod moves;
 mod native;
 mod original;
 mod raised;
+mod state;
 
 use pyo3::prelude::*;
 

@@ -65,6 +65,8 @@ struct Way {
     at: f64,
     /// The log-density there.
     log_density: f64,
+    /// Which row of those that are evaluated is this point; none if no log-density is asked for.
+    row: Option<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,6 +97,7 @@ impl Way {
             shrinks: 0,
             at: low,
             log_density,
+            row: None,
         };
         way.next_end();
         way
@@ -259,22 +262,25 @@ fn look(
 ) -> Result<(), Rejected> {
     let d = points.len() / ways.len();
     rows.clear();
+    let mut n_rows = 0;
     for (lane, (way, point)) in ways.iter_mut().zip(points.chunks_exact_mut(d)).enumerate() {
         point[dim] = way.at;
-        if way.phase != Phase::Done && target.rules.admits(point) {
+        let asks = way.phase != Phase::Done && target.rules.admits(point);
+        way.row = asks.then_some(n_rows);
+        if asks {
             rows.push(block.walkers.start + lane, point);
         } else if rows.is_whole() {
             let at = std::mem::replace(&mut point[dim], way.from);
             rows.push(block.walkers.start + lane, point);
             point[dim] = at;
+        } else {
+            continue;
         }
+        n_rows += 1;
     }
     rows.evaluate(target)?;
-    let mut row = 0;
-    for (way, point) in ways.iter_mut().zip(points.chunks_exact(d)) {
-        let admitted = way.phase != Phase::Done && target.rules.admits(point);
-        way.take(if admitted { rows.value(row) } else { f64::NEG_INFINITY });
-        row += usize::from(admitted || rows.is_whole());
+    for way in ways {
+        way.take(way.row.map_or(f64::NEG_INFINITY, |row| rows.value(row)));
     }
     Ok(())
 }
