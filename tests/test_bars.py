@@ -15,8 +15,8 @@ import pytest
 import tqdm.auto
 
 import foldstat
-from foldstat import _bars
 from foldstat import walkers as w
+from foldstat._common import bars as _bars
 
 X = np.random.default_rng(0).normal(size=(20_000, 8))
 

@@ -18,7 +18,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from foldstat import GroupedSummary, JointSummary, Summaries, Summary, summarize
-from foldstat.summary import _bytes
+from foldstat._common import bytes as _bytes
 from summaries import COUNTS, arrays, assert_identical, settings
 
 

@@ -226,7 +226,7 @@ def test_context_manager():
     cores = _core.resolve_threads(-1)
     default = _core.resolve_threads(None)
     seen = []
-    original = foldstat._validation.thread_count
+    original = foldstat._common.threads.thread_count
     with foldstat.threads(3):
         seen.append(original(None))
         with foldstat.threads(-1):
@@ -250,7 +250,7 @@ def test_context_manager_refuses(bad):
 def test_context_of_one_thread_does_not_reach_another():
     seen = []
     with foldstat.threads(3):
-        thread = threading.Thread(target=lambda: seen.append(foldstat._validation.thread_count(None)))
+        thread = threading.Thread(target=lambda: seen.append(foldstat._common.threads.thread_count(None)))
         thread.start()
         thread.join()
     assert seen == [None]

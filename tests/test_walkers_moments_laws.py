@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 
 from foldstat import map_reduce
 from foldstat import walkers as w
-from foldstat.summary._bytes import pack, unpack
+from foldstat._common.bytes import pack, unpack
 
 IDENTITY = w.Moments()
 EDGES = np.array([-2.0, 0.0, 0.5, 3.0])

@@ -12,8 +12,8 @@ import pytest
 import tqdm.auto
 
 from foldstat import walkers as w
-from foldstat.walkers import _progress
-from foldstat.walkers._progress import ProgressBar, no_r_hat, worst_r_hat_of
+from foldstat.walkers.run import _progress
+from foldstat.walkers.run._progress import ProgressBar, no_r_hat, worst_r_hat_of
 
 
 def normal(x, y):

@@ -11,19 +11,19 @@ processes and clusters.
 random numbers, and `foldstat.diagnostics` tells how far draws of Markov chains can be trusted.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from foldstat import _core, mixture
+from foldstat import _core
+from foldstat._common.lazy import lazily
+from foldstat._common.threads import threads
 from foldstat._core import MixtureStatistics
-from foldstat._validation import threads
 from foldstat.distributed import map_reduce
-from foldstat.mixture import GaussianMixture
 from foldstat.summary import GroupedSummary, JointSummary, Summaries, Summary, describe, summarize
 
 if TYPE_CHECKING:
-    from foldstat import diagnostics, walkers
-    from foldstat.walkers import split
+    from foldstat import diagnostics, mixture, walkers
+    from foldstat._common.random import split
+    from foldstat.mixture import GaussianMixture
 
 __version__ = _core.__version__
 
@@ -45,18 +45,13 @@ __all__ = [
     "walkers",
 ]
 
-# Loaded when they are first asked for. The last two are there from the beginning, unless Ctrl-C came between them and
-# the end of the import: the second import finds them loaded, and does not make them attributes again.
-_LAZY = ("cells", "diagnostics", "plot", "walkers", "distributed", "summary")
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return importlib.import_module(f"foldstat.{name}")
-    if name == "split":
-        return importlib.import_module("foldstat.walkers").split
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, "split"})
+# Whoever sums or walks does not wait for scikit-learn, which the estimator needs. The last two rooms are there from the
+# beginning, unless Ctrl-C came between them and the end of the import: the second import finds them loaded, and does
+# not make them attributes again.
+_ROOMS = ("cells", "diagnostics", "mixture", "plot", "walkers", "distributed", "summary")
+_HOMES = {
+    **{room: f"foldstat.{room}" for room in _ROOMS},
+    "GaussianMixture": "foldstat.mixture",
+    "split": "foldstat._common.random",
+}
+__getattr__, __dir__ = lazily(__name__, _HOMES, {*__all__, *_ROOMS})

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from foldstat import GaussianMixture, _core, mixture
-from foldstat.plot import full_covariances, plot_mixture
+from foldstat.mixture._plot import full_covariances, plot_mixture
 
 Floats = NDArray[np.float64]
 

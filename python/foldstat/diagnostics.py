@@ -19,22 +19,19 @@ References
 
 from __future__ import annotations
 
+import operator
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betaincinv
 
 from foldstat import _core
-from foldstat._diagnostics_inputs import (
-    as_draws,
-    as_probability,
-    as_superchains,
-    as_two_probabilities,
-    as_window,
-    in_shape,
-)
-from foldstat._validation import Floats, thread_count
+from foldstat._common.arrays import Floats, Rows, as_floats
+from foldstat._common.lazy import only
+from foldstat._common.threads import thread_count
 
 __all__ = [
     "autocorrelation_time",
@@ -46,6 +43,8 @@ __all__ = [
     "nested_r_hat",
     "r_hat",
 ]
+
+__dir__ = only(__all__)
 
 # Φ(−1) and Φ(1): an interval of one standard error on either side.
 _ONE_SIGMA = (0.1586553, 0.8413447)
@@ -87,8 +86,8 @@ def r_hat(x: ArrayLike, *, n_jobs: int | None = None) -> float | Floats:
     >>> print(f"{diagnostics.r_hat(x):.2f}")
     1.09
     """
-    draws, axes = as_draws(x)
-    return in_shape(_core.diagnostics_r_hat(draws, thread_count(n_jobs)), axes)
+    draws, axes = _as_draws(x)
+    return _in_shape(_core.diagnostics_r_hat(draws, thread_count(n_jobs)), axes)
 
 
 def ess_bulk(x: ArrayLike, *, n_jobs: int | None = None) -> float | Floats:
@@ -121,8 +120,8 @@ def ess_bulk(x: ArrayLike, *, n_jobs: int | None = None) -> float | Floats:
     >>> diagnostics.ess_bulk(x).round(1)
     array([5.8, 6.5])
     """
-    draws, axes = as_draws(x)
-    return in_shape(_core.diagnostics_ess_bulk(draws, thread_count(n_jobs)), axes)
+    draws, axes = _as_draws(x)
+    return _in_shape(_core.diagnostics_ess_bulk(draws, thread_count(n_jobs)), axes)
 
 
 def ess_tail(
@@ -167,9 +166,9 @@ def ess_tail(
     >>> print(round(diagnostics.ess_tail(x)))
     4028
     """
-    draws, axes = as_draws(x)
-    pair = as_two_probabilities(prob)
-    return in_shape(_core.diagnostics_ess_tail(draws, pair, thread_count(n_jobs)), axes)
+    draws, axes = _as_draws(x)
+    pair = _as_two_probabilities(prob)
+    return _in_shape(_core.diagnostics_ess_tail(draws, pair, thread_count(n_jobs)), axes)
 
 
 def mcse_mean(x: ArrayLike, *, n_jobs: int | None = None) -> float | Floats:
@@ -200,8 +199,8 @@ def mcse_mean(x: ArrayLike, *, n_jobs: int | None = None) -> float | Floats:
     >>> print(f"{diagnostics.mcse_mean(x):.3f}")
     0.016
     """
-    draws, axes = as_draws(x)
-    return in_shape(_core.diagnostics_mcse_mean(draws, thread_count(n_jobs)), axes)
+    draws, axes = _as_draws(x)
+    return _in_shape(_core.diagnostics_mcse_mean(draws, thread_count(n_jobs)), axes)
 
 
 def mcse_sd(x: ArrayLike, *, n_jobs: int | None = None) -> float | Floats:
@@ -232,8 +231,8 @@ def mcse_sd(x: ArrayLike, *, n_jobs: int | None = None) -> float | Floats:
     >>> print(f"{diagnostics.mcse_sd(x):.3f}")
     0.011
     """
-    draws, axes = as_draws(x)
-    return in_shape(_core.diagnostics_mcse_sd(draws, thread_count(n_jobs)), axes)
+    draws, axes = _as_draws(x)
+    return _in_shape(_core.diagnostics_mcse_sd(draws, thread_count(n_jobs)), axes)
 
 
 def mcse_quantile(x: ArrayLike, prob: float, *, n_jobs: int | None = None) -> float | Floats:
@@ -272,8 +271,8 @@ def mcse_quantile(x: ArrayLike, prob: float, *, n_jobs: int | None = None) -> fl
     >>> print(f"{diagnostics.mcse_quantile(x, 0.9):.3f}")
     0.023
     """
-    draws, axes = as_draws(x)
-    p, threads = as_probability(prob), thread_count(n_jobs)
+    draws, axes = _as_draws(x)
+    p, threads = _as_probability(prob), thread_count(n_jobs)
     size = _core.diagnostics_ess_quantile(draws, p, threads)
     count = draws.shape[0] * draws.shape[1]
     known = ~np.isnan(size)
@@ -282,7 +281,7 @@ def mcse_quantile(x: ArrayLike, prob: float, *, n_jobs: int | None = None) -> fl
     low, high = (betaincinv(effective * p + 1, effective * (1 - p) + 1, sigma) * count - 1 for sigma in _ONE_SIGMA)
     places = np.stack([np.floor(low), np.ceil(high)], axis=1).clip(0, max(count - 1, 0))
     pairs = _core.diagnostics_order_statistics(draws, places.astype(np.int64).tolist(), threads)
-    return in_shape(np.where(known, (pairs[:, 1] - pairs[:, 0]) / 2, np.nan), axes)
+    return _in_shape(np.where(known, (pairs[:, 1] - pairs[:, 0]) / 2, np.nan), axes)
 
 
 def nested_r_hat(
@@ -330,11 +329,11 @@ def nested_r_hat(
     >>> print(f"{diagnostics.nested_r_hat(x, 8, method='identity'):.2f}")
     1.01
     """
-    draws, axes = as_draws(x, many_chains=True)
+    draws, axes = _as_draws(x, many_chains=True)
     if method not in ("rank", "identity"):
         raise ValueError(f"method must be 'rank' or 'identity', got {method!r}")
-    labels = as_superchains(superchains, draws.shape[0])
-    return in_shape(_core.diagnostics_nested_r_hat(draws, labels, method == "rank", thread_count(n_jobs)), axes)
+    labels = _as_superchains(superchains, draws.shape[0])
+    return _in_shape(_core.diagnostics_nested_r_hat(draws, labels, method == "rank", thread_count(n_jobs)), axes)
 
 
 def autocorrelation_time(x: ArrayLike, c: float = 5.0, *, n_jobs: int | None = None) -> float | Floats:
@@ -376,5 +375,92 @@ def autocorrelation_time(x: ArrayLike, c: float = 5.0, *, n_jobs: int | None = N
     >>> print(f"{diagnostics.autocorrelation_time(x[:, 1:] + x[:, :-1]):.1f}")
     2.0
     """
-    draws, axes = as_draws(x)
-    return in_shape(_core.diagnostics_autocorrelation_time(draws, as_window(c), thread_count(n_jobs)), axes)
+    draws, axes = _as_draws(x)
+    return _in_shape(_core.diagnostics_autocorrelation_time(draws, _as_window(c), thread_count(n_jobs)), axes)
+
+
+def _as_draws(x: ArrayLike, *, many_chains: bool = False) -> tuple[Rows, int]:
+    """Give draws as (chain, draw, dimension), and how many axes they had.
+
+    More chains than draws are what other orders of the axes look like, unless there are to be many chains. Draws of
+    one flat chain, of shape (draw, dimension), have far more rows than columns.
+    """
+    array = as_floats(x, "x")
+    axes = array.ndim
+    if axes == 1:
+        return array[None, :, None], axes
+    chains, draws = array.shape[:2] if axes in (2, 3) else (0, 0)
+    if axes == 2:
+        if chains >= 2 * draws > 0 and not many_chains:
+            raise ValueError(
+                f"x has shape {array.shape}, which means {chains} chains of {draws} draws each. One chain of {chains} "
+                f"draws in {draws} dimensions is x[None], draws in the order (draw, chain) are x.T, and what are so "
+                "many chains indeed x[:, :, None]"
+            )
+        return array[:, :, None], axes
+    if axes == 3:
+        if chains > draws > 0 and not many_chains:
+            warnings.warn(
+                f"x has shape {array.shape}, which means {chains} chains of {draws} draws each; draws in the order "
+                "(draw, chain, dimension), as emcee gives them, are x.swapaxes(0, 1)",
+                UserWarning,
+                stacklevel=3,
+            )
+        return array, axes
+    raise ValueError(f"x must have shape (chain, draw) or (chain, draw, dimension), got shape {array.shape}")
+
+
+def _in_shape(values: Floats, axes: int) -> float | Floats:
+    """Give one number for draws of one dimension, else one for each."""
+    return values if axes == 3 else float(values[0])
+
+
+def _as_probability(prob: Any) -> float:
+    """Check a probability."""
+    try:
+        value = float(prob)
+    except (TypeError, ValueError):
+        raise TypeError(f"prob must be a number, got {prob!r}") from None
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"prob must be a probability in [0, 1], got {prob!r}")
+    return value
+
+
+def _as_two_probabilities(prob: float | Sequence[float]) -> tuple[float, float]:
+    """Check two probabilities; a single one stands for itself and its complement."""
+    if np.ndim(prob) == 0:
+        low = _as_probability(prob)
+        return low, 1.0 - low
+    numbers = list(prob)  # type: ignore[arg-type]
+    if len(numbers) != 2:
+        raise ValueError(f"prob must be one probability or two, got {len(numbers)}")
+    return _as_probability(numbers[0]), _as_probability(numbers[1])
+
+
+def _as_superchains(superchains: int | ArrayLike, chains: int) -> list[int]:
+    """Give the superchain of every chain, counted from 0."""
+    try:
+        count = operator.index(superchains)  # type: ignore[arg-type]
+    except TypeError:
+        names = np.asarray(superchains)
+        if names.ndim != 1:
+            raise ValueError(f"superchains must be one number or one per chain, got shape {names.shape}") from None
+        if len(names) != chains:
+            raise ValueError(
+                f"superchains must name one superchain for each of {chains} chains, got {len(names)}"
+            ) from None
+        numbers: list[int] = np.unique(names, return_inverse=True)[1].tolist()
+        return numbers
+    if count < 2 or chains % count:
+        raise ValueError(f"superchains must be at least 2 and divide the number of chains, {chains}; got {count}")
+    return [chain // (chains // count) for chain in range(chains)]
+
+
+def _as_window(c: Any) -> float:
+    """Check the width of a window; whether it is positive is seen where it is used."""
+    try:
+        if isinstance(c, (str, bytes)):
+            raise TypeError
+        return float(c)
+    except TypeError:
+        raise TypeError(f"c must be a number, the width of the window in autocorrelation times, got {c!r}") from None

@@ -19,7 +19,7 @@ from test_address_space import limited
 
 from foldstat import GroupedSummary, JointSummary, MixtureStatistics, Summaries, Summary, summarize
 from foldstat import walkers as w
-from foldstat.summary._bytes import pack, unpack
+from foldstat._common.bytes import pack, unpack
 
 TRIES = 400
 HEAD = 24

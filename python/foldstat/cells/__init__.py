@@ -25,6 +25,7 @@ else all cores this process may use. Its result does not depend on their number.
 to the pools of :mod:`multiprocessing` and joblib, to engines of ipyparallel and to Dask.
 """
 
+from foldstat._common.lazy import only
 from foldstat.cells._em import EM, covariance, expectation, log_probability, maximization
 from foldstat.cells._pairs import pairwise_sum, scalar_sum, summarize
 from foldstat.cells._walkers import plot_points, random_walker, random_walkers
@@ -42,3 +43,5 @@ __all__ = [
     "scalar_sum",
     "summarize",
 ]
+
+__dir__ = only(__all__)

@@ -8,15 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from foldstat import _core
-from foldstat._validation import (
-    Floats,
-    Rows,
-    as_floats,
-    as_parameters,
-    as_rows,
-    thread_count,
-    within_range,
-)
+from foldstat._common.arrays import Floats, Rows, as_floats, as_parameters, as_rows
+from foldstat._common.threads import thread_count
+from foldstat._common.weights import within_range
 from foldstat.cells._inputs import (
     data_rows,
     equal_weights,

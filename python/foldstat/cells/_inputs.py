@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from foldstat import _core
-from foldstat._validation import Floats, Rows, as_covariances, as_floats, as_parameters, as_rows, thread_count
-from foldstat.walkers._arguments import as_count
+from foldstat._common.arrays import Floats, Rows, as_floats, as_parameters, as_rows
+from foldstat._common.checks import as_count
+from foldstat._common.threads import thread_count
+from foldstat.mixture._parameters import as_covariances
 
 
 def whole(value: Any, name: str, meaning: str, *, least: int) -> int:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from foldstat import _core
-from foldstat._validation import Floats, Rows, as_floats, as_parameters, thread_count
+from foldstat._common.arrays import Floats, Rows, as_floats, as_parameters
+from foldstat._common.threads import thread_count
 from foldstat.cells._inputs import number, sample_rows, threads
 
 PairKernel = Literal["product", "rbf", "laplacian", "distance"]

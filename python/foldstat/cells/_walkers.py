@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from foldstat._validation import Floats, as_floats, as_parameters
+from foldstat._common.arrays import Floats, as_floats, as_parameters
+from foldstat._common.pyplot import import_pyplot
+from foldstat._common.random import Rng
 from foldstat.cells._inputs import whole
-from foldstat.plot import import_pyplot
 from foldstat.walkers import Run, UniformStep, sample
-from foldstat.walkers._keys import Rng
 from foldstat.walkers._start import Start
 
 if TYPE_CHECKING:

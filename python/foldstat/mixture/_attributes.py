@@ -10,16 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from foldstat._validation import (
-    FLOAT32,
-    Floats,
-    as_family,
-    as_floats,
-    as_parameters,
-    as_weights,
-    covariances_shape,
-    sums_to_one,
-)
+from foldstat._common.arrays import FLOAT32, Floats, as_floats, as_parameters
+from foldstat.mixture._parameters import as_family, as_weights, covariances_shape, sums_to_one
 
 
 def as_set(values: Any, name: str) -> Floats:

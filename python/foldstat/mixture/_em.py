@@ -7,8 +7,10 @@ from typing import NamedTuple
 from numpy.typing import ArrayLike
 
 from foldstat import _core
-from foldstat._bars import as_progress
-from foldstat._validation import Floats, as_sample_weight, thread_count
+from foldstat._common.arrays import Floats
+from foldstat._common.bars import as_progress
+from foldstat._common.threads import thread_count
+from foldstat._common.weights import as_sample_weight
 from foldstat.mixture._functions import checked
 from foldstat.mixture._progress import progress_bar
 

@@ -12,19 +12,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from foldstat import _core
-from foldstat._validation import (
-    FLOAT32,
-    FLOAT64,
-    Family,
-    Floats,
-    Rows,
-    as_family,
-    as_sample_weight,
-    thread_count,
-    within_range,
-)
+from foldstat._common.arrays import FLOAT32, FLOAT64, Floats, Rows
+from foldstat._common.threads import thread_count
+from foldstat._common.weights import as_sample_weight, within_range
 from foldstat.mixture._attributes import means_and_covariances_of, weights_of
 from foldstat.mixture._hooks import ScikitLearnHooks
+from foldstat.mixture._parameters import Family, as_family
 from foldstat.mixture._rows import validated
 from foldstat.mixture._sample import draw
 

@@ -8,9 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from foldstat import _core, _validation
+from foldstat import _core
+from foldstat._common.arrays import Floats, Rows, as_doubles, as_rows
+from foldstat._common.threads import thread_count
+from foldstat._common.weights import as_sample_weight, within_range
 from foldstat._core import MixtureStatistics
-from foldstat._validation import Family, Floats, Rows
+from foldstat.mixture._parameters import Family, as_covariances, as_family, as_means, as_weights
 
 
 class MixtureParameters(NamedTuple):
@@ -49,14 +52,14 @@ def checked(
     covariance_type: str,
 ) -> Mixture:
     """Check rows and parameters; without weights, components share equally."""
-    family = _validation.as_family(covariance_type)
-    rows = _validation.as_rows(X)
-    mu = _validation.as_means(means)
+    family = as_family(covariance_type)
+    rows = as_rows(X)
+    mu = as_means(means)
     k, d = mu.shape
     if rows.shape[1] != d:
         raise ValueError(f"X has {rows.shape[1]} features, means have {d}")
-    _, factors = _validation.as_covariances(covariances, family, k, d)
-    shares = np.full(k, 1.0 / k) if weights is None else _validation.as_weights(weights, k)
+    _, factors = as_covariances(covariances, family, k, d)
+    shares = np.full(k, 1.0 / k) if weights is None else as_weights(weights, k)
     return Mixture(rows, shares, mu, factors, family)
 
 
@@ -106,7 +109,7 @@ def log_prob(
            [-1.4189]])
     """
     m = checked(X, None, means, covariances, covariance_type)
-    return _core.log_prob(m.X, m.means, m.factors, m.family, _validation.thread_count(n_jobs))
+    return _core.log_prob(m.X, m.means, m.factors, m.family, thread_count(n_jobs))
 
 
 def expectation(
@@ -163,7 +166,7 @@ def expectation(
            [0.119, 0.881]])
     """
     m = checked(X, weights, means, covariances, covariance_type)
-    return _core.expectation(*m, _validation.thread_count(n_jobs))
+    return _core.expectation(*m, thread_count(n_jobs))
 
 
 def statistics(
@@ -221,8 +224,8 @@ def statistics(
            [11. ]])
     """
     m = checked(X, weights, means, covariances, covariance_type)
-    w = _validation.as_sample_weight(sample_weight, len(m.X))
-    return _core.statistics(*m, w, _validation.thread_count(n_jobs))
+    w = as_sample_weight(sample_weight, len(m.X))
+    return _core.statistics(*m, w, thread_count(n_jobs))
 
 
 def _statistics_of(
@@ -232,15 +235,15 @@ def _statistics_of(
     sample_weight: ArrayLike | None,
     n_jobs: int | None,
 ) -> MixtureStatistics:
-    rows = _validation.as_rows(X)
+    rows = as_rows(X)
     if rows.shape[1] == 0:
         raise ValueError(f"X must have at least one column, got shape {rows.shape}")
-    r = _validation.as_doubles(responsibilities, "responsibilities")
+    r = as_doubles(responsibilities, "responsibilities")
     if r.ndim != 2 or len(r) != len(rows):
         raise ValueError(f"responsibilities must have shape ({len(rows)}, n_components), got {r.shape}")
-    w = _validation.as_sample_weight(sample_weight, len(rows))
-    threads = _validation.thread_count(n_jobs)
-    w = None if w is None else _validation.within_range(w)
+    w = as_sample_weight(sample_weight, len(rows))
+    threads = thread_count(n_jobs)
+    w = None if w is None else within_range(w)
     return _core.statistics_from_responsibilities(rows, _as_shares(r), family, w, threads)
 
 
@@ -253,7 +256,7 @@ def _as_shares(responsibilities: Floats) -> Floats:
     """
     if not responsibilities.min(initial=0.0) >= 0:
         return responsibilities  # the error names what was given
-    r = _validation.within_range(responsibilities)
+    r = within_range(responsibilities)
     sums = r.sum(axis=1)
     lightest = max(sums[sums > 0].min(initial=math.inf), sums.max(initial=0.0) * 2.0**-100)
     if not 0 < lightest < math.inf:
@@ -314,7 +317,7 @@ def maximization(
     """
     if not reg_covar >= 0:
         raise ValueError(f"reg_covar must not be negative, got {reg_covar!r}")
-    family = _validation.as_family(covariance_type)
+    family = as_family(covariance_type)
     if isinstance(statistics_or_X, MixtureStatistics):
         if responsibilities is not None or sample_weight is not None:
             raise TypeError("statistics contain the responsibilities and weights: do not pass them")

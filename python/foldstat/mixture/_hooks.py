@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from foldstat import _core
-from foldstat._validation import FLOAT32, Family, Floats, Rows, as_rows, thread_count
+from foldstat._common.arrays import FLOAT32, Floats, Rows, as_rows
+from foldstat._common.threads import thread_count
 from foldstat.mixture._attributes import weights_of
+from foldstat.mixture._parameters import Family
 
 # What `fit` and the methods that score call there and the compiled passes have no place for.
 _NEVER_CALLED = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
-from foldstat._bars import Bar
+from foldstat._common.bars import Bar
 
 Report = tuple[int, int, float, bool]
 Callback = Callable[[list[Report]], None]

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from foldstat._validation import Rows, aligned, not_numbers, refuse_masked
+from foldstat._common.arrays import Rows, aligned, not_numbers, refuse_masked
 
 ROW_DTYPES = [np.float64, np.float32]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from foldstat._validation import Family, Floats
+from foldstat._common.arrays import Floats
+from foldstat.mixture._parameters import Family
 
 
 def draw(

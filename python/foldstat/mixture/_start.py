@@ -8,15 +8,10 @@ import numpy as np
 from sklearn.utils import check_array
 
 from foldstat import _core
+from foldstat._common.arrays import Floats, Rows
+from foldstat._common.matrices import symmetrised
 from foldstat._core import MixtureStatistics
-from foldstat._validation import (
-    Family,
-    Floats,
-    Rows,
-    covariances_shape,
-    sums_to_one,
-    symmetrised,
-)
+from foldstat.mixture._parameters import Family, covariances_shape, sums_to_one
 from foldstat.mixture._rows import numbers_only
 
 

@@ -4,6 +4,7 @@ Each is a commutative monoid whose laws hold to the last bit: `Summary` of numbe
 columns or rows of a matrix, `GroupedSummary` of groups, `JointSummary` of columns together.
 """
 
+from foldstat._common.lazy import only
 from foldstat.summary._collections import Summaries, SummariesReads
 from foldstat.summary._describe import describe
 from foldstat.summary._groups import GroupedReads, GroupedSummary
@@ -24,3 +25,5 @@ __all__ = [
     "describe",
     "summarize",
 ]
+
+__dir__ = only(__all__)

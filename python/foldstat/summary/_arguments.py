@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from foldstat import _core
+from foldstat._common.checks import flag, whole_number
 
 if TYPE_CHECKING:
     from foldstat._core import SummaryState
@@ -81,16 +81,6 @@ def _best(best: Any) -> int:
     return number
 
 
-def whole_number(value: Any, name: str, meaning: str) -> int:
-    """Check an integer, which True and False are not."""
-    try:
-        if isinstance(value, (bool, np.bool_)):
-            raise TypeError
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be {meaning}, an integer, got {value!r}") from None
-
-
 def as_times(times: Any) -> int:
     """Check how often a value counts."""
     number = whole_number(times, "push(times=): times", "a number of times")
@@ -98,12 +88,6 @@ def as_times(times: Any) -> int:
         problem = "must not be negative" if number < 0 else "does not fit into 64 bits"
         raise ValueError(f"push(times=): times {problem}, got {times}")
     return number
-
-
-def flag(value: Any, name: str) -> bool:
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, got {value!r}")
-    return bool(value)
 
 
 def _quantiles(quantiles: Any) -> float | None:

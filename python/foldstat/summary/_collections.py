@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from foldstat._room import room_for
-from foldstat.summary import _bytes
+from foldstat._common import bytes as _bytes
+from foldstat._common.frames import as_kind, build_frame
+from foldstat._common.html import table_html
+from foldstat._common.monoid import Monoid
+from foldstat._common.room import room_for
 from foldstat.summary._each import SequenceOfEach, listed
-from foldstat.summary._frames import as_kind, build_frame
-from foldstat.summary._html import statistics, table_html
 from foldstat.summary._input import as_label
-from foldstat.summary._monoid import Monoid
-from foldstat.summary._reads import SummaryReads, as_policy
+from foldstat.summary._reads import SummaryReads, as_policy, statistics
 from foldstat.summary._summary import Summary
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from foldstat import _core
-from foldstat._signals import let_through
-from foldstat._validation import thread_count
+from foldstat._common.frames import FrameKind, build_frame, installed_kind
+from foldstat._common.signals import let_through
+from foldstat._common.threads import thread_count
 from foldstat.summary._arguments import empty_state
-from foldstat.summary._frames import FrameKind, build_frame, installed_kind
 from foldstat.summary._input import Frame, optional_column
 from foldstat.summary._nulls import is_null
 from foldstat.summary._summary import Summary

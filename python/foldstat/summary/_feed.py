@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foldstat import _core
-from foldstat._validation import thread_count
+from foldstat._common.threads import thread_count
 from foldstat.summary._arguments import Ids, as_ids, as_multiplicities
 from foldstat.summary._input import Column, Frame, Items, as_numbers, check_index, flat
 from foldstat.summary._nulls import Masked, exact_array, is_null, plain_items

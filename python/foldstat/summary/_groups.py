@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any, Literal, TypeAlias
 
-from foldstat._room import room_for
-from foldstat.summary import _bytes
+from foldstat._common import bytes as _bytes
+from foldstat._common.frames import as_kind, build_frame
+from foldstat._common.html import table_html
+from foldstat._common.monoid import Monoid
+from foldstat._common.room import room_for
 from foldstat.summary._collections import Summaries, SummariesReads, columns_of
-from foldstat.summary._frames import as_kind, build_frame
-from foldstat.summary._html import table_html
 from foldstat.summary._keys import canonical_key, common_key, is_missing, signature, sorted_keys
-from foldstat.summary._monoid import Monoid
 from foldstat.summary._reads import NanPolicy, SummaryReads, as_policy
 from foldstat.summary._summary import Summary
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foldstat import _core
-from foldstat._validation import aligned
+from foldstat._common.arrays import aligned
 from foldstat.summary._nulls import Masked, exact_array
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foldstat import _core
-from foldstat.summary import _bytes
+from foldstat._common import bytes as _bytes
+from foldstat._common.html import table_html
+from foldstat._common.monoid import Monoid
 from foldstat.summary._collections import Summaries
-from foldstat.summary._html import table_html
-from foldstat.summary._monoid import Monoid
 
 if TYPE_CHECKING:
     from foldstat._core import JointState

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from foldstat.summary._html import summary_html
+from foldstat._common.html import table_html
 
 if TYPE_CHECKING:
     from foldstat._core import SummaryState
 
 NanPolicy: TypeAlias = Literal["skip", "propagate", "raise"]
 Identifier: TypeAlias = "int | str | bytes"
+
+_SHOWN_BEST = 5
 
 
 class Reads:
@@ -341,3 +343,38 @@ def _as_ranks(q: ArrayLike) -> NDArray[np.float64]:
 
 def _nan_words(count: int) -> str:
     return "one value is NaN" if count == 1 else f"{count} values are NaN"
+
+
+def statistics(summary: Reads) -> dict[str, Any]:
+    """Give what a summary holds, by short names, in the order of a table."""
+    row: dict[str, Any] = {
+        "count": summary.count,
+        "nulls": summary.null_count,
+        "nan": summary.nan_count,
+        "mean": summary.mean,
+        "std": summary.std(),
+        "min": summary.min,
+    }
+    state = summary._state
+    if state.quantile_error is not None:
+        row |= zip(("25%", "50%", "75%"), summary.quantile([0.25, 0.5, 0.75]).tolist(), strict=True)
+    row["max"] = summary.max
+    if state.moments == 4:
+        row |= {"skewness": summary.skewness, "kurtosis": summary.kurtosis}
+    if state.counts_distinct:
+        row["distinct"] = summary.distinct_count
+    return row
+
+
+def summary_html(summary: Reads) -> str:
+    """Show one summary: a row per statistic, then the best values."""
+    try:
+        rows = [[name, value] for name, value in statistics(summary).items()]
+        best = summary.best
+    except ValueError as error:  # a NaN that must not be read
+        counts = [["count", summary.count], ["nulls", summary.null_count], ["nan", summary.nan_count]]
+        return table_html([type(summary).__name__, ""], [*counts, ["statistics", str(error)]])
+    rows += [[f"best: {identity!s}", value] for value, identity in best[:_SHOWN_BEST]]
+    if len(best) > _SHOWN_BEST:
+        rows.append([f"and {len(best) - _SHOWN_BEST} more", ""])
+    return table_html([type(summary).__name__, ""], rows)

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from foldstat import _core
-from foldstat._room import room_for
-from foldstat._validation import thread_count
-from foldstat.summary._arguments import Ids, Weights, as_ids, as_multiplicities, empty_state, flag
+from foldstat._common.checks import flag
+from foldstat._common.room import room_for
+from foldstat._common.threads import thread_count
+from foldstat.summary._arguments import Ids, Weights, as_ids, as_multiplicities, empty_state
 from foldstat.summary._collections import Summaries
 from foldstat.summary._feed import feed
 from foldstat.summary._groups import Group, GroupedSummary

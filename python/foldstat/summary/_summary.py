@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from numpy.typing import ArrayLike
 
 from foldstat import _core
-from foldstat._room import room_for
+from foldstat._common.monoid import Monoid
+from foldstat._common.room import room_for
 from foldstat.summary._arguments import Default, as_times, default, empty_state, settings_of
 from foldstat.summary._feed import feed
-from foldstat.summary._html import summary_html, summary_text
-from foldstat.summary._monoid import Monoid
 from foldstat.summary._nulls import plain
-from foldstat.summary._reads import Identifier, NanPolicy, Reads, SummaryReads, as_policy
+from foldstat.summary._reads import Identifier, NanPolicy, Reads, SummaryReads, as_policy, summary_html
 
 if TYPE_CHECKING:
     from foldstat._core import SummaryState
@@ -401,3 +400,15 @@ class Summary(Monoid, Reads):
 
     def _repr_html_(self) -> str:
         return summary_html(self)
+
+
+def summary_text(summary: Summary) -> str:
+    """Show one summary in a line."""
+    if summary.is_identity:
+        return f"{type(summary).__name__}()"
+    shown = [f"count={summary.count}"]
+    shown += [f"{name}={getattr(summary, name)}" for name in ("nan_count", "null_count") if getattr(summary, name)]
+    if summary.count:
+        shown += [f"min={summary.min:.6g}", f"max={summary.max:.6g}"]
+        shown += [f"mean={summary.mean:.6g}", f"std={summary.std():.6g}"]
+    return f"<{type(summary).__name__} {' '.join(shown)}>"

@@ -4,9 +4,10 @@
 How walkers move is a value such as ``UniformStep(0.1)``. `densities` has densities to try things out with.
 """
 
+from foldstat._common.lazy import only
+from foldstat._common.random import split
 from foldstat._core import DensityStatusError
 from foldstat.walkers import densities
-from foldstat.walkers._keys import split
 from foldstat.walkers._moves import (
     AdaptiveStep,
     ComponentwiseStep,
@@ -58,3 +59,5 @@ __all__ = [
     "sample",
     "split",
 ]
+
+__dir__ = only(__all__)

@@ -11,20 +11,18 @@ from typing import Any, Literal
 import numpy as np
 
 from foldstat import _core
-from foldstat._bars import as_progress
-from foldstat._validation import Floats, thread_count
-from foldstat.summary._arguments import flag
-from foldstat.walkers._arguments import as_choice, as_count
-from foldstat.walkers._keys import Rng, key_of
+from foldstat._common.arrays import Floats
+from foldstat._common.bars import as_progress
+from foldstat._common.checks import as_choice, as_count, flag
+from foldstat._common.random import Rng, key_of
+from foldstat._common.threads import thread_count
 from foldstat.walkers._moves import Move, PooledStep, Setting
 from foldstat.walkers._spread import spanning, widths_of
 from foldstat.walkers._start import (
     Bounds,
-    Names,
     Start,
     are_inside,
     as_bounds,
-    as_names,
     bounds_to_try,
     check_inside,
     check_spread,
@@ -32,13 +30,14 @@ from foldstat.walkers._start import (
     redrawn,
     starts_of,
 )
-from foldstat.walkers._until import Until
-from foldstat.walkers._walk import leave_partial, walk
 from foldstat.walkers.densities import Density, Flat
 from foldstat.walkers.density import OwnErrors, Understood, as_value, compare_at, log_densities, understand
 from foldstat.walkers.run._histogram import Reach, declared_of
+from foldstat.walkers.run._names import Names, as_names
 from foldstat.walkers.run._run import Run
 from foldstat.walkers.run._settings import Keep, Kept, KeptDraws, KeptMoments, Settings
+from foldstat.walkers.run._until import Until
+from foldstat.walkers.run._walk import leave_partial, walk
 
 _COMPARED = 4  # walkers at the end of a walk
 

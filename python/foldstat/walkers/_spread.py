@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from foldstat._validation import Floats
-from foldstat.walkers._keys import spread_generator
+from foldstat._common.arrays import Floats
+from foldstat._common.random import spread_generator
 from foldstat.walkers._start import directions
 
 LogDensity = Callable[[Floats], Floats]

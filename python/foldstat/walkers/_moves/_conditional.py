@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from foldstat._validation import Floats
+from foldstat._common.arrays import Floats
 from foldstat.walkers._moves._stream import Stream, Words
 from foldstat.walkers.density import Signature
 from foldstat.walkers.density._loop import compiled_number

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from foldstat import _core
-from foldstat._validation import Floats, as_doubles, symmetrised
+from foldstat._common.arrays import Floats, as_doubles
+from foldstat._common.matrices import symmetrised
 
 Schedule: TypeAlias = list[tuple[float, _core.WalkerMove]]
 

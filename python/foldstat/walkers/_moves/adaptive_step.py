@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from foldstat import _core
-from foldstat._validation import Floats
+from foldstat._common.arrays import Floats
 from foldstat.walkers._moves._move import Move, Setting, as_covariance, as_number, covariance_factor
 
 _TARGET_IN_ONE_DIMENSION = 0.44

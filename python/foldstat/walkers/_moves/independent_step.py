@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from foldstat import _core
-from foldstat._validation import as_doubles
+from foldstat._common.arrays import as_doubles
 from foldstat.walkers._moves._move import Move, Setting, as_covariance, covariance_factor
 
 

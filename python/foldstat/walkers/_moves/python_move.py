@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from foldstat import _core
-from foldstat._validation import Floats
+from foldstat._common.arrays import Floats
 from foldstat.walkers._moves._lost import Lost
 from foldstat.walkers._moves._move import Move, Setting
 from foldstat.walkers._moves._stream import Stream, Words

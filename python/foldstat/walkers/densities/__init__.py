@@ -22,6 +22,7 @@ exact draws, to check a sampler against::
     run.draws.mean(axis=(0, 1)) - target.mean()
 """
 
+from foldstat._common.lazy import only
 from foldstat.walkers.densities._curved import Banana, Funnel
 from foldstat.walkers.densities._density import Density
 from foldstat.walkers.densities._eight_schools import EightSchools
@@ -42,3 +43,5 @@ __all__ = [
     "ThreeGaussians",
     "from_config",
 ]
+
+__dir__ = only(__all__)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foldstat._validation import Floats
+from foldstat._common.arrays import Floats
 from foldstat.walkers.densities._density import Density, as_dimensions, as_number, as_positive
 
 

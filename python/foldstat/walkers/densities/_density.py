@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from foldstat import _core
-from foldstat._validation import Floats, as_floats, as_parameters, thread_count
-from foldstat.summary._arguments import whole_number
-from foldstat.walkers._keys import Rng
+from foldstat._common.arrays import Floats, as_floats, as_parameters
+from foldstat._common.checks import whole_number
+from foldstat._common.random import Rng
+from foldstat._common.threads import thread_count
 
 
 @dataclass(frozen=True)

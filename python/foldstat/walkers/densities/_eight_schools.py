@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from foldstat._validation import Floats, as_floats, as_parameters
+from foldstat._common.arrays import Floats, as_floats, as_parameters
 from foldstat.walkers.densities._density import Density
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from foldstat import _core
-from foldstat._sums import scatter, weighted_sum
-from foldstat._validation import Family, Floats, as_covariances, as_family, as_means, as_parameters, as_weights
+from foldstat._common.arrays import Floats, as_parameters
+from foldstat._common.sums import scatter, weighted_sum
+from foldstat.mixture._parameters import Family, as_covariances, as_family, as_means, as_weights
 from foldstat.walkers.densities._density import Density
 
 _MEANS = ((0.0, 0.0), (3.0, 3.0), (3.0, -3.0))

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from foldstat._validation import Floats
+from foldstat._common.arrays import Floats
 from foldstat.walkers.densities._density import Density, as_number, as_positive
 
 _NODES = 80  # of the Gauss-Legendre rule: far more than smooth integrands of a few bends need

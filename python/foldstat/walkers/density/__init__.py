@@ -6,10 +6,10 @@ adapter after the other, and the first that accepts the density is used.
 
 from foldstat.walkers.density._adapters import as_value
 from foldstat.walkers.density._compare import compare_at
-from foldstat.walkers.density._known import OwnErrors, log_densities, understand_again
 from foldstat.walkers.density._signature import Signature
 from foldstat.walkers.density._understand import understand
 from foldstat.walkers.density._understood import Understood
+from foldstat.walkers.density._values import OwnErrors, log_densities
 
 __all__ = [
     "OwnErrors",
@@ -19,5 +19,4 @@ __all__ = [
     "compare_at",
     "log_densities",
     "understand",
-    "understand_again",
 ]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Callable
 from typing import Any
 
-from sklearn.mixture import GaussianMixture as SklearnMixture
-
 from foldstat._core import WalkerDensity
-from foldstat.mixture import GaussianMixture
 from foldstat.walkers.densities import Density, GaussianMixtureDensity
 from foldstat.walkers.density._asked import Asked
 from foldstat.walkers.density._compile import compiled_density, original_at_point
@@ -28,7 +26,14 @@ def as_value(density: Any) -> Any:
     bound = isinstance(density, types.MethodType) and density.__name__ == "score_samples"
     model = density.__self__ if bound else density
     # A subclass may have other ideas of what its density is.
-    return GaussianMixtureDensity.of(model) if type(model) in (GaussianMixture, SklearnMixture) else density
+    return GaussianMixtureDensity.of(model) if type(model) in _mixtures() else density
+
+
+def _mixtures() -> list[type]:
+    """List the classes of mixtures that are loaded: nothing can be of another."""
+    modules = (sys.modules.get(name) for name in ("foldstat.mixture._gaussian_mixture", "sklearn.mixture"))
+    found = (getattr(module, "GaussianMixture", None) for module in modules)
+    return [kind for kind in found if kind is not None]
 
 
 def built_in(asked: Asked) -> Understood | None:

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from foldstat._common.signals import let_through
 from foldstat._core import DensityStatusError, WalkerDensity
-from foldstat._signals import let_through
 from foldstat.walkers.density._contents import NotCompilableError
 from foldstat.walkers.density._limit import TooLongError, outcome
 from foldstat.walkers.density._number import real_number

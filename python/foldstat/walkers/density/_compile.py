@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foldstat._common.signals import let_through
 from foldstat._core import WalkerDensity
-from foldstat._signals import let_through
 from foldstat.walkers.density._compare import compare
 from foldstat.walkers.density._contents import NotCompilableError
 from foldstat.walkers.density._copies import checked_function

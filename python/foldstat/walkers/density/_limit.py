@@ -13,7 +13,7 @@ import ctypes
 from collections.abc import Callable
 from typing import Any
 
-from foldstat._signals import let_through
+from foldstat._common.signals import let_through
 
 
 class TooLongError(BaseException):

@@ -11,7 +11,7 @@ import importlib
 import threading
 from typing import Any
 
-from foldstat._signals import let_through
+from foldstat._common.signals import let_through
 from foldstat.walkers.density._native import BATCHED_AND_CHECKED, SIGNATURES, NativeFunction
 
 _CALLS = {

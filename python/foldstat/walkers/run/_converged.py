@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from foldstat import _core
-from foldstat._validation import Floats
+from foldstat._common.arrays import Floats
 
 MOST_R_HAT = 1.05
 LEAST_ACCEPTANCE = 0.05

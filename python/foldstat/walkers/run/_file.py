@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foldstat import _core
-from foldstat._replace import replacing
+from foldstat._common.replace import replacing
 
 _FORMAT = "foldstat.walkers.Run"
 _VERSION = 1

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from foldstat._room import room_for
-from foldstat.summary._frames import FrameKind, frame_of_columns
+from foldstat._common.frames import FrameKind, frame_of_columns
+from foldstat._common.room import room_for
 from foldstat.walkers.run._labelled import CHAIN, DRAW, check_names
 from foldstat.walkers.run._walked import Walked
 

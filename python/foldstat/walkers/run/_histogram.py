@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from foldstat._validation import Floats, as_floats
-from foldstat.walkers._start import Names
+from foldstat._common.arrays import Floats, as_floats
+from foldstat.walkers.run._names import Names
 
 BINS = 64
 _MOST_BINS = 2**27

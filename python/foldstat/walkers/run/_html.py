@@ -6,7 +6,7 @@ from html import escape
 
 import numpy as np
 
-from foldstat.summary._html import table_html
+from foldstat._common.html import table_html
 from foldstat.walkers.run._table import SummaryTable
 from foldstat.walkers.run._walked import Walked
 

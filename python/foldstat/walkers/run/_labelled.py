@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from foldstat import _core
-from foldstat._validation import Floats
+from foldstat._common.arrays import Floats
 from foldstat.walkers.run._walked import Walked
 
 CHAIN, DRAW = "chain", "draw"  # dimensions of all variables, or columns beside them

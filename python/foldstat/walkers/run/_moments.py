@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from foldstat import _core
-from foldstat._sums import scatter, weighted_sum
-from foldstat._validation import Floats, as_doubles
-from foldstat.summary._monoid import Monoid
+from foldstat._common.arrays import Floats, as_doubles
+from foldstat._common.monoid import Monoid
+from foldstat._common.sums import scatter, weighted_sum
 from foldstat.walkers.run import _moments_bytes
 from foldstat.walkers.run._histogram import Axes, Histogram
 

@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from foldstat._room import room_for
-from foldstat._validation import Floats
-from foldstat.summary._bytes import decode_count, encode_count, pack, unpack
+from foldstat._common.arrays import Floats
+from foldstat._common.bytes import decode_count, encode_count, pack, unpack
+from foldstat._common.room import room_for
 from foldstat.walkers.run._histogram import Histogram
 
 _MAGIC = b"foldMOMS"

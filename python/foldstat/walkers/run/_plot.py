@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foldstat.plot import import_pyplot
+from foldstat._common.pyplot import import_pyplot
 from foldstat.walkers.run._histogram import histogram_among
 from foldstat.walkers.run._walked import Walked
 

@@ -6,21 +6,22 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from foldstat._bars import as_progress
-from foldstat._room import room_for
-from foldstat._validation import Floats, thread_count
-from foldstat.summary._frames import FrameKind, as_kind
-from foldstat.walkers._arguments import as_count, as_quantiles
+from foldstat._common.arrays import Floats
+from foldstat._common.bars import as_progress
+from foldstat._common.checks import as_count, as_quantiles
+from foldstat._common.frames import FrameKind, as_kind
+from foldstat._common.room import room_for
+from foldstat._common.threads import thread_count
 from foldstat.walkers._moves import Move
-from foldstat.walkers._walk import walk
-from foldstat.walkers.density import understand_again
 from foldstat.walkers.run import _file, _save
 from foldstat.walkers.run._arviz import to_arviz
+from foldstat.walkers.run._density import understand_again
 from foldstat.walkers.run._frame import to_frame
 from foldstat.walkers.run._html import run_html
 from foldstat.walkers.run._plot import plot_run
 from foldstat.walkers.run._settings import KeptMoments
 from foldstat.walkers.run._table import SummaryTable, table_of_draws, table_of_moments
+from foldstat.walkers.run._walk import walk
 from foldstat.walkers.run._walked import Walked
 from foldstat.walkers.run._xarray import to_xarray
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from foldstat import _core
 from foldstat.walkers._moves import Setting
 from foldstat.walkers._moves import from_config as move_from_config
-from foldstat.walkers._start import Names
 from foldstat.walkers.densities import Density, from_config
-from foldstat.walkers.density import understand_again
+from foldstat.walkers.run._density import understand_again
+from foldstat.walkers.run._names import Names
 from foldstat.walkers.run._settings import Kept, KeptDraws, KeptMoments, Settings
 from foldstat.walkers.run._walked import Walked
 

@@ -9,10 +9,10 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from foldstat import _core
-from foldstat._validation import Floats
+from foldstat._common.arrays import Floats
 from foldstat.walkers._moves import Move
-from foldstat.walkers._start import Names
 from foldstat.walkers.run._histogram import Axes, Declared, Reach
+from foldstat.walkers.run._names import Names
 
 Keep: TypeAlias = Literal["draws", "moments"]
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from foldstat import _core
-from foldstat._validation import Floats
-from foldstat.summary._frames import build_frame
-from foldstat.summary._html import table_html
+from foldstat._common.arrays import Floats
+from foldstat._common.frames import build_frame
+from foldstat._common.html import table_html
 from foldstat.walkers.run._moments import Moments
 
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from foldstat import _core
-from foldstat._validation import Floats
+from foldstat._common.arrays import Floats
 from foldstat.walkers._moves import Move, Setting
 from foldstat.walkers.density import Understood, log_densities
 from foldstat.walkers.run._converged import FEWEST_DRAWS, constants_of, disagreement_of, r_hat_of, stillness_of

@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from foldstat._room import room_for
-from foldstat.summary._arguments import whole_number
+from foldstat._common.checks import whole_number
+from foldstat._common.room import room_for
 
 # What scientific Python takes for `rng` (its SPEC 7).
 Rng: TypeAlias = "int | Sequence[int] | np.random.SeedSequence | np.random.BitGenerator | np.random.Generator | None"

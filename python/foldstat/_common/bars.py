@@ -11,7 +11,7 @@ import threading
 import time
 from typing import Any
 
-from foldstat.summary._arguments import flag
+from foldstat._common.checks import flag
 
 SECONDS = 3.0  # of work before a bar that nobody asked for
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from foldstat._bars import Bar
-from foldstat._validation import Floats
+from foldstat._common.arrays import Floats
+from foldstat._common.bars import Bar
 from foldstat.walkers.run._converged import r_hat_of
 
 Report = tuple[int, int, float, bool]

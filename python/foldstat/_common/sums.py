@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from foldstat._validation import Floats
+from foldstat._common.arrays import Floats
 
 
 def weighted_sum(weights: Floats, values: Floats) -> Floats:

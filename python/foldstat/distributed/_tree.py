@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from foldstat._signals import let_signals_through
+from foldstat._common.signals import let_signals_through
 from foldstat.summary import Summary
 
 

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-from foldstat._room import room_for
+from foldstat._common.room import room_for
 
 _VERSION = 1
 _DEEPEST = 16  # tuples within tuples, so that no bytes can exhaust the stack

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from foldstat import _core
-from foldstat._validation import Floats
-from foldstat.walkers._progress import ProgressBar, WorstRHat, no_r_hat, worst_r_hat_of
-from foldstat.walkers._until import Until, looks
+from foldstat._common.arrays import Floats
 from foldstat.walkers.density import OwnErrors, Understood
 from foldstat.walkers.run._converged import NotConvergedWarning, advice
+from foldstat.walkers.run._progress import ProgressBar, WorstRHat, no_r_hat, worst_r_hat_of
 from foldstat.walkers.run._settings import Kept, KeptDraws, Settings
+from foldstat.walkers.run._until import Until, looks
 from foldstat.walkers.run._walked import Walked
 
 AnyRun = TypeVar("AnyRun", bound=Walked)

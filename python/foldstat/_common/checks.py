@@ -1,15 +1,37 @@
-"""Checks of arguments that `sample` and `Run` share."""
+"""Checks of arguments that are no arrays."""
 
 from __future__ import annotations
 
+import math
+import operator
 from typing import Any
 
 import numpy as np
 
-from foldstat._validation import shown
-from foldstat.summary._arguments import whole_number
-
 _MOST = 2**62
+
+
+def shown(value: Any) -> str:
+    """Give a value for the text of an error; hundreds of digits tell nobody anything."""
+    if type(value) is int and value.bit_length() > 128:
+        return f"an integer of about {value.bit_length() * math.log10(2):.0f} digits"
+    return repr(value)
+
+
+def whole_number(value: Any, name: str, meaning: str) -> int:
+    """Check an integer, which True and False are not."""
+    try:
+        if isinstance(value, (bool, np.bool_)):
+            raise TypeError
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be {meaning}, an integer, got {value!r}") from None
+
+
+def flag(value: Any, name: str) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
 
 
 def as_count(value: Any, name: str, meaning: str, *, least: int) -> int:

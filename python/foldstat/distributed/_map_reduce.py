@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from foldstat import _core
-from foldstat._bars import Bar, as_progress
-from foldstat._interrupts import Interrupts
-from foldstat._signals import let_signals_through
-from foldstat._tree import Tree, short
-from foldstat._validation import thread_count
+from foldstat._common.bars import Bar, as_progress
+from foldstat._common.signals import let_signals_through
+from foldstat._common.threads import thread_count
+from foldstat.distributed._interrupts import Interrupts
+from foldstat.distributed._tree import Tree, short
 from foldstat.summary import Summary
 
 __all__ = ["Failure", "map_reduce"]

@@ -12,7 +12,7 @@ def room_for(what: str) -> Iterator[None]:
 
     Examples
     --------
-    >>> from foldstat._room import room_for
+    >>> from foldstat._common.room import room_for
     >>> with room_for("3 keys"):
     ...     raise MemoryError
     Traceback (most recent call last):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from foldstat import _core
-from foldstat._validation import Floats
+from foldstat._common.arrays import Floats
 from foldstat.walkers._moves._move import as_number
 
 _FIRST_DRAWS = 100

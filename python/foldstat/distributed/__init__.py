@@ -1,0 +1,11 @@
+"""Folds over anything that runs functions: threads, processes, clusters.
+
+`map_reduce` is the one way in.
+"""
+
+from foldstat._common.lazy import only
+from foldstat.distributed._map_reduce import Executor, Failure, map_reduce
+
+__all__ = ["Executor", "Failure", "map_reduce"]
+
+__dir__ = only(__all__)
