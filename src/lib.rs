@@ -14,13 +14,15 @@
 //! * [`mixture`]: Gaussian mixtures
 //! * [`pairwise`]: sums over pairs of rows
 //! * [`summary`]: exact, mergeable summaries of numbers
-//! * [`walkers`]: Metropolis-Hastings walkers and convergence diagnostics
+//! * [`diagnostics`]: whether chains have converged
+//! * [`walkers`]: Metropolis-Hastings walkers
 //! * [`python`]: the boundary
 //!
 //! `glibc` stands aside: it only gives names to the linker.
 //!
 //! Only `python` and `lapack` know Python.
 
+pub mod diagnostics;
 pub mod error;
 pub mod fold;
 #[cfg(all(

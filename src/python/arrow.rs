@@ -246,6 +246,11 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(arrow_columns, module)?)
 }
 
+/// The error of a producer that hands over what is not valid.
+fn invalid(error: impl std::fmt::Display) -> Error {
+    Error::InvalidArgument { name: "Arrow data", message: error.to_string() }
+}
+
 #[cfg(test)]
 mod tests {
     use arrow_schema::TimeUnit;

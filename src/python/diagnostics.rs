@@ -6,9 +6,9 @@ use pyo3::types::PyDict;
 
 use super::arrays::{self, BorrowedFloats, NewArray};
 use super::enter::enter;
+use crate::diagnostics::{self, DimensionSummary, Draws, Superchains};
 use crate::error::Error;
 use crate::fold::Context;
-use crate::walkers::diagnostics::{self, DimensionSummary, Draws, Superchains};
 
 /// Nanoseconds that one draw takes, about, in all of a summary.
 const DRAW_NANOSECONDS: f64 = 60.0;

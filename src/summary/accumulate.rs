@@ -5,8 +5,9 @@ use super::column::Ids;
 use super::distinct::DistinctTally;
 use super::histogram::Histogram;
 use super::number::Number;
+use super::parts::{Counts, Extremes, Parts};
 use super::sketch::SketchTally;
-use super::summary::{Counts, Extremes, Parts};
+use super::summary::Summary;
 use super::sums::{Extremes as Range, SumsBuilder, set_bits, union, wider};
 use crate::error::Error;
 
@@ -327,5 +328,26 @@ impl Accumulator {
                 self.best.offer(value.into(), || block.owners.id(index), times);
             }
         }
+    }
+}
+
+impl Summary {
+    /// Adds one value `times` times; `None` is a null.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooMany`] and [`Error::Memory`], and then nothing was added.
+    pub fn push(
+        &mut self,
+        value: Option<Number>,
+        id: impl FnOnce() -> Result<Id, Error>,
+        times: u64,
+    ) -> Result<(), Error> {
+        let mut accumulator = Accumulator::new(&self.empty_parts()?)?;
+        match value {
+            None => accumulator.add_nulls(times),
+            Some(value) => accumulator.add_number(value, id, times),
+        }
+        self.try_merge(&Self::from(accumulator.finish()?))
     }
 }

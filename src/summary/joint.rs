@@ -4,15 +4,14 @@ use std::ops::Range;
 
 use ndarray::ArrayView1;
 
-use super::bins::split;
 use super::codec::{Reader, Writer};
 use super::column::{Column, Ids};
 use super::columns::check_rows;
 use super::exact::Exact;
-use super::fixed::{First, Second};
-use super::peel::{Octet, extent_without_zeros, max_abs};
-use super::products::{PairBuilder, add_product};
-use super::sums::{SumsBuilder, set_bits};
+use super::sums::{
+    First, Octet, PairBuilder, Second, SumsBuilder, add_product, extent_without_zeros, max_abs,
+    set_bits, split,
+};
 use crate::error::Error;
 use crate::fold::{Context, Partition, Stop};
 use crate::memory;

@@ -6,9 +6,9 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `summary.rs`, `settings.rs`, `bytes.rs` | [`Summary`]: parts, merge, encoding |
-//! | `fixed.rs`, `sums.rs` | exact sums of powers |
-//! | `peel.rs`, `classes.rs`, `bins.rs` | their kernels: vectors of like sizes, mixed sizes, any sizes |
+//! | `summary.rs`, `parts.rs` | [`Summary`], and what it consists of: merges, reads |
+//! | `settings.rs`, `bytes.rs` | what is kept, and its encoding |
+//! | `sums/` | exact sums of powers and of products |
 //! | `best.rs` | the N smallest or largest values and whose they are |
 //! | `sketch.rs` | quantiles to a relative error |
 //! | `histogram.rs` | counts between edges |
@@ -16,22 +16,19 @@
 //! | `column.rs`, `number.rs` | input: columns as they lie in memory, exact numbers |
 //! | `accumulate.rs`, `columns.rs`, `octets.rs` | the pass over columns |
 //! | `groups.rs`, `keys.rs`, `running.rs`, `deal.rs` | the pass over groups |
-//! | `joint.rs`, `products.rs` | [`Joint`]: sums of products of columns |
+//! | `joint.rs` | [`Joint`]: sums of products of columns |
 //! | `exact.rs`, `reads.rs`, `joint_reads.rs` | statistics, correctly rounded |
 //! | `codec.rs` | bytes |
 
 mod accumulate;
 mod best;
-mod bins;
 mod bytes;
-mod classes;
 mod codec;
 mod column;
 mod columns;
 mod deal;
 mod distinct;
 mod exact;
-mod fixed;
 mod groups;
 mod histogram;
 mod joint;
@@ -39,8 +36,7 @@ mod joint_reads;
 mod keys;
 mod number;
 mod octets;
-mod peel;
-mod products;
+mod parts;
 mod reads;
 mod running;
 mod settings;
@@ -60,7 +56,8 @@ pub use histogram::Histogram;
 pub use joint::Joint;
 pub use joint_reads::{JointReads, Line};
 pub use number::Number;
+pub use parts::Counts;
 pub use settings::Settings;
 pub use sketch::Sketch;
-pub use summary::{Counts, Summary};
+pub use summary::Summary;
 pub use texts::TextTally;

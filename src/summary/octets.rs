@@ -11,8 +11,7 @@ use ndarray::{ArrayView2, ShapeBuilder};
 
 use super::accumulate::{Accumulator, Block, Owners};
 use super::column::{Column, Ids, Values};
-use super::peel::{BLOCK, Octet, Source};
-use super::sums::Lanes;
+use super::sums::{BLOCK, Lanes, Octet, Source};
 use crate::simd::Lines;
 
 /// Rows that are worked on at once.

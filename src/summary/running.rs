@@ -9,7 +9,7 @@
 
 use super::accumulate::Accumulator;
 use super::best::Id;
-use super::peel::{DEPTH, SPREAD, WINDOWS, Window, window};
+use super::sums::{DEPTH, SPREAD, WINDOWS, Window, window};
 use crate::simd::{Kernel, Level, Lines, dispatch};
 
 /// Values too small for the window, after which it is opened anew for such.

@@ -3,8 +3,8 @@
 use super::best::Best;
 use super::distinct::Distinct;
 use super::histogram::Histogram;
+use super::parts::Parts;
 use super::sketch::Sketch;
-use super::summary::Parts;
 use super::sums::Sums;
 use crate::error::Error;
 

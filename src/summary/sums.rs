@@ -1,18 +1,31 @@
 //! Exact sums of powers, and how blocks of values get into them.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `fixed.rs` | fixed-point numbers that hold every sum of f64 |
+//! | `builder.rs`, `builder/lanes.rs` | [`SumsBuilder`]: blocks of values in, [`Sums`] out; eight columns at once |
+//! | `windows.rs` | bits that are peeled off in floating point: the steps of the vector kernels |
+//! | `peel.rs`, `products.rs` | those kernels, for x and x², and for x·y |
+//! | `classes.rs`, `bins.rs` | blocks of mixed sizes, and of any |
 
-mod lanes;
+mod bins;
+mod builder;
+mod classes;
+mod fixed;
+mod peel;
+mod products;
+mod windows;
 
-pub use lanes::Lanes;
+pub use bins::split;
+pub use builder::{Extremes, Lanes, SumsBuilder, union, wider};
+pub use fixed::{First, Fourth, Second, Third};
+pub use peel::{BLOCK, DEPTH, SPREAD, Source, WINDOWS, Window, extent_without_zeros, max_abs};
+pub use products::{PairBuilder, add_product};
+pub use windows::{Octet, window};
 
-use super::bins::{Bins, powers, split};
-use super::classes::Classes;
 use super::codec::{Reader, Writer};
-use super::fixed::{First, Fourth, Second, Third};
-use super::peel::{
-    BLOCK, Octet, Origins, WINDOWS, Window, any_nan, extent, extent_without_zeros, max_abs, peel,
-};
 use crate::error::Error;
-use crate::simd::Lines;
+use bins::powers;
 
 /// Σx³ and Σx⁴.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -77,7 +90,7 @@ impl Sums {
     }
 
     /// Adds sums in units of windows.
-    pub(super) fn add_windows(&mut self, window: Window, sums: &[i128; WINDOWS]) {
+    fn add_windows(&mut self, window: Window, sums: &[i128; WINDOWS]) {
         for (index, (&sum, unit)) in sums.iter().zip(window.units()).enumerate() {
             if index < 2 {
                 self.first.add_integer(sum, place(unit, First::POINT));
@@ -133,227 +146,13 @@ impl Sums {
     }
 }
 
-/// Sums of one window since it was chosen, in its units.
-#[derive(Clone, Debug)]
-struct Open {
-    window: Window,
-    /// A block adds less than 2⁵⁷ to each, so they never overflow.
-    sums: [i128; WINDOWS],
-}
-
-/// Below this many values, setting up the vector kernels costs more than they save.
-const FEW: usize = 64;
-/// Values for which no table is worth its memory: they are added one by one. There may be a builder
-/// for each of very many columns or groups, and a table has some hundred kilobytes.
-const WITHOUT_TABLE: usize = 1 << 14;
-
-/// [`Sums`] in the making: blocks of values in, canonical sums out.
-#[derive(Clone, Debug)]
-pub struct SumsBuilder {
-    sums: Sums,
-    open: Option<Open>,
-    /// How many values were added one by one instead of through a table.
-    one_by_one: usize,
-    classes: Option<Classes>,
-    bins: Option<Bins>,
-}
-
-/// A block holds NaN or an infinity, and was not added.
-#[derive(Clone, Copy, Debug)]
-pub struct NotFinite;
-
-/// Smallest and largest value in IEEE total order; (+∞, −∞) of nothing.
-pub type Extremes = (f64, f64);
-
-impl SumsBuilder {
-    /// Most values in one block.
-    pub const BLOCK: usize = 8 * BLOCK;
-
-    /// Of nothing; with third and fourth powers if `higher`.
-    #[must_use]
-    pub fn new(higher: bool) -> Self {
-        Self { sums: Sums::new(higher), open: None, one_by_one: 0, classes: None, bins: None }
-    }
-
-    /// The sums.
-    #[must_use]
-    pub fn finish(mut self) -> Sums {
-        self.close();
-        if let Some(classes) = self.classes.take() {
-            let mut strange = Vec::new();
-            classes.finish(&mut self.sums, |values| strange.extend_from_slice(values));
-            strange.into_iter().for_each(|value| self.sums.add(value));
-        }
-        if let Some(bins) = &mut self.bins {
-            bins.empty_into(&mut self.sums);
-        }
-        self.sums
-    }
-
-    /// Adds one finite value.
-    pub fn add_one(&mut self, value: f64) {
-        self.sums.add(value);
-    }
-
-    /// Adds an integer of at most 64 bits and a sign.
-    pub fn add_integer(&mut self, value: i128) {
-        self.sums.add_integer(value);
-    }
-
-    /// Adds sums of values that were peeled off elsewhere, in units of their windows.
-    pub fn add_units(&mut self, window: Window, units: [i64; WINDOWS]) {
-        if self.open.as_ref().is_none_or(|open| open.window != window) {
-            self.reopen(window);
-        }
-        if let Some(open) = &mut self.open {
-            open.sums.iter_mut().zip(units).for_each(|(sum, units)| *sum += i128::from(units));
-        }
-    }
-
-    /// Adds a block of at most [`SumsBuilder::BLOCK`] values; `ahead` are those that will be read
-    /// next, if that is known.
-    ///
-    /// # Errors
-    ///
-    /// [`NotFinite`], and then nothing was added, if one is NaN or infinite.
-    pub fn add(&mut self, values: &[f64], ahead: &[f64]) -> Result<Extremes, NotFinite> {
-        let (octets, rest) =
-            if values.len() < FEW { (&[][..], values) } else { values.as_chunks::<8>() };
-        if rest.iter().any(|value| !value.is_finite()) {
-            return Err(NotFinite);
-        }
-        let mut extremes = (f64::INFINITY, f64::NEG_INFINITY);
-        if !octets.is_empty() {
-            extremes = self.add_octets(octets, Lines::of(ahead))?;
-        }
-        for &value in rest {
-            self.sums.add(value);
-            extremes = wider(extremes, value);
-        }
-        Ok(extremes)
-    }
-
-    fn add_octets(&mut self, octets: &[Octet], ahead: Lines) -> Result<Extremes, NotFinite> {
-        let mut extent = extent(octets).pooled();
-        let (min, max) = (extent.min[0], extent.max[0]);
-        let largest = max_abs(min, max);
-        if !largest.is_finite() {
-            return Err(NotFinite);
-        }
-        if self.sums.higher.is_some() {
-            self.add_to_bins(octets.as_flattened())?;
-        } else {
-            if extent.min_abs[0] == 0.0 {
-                extent = extent_without_zeros(octets).pooled();
-            }
-            if self.open_window(extent.min_abs[0], largest) {
-                self.peel(octets, ahead)?;
-            } else {
-                self.add_wide(octets.as_flattened(), ahead)?;
-            }
-        }
-        Ok(signed_zeros(min, max, octets.as_flattened()))
-    }
-
-    /// Opens a window for values of these sizes, if there is one.
-    fn open_window(&mut self, min_abs: f64, max_abs: f64) -> bool {
-        if self.open.as_ref().is_some_and(|open| open.window.covers(min_abs, max_abs)) {
-            return true;
-        }
-        let Some(window) = Window::covering(min_abs, max_abs) else { return false };
-        self.reopen(window);
-        true
-    }
-
-    fn reopen(&mut self, window: Window) {
-        self.close();
-        self.open = Some(Open { window, sums: [0; WINDOWS] });
-    }
-
-    /// Adds a block within the bounds of the open window.
-    fn peel(&mut self, octets: &[Octet], ahead: Lines) -> Result<(), NotFinite> {
-        let open = self.open.as_mut().expect("a window was opened");
-        let found = peel(octets, ahead, &Origins::of(open.window)).ok_or(NotFinite)?;
-        for (sum, lanes) in open.sums.iter_mut().zip(found) {
-            *sum += i128::from(lanes.iter().sum::<i64>());
-        }
-        Ok(())
-    }
-
-    /// Adds a block whose sizes are too far apart for one window.
-    fn add_wide(&mut self, values: &[f64], ahead: Lines) -> Result<(), NotFinite> {
-        if self.add_without_table(values)? {
-            return Ok(());
-        }
-        let Self { classes, bins, sums, .. } = self;
-        classes.get_or_insert_with(Classes::new).add(values, ahead, |strange| {
-            bins.get_or_insert_with(|| Bins::new(sums)).add(strange, sums);
-        });
-        Ok(())
-    }
-
-    fn add_to_bins(&mut self, values: &[f64]) -> Result<(), NotFinite> {
-        if self.add_without_table(values)? {
-            return Ok(());
-        }
-        let bins = self.bins.get_or_insert_with(|| Bins::new(&self.sums));
-        bins.add(values, &mut self.sums);
-        Ok(())
-    }
-
-    /// Checks for NaN, and adds the values one by one unless there have been many already.
-    fn add_without_table(&mut self, values: &[f64]) -> Result<bool, NotFinite> {
-        if any_nan(values) {
-            return Err(NotFinite);
-        }
-        if self.one_by_one >= WITHOUT_TABLE {
-            return Ok(false);
-        }
-        self.one_by_one += values.len();
-        values.iter().for_each(|&value| self.sums.add(value));
-        Ok(true)
-    }
-
-    /// Moves the sums of the open window to where they belong.
-    fn close(&mut self) {
-        if let Some(Open { window, sums, .. }) = self.open.take() {
-            self.sums.add_windows(window, &sums);
-        }
-    }
+/// Bit of a fixed-point number that stands for 2^`unit`.
+fn place(unit: i32, point: usize) -> usize {
+    point.checked_add_signed(unit as isize).expect("windows stay in the range of f64")
 }
 
 /// The bits that are set in a number of times: a value that counts w times is added once to the sums
 /// of each, which count 2^bit times in the end.
 pub(super) fn set_bits(times: u64) -> impl Iterator<Item = usize> {
     (0..u64::BITS as usize).filter(move |bit| times >> bit & 1 == 1)
-}
-
-/// Bit of a fixed-point number that stands for 2^`unit`.
-fn place(unit: i32, point: usize) -> usize {
-    point.checked_add_signed(unit as isize).expect("windows stay in the range of f64")
-}
-
-/// Widens the extremes by one value, in total order.
-#[must_use]
-pub fn wider(extremes: Extremes, value: f64) -> Extremes {
-    union(extremes, (value, value))
-}
-
-/// The extremes of two sets of values.
-#[must_use]
-pub fn union(a: Extremes, b: Extremes) -> Extremes {
-    let min = if b.0.total_cmp(&a.0).is_lt() { b.0 } else { a.0 };
-    let max = if b.1.total_cmp(&a.1).is_gt() { b.1 } else { a.1 };
-    (min, max)
-}
-
-/// The extremes of finite values, of which `min` and `max` are known up to the sign of zero.
-fn signed_zeros(min: f64, max: f64, values: &[f64]) -> Extremes {
-    const SIGN: u64 = 1 << 63;
-    // With a smallest value of zero, a sign bit is that of a -0.0; and with a largest of zero,
-    // a missing one is that of a +0.0.
-    let any = |flip: u64| values.iter().fold(0, |all, x| all | (x.to_bits() ^ flip)) & SIGN != 0;
-    let min = if min == 0.0 { if any(0) { -0.0 } else { 0.0 } } else { min };
-    let max = if max == 0.0 { if any(SIGN) { 0.0 } else { -0.0 } } else { max };
-    (min, max)
 }

@@ -2,7 +2,7 @@
 
 use super::Summary;
 use super::distinct::DistinctTally;
-use super::summary::{Counts, Parts};
+use super::parts::{Counts, Parts};
 
 /// Takes texts, or any bytes, in.
 ///

@@ -19,12 +19,10 @@
 //! | `record.rs`, `moments.rs` | what is kept of a run |
 //! | `job.rs` | what all blocks share |
 //! | `sampler.rs`, `outcome.rs` | the ensemble and how it advances; how that ends early |
-//! | `diagnostics/` | convergence diagnostics |
 
 mod block;
 pub mod densities;
 pub mod density;
-pub mod diagnostics;
 pub mod fused;
 pub mod generators;
 mod independent;

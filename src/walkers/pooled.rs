@@ -27,10 +27,10 @@
 
 use std::sync::Arc;
 
-use super::diagnostics::normal_quantile;
 use super::moves::NormalStep;
 use super::state::{State, WHAT};
 use super::transitions::{Independence, RandomWalk, Schedule, Transition};
+use crate::diagnostics::normal_quantile;
 use crate::error::Error;
 use crate::fold::Stop;
 use crate::linalg;
@@ -282,9 +282,12 @@ impl Pooled {
             self.look(state)?;
             self.looked = state.step;
         }
-        let mean = memory::copied(&self.window.mean, WHAT)?;
-        let factor = match is_at(&LEARNS_COVARIANCE) {
-            true => self.window.factor(self.independent(state, plan.stride), stop)?,
+        let moments = match is_at(&LEARNS_COVARIANCE) {
+            true => {
+                let mean = memory::copied(&self.window.mean, WHAT)?;
+                let factor = self.window.factor(self.independent(state, plan.stride), stop)?;
+                factor.map(|factor| (mean, factor))
+            }
             false => None,
         };
         self.learnt = state.step;
@@ -304,9 +307,9 @@ impl Pooled {
         if begins_window {
             self.window.clear();
         }
-        let changes = factor.is_some() || changes_scale || ends_trial;
-        if let Some(factor) = factor {
-            (self.mean, self.factor) = (mean, factor);
+        let changes = moments.is_some() || changes_scale || ends_trial;
+        if let Some(moments) = moments {
+            (self.mean, self.factor) = moments;
         }
         if is_at(&[BEGINS_TRIAL]) && !self.factor.is_empty() {
             self.independence = TRIAL;

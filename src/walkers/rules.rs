@@ -1,8 +1,6 @@
 //! What the value of a density means.
 
-use super::block::Block;
 use super::density::Reason;
-use super::update::Candidates;
 use crate::error::Error;
 use crate::memory;
 use crate::simd::{Kernel, Lanes, Level, Vector, dispatch, ln};
@@ -77,23 +75,6 @@ impl Rules {
             point.iter().zip(bounds).all(|(x, [low, high])| low <= x && x <= high)
         };
         point.iter().all(|x| x.is_finite()) && self.bounds.as_ref().is_none_or(within)
-    }
-
-    /// Applies bounds to what a built-in density gave for a block, which is a logarithm and NaN at
-    /// most where a coordinate is not finite: such proposals are rejected.
-    pub fn confine(&self, candidates: &mut Candidates, block: &Block) {
-        let width = block.width;
-        for (j, [low, high]) in self.bounds.iter().flatten().enumerate() {
-            for (x, log_density) in
-                candidates.positions[j * width..].iter().zip(&mut candidates.log_density)
-            {
-                for lane in 0..8 {
-                    if !(*low <= x.0[lane] && x.0[lane] <= *high) {
-                        log_density.0[lane] = f64::NEG_INFINITY;
-                    }
-                }
-            }
-        }
     }
 }
 

@@ -355,7 +355,7 @@ pub fn evaluate(
         && matches!(block.width, NARROW | WIDE)
     {
         fused.log_densities(&candidates.positions, &mut candidates.log_density);
-        rules.confine(candidates, block);
+        confine(rules, candidates, block);
         return Ok(());
     }
     rows.clear();
@@ -369,3 +369,20 @@ pub fn evaluate(
 pub const NARROW: usize = 1;
 
 const _: () = assert!(NARROW < WIDE);
+
+/// Applies bounds to what a built-in density gave for a block, which is a logarithm and NaN at
+/// most where a coordinate is not finite: such proposals are rejected.
+fn confine(rules: &Rules, candidates: &mut Candidates, block: &Block) {
+    let width = block.width;
+    for (j, [low, high]) in rules.bounds.iter().flatten().enumerate() {
+        for (x, log_density) in
+            candidates.positions[j * width..].iter().zip(&mut candidates.log_density)
+        {
+            for lane in 0..8 {
+                if !(*low <= x.0[lane] && x.0[lane] <= *high) {
+                    log_density.0[lane] = f64::NEG_INFINITY;
+                }
+            }
+        }
+    }
+}

@@ -8,7 +8,7 @@ use arrow_array::{ArrayRef, make_array};
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow_schema::DataType;
 
-use super::import::invalid;
+use super::invalid;
 use crate::error::Error;
 
 /// An array that a producer handed over, or one inside of it.

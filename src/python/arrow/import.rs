@@ -12,8 +12,8 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyTuple};
 
-use super::ArrowColumn;
 use super::incoming::Incoming;
+use super::{ArrowColumn, invalid};
 use crate::error::Error;
 use crate::fold::Context;
 use crate::python::enter::enter;
@@ -77,11 +77,6 @@ fn take_array(capsules: &Bound<'_, PyAny>) -> PyResult<(FFI_ArrowSchema, FFI_Arr
 
 fn consumed() -> PyErr {
     PyValueError::new_err("the Arrow data has already been consumed; export it again")
-}
-
-/// The error of a producer that hands over what is not valid.
-pub(super) fn invalid(error: impl std::fmt::Display) -> Error {
-    Error::InvalidArgument { name: "Arrow data", message: error.to_string() }
 }
 
 fn read_array(schema: &FFI_ArrowSchema, array: FFI_ArrowArray) -> Result<Vec<ArrowColumn>, Error> {

@@ -11,7 +11,7 @@ use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow_schema::DataType;
 
 use super::foreign::{Foreign, metadata};
-use super::import::invalid;
+use super::invalid;
 use super::{ArrowColumn, Kind, WHAT, in_words};
 use crate::error::Error;
 use crate::memory;

@@ -8,7 +8,7 @@
 //! What limits it: about 16 instructions per value for Σx and Σx², 5 cycles, as long as the bins
 //! in use (32 bytes per binary exponent) stay in the first-level cache.
 
-use super::sums::Sums;
+use super::Sums;
 
 /// Number of exponents of finite `f64`, subnormal ones counting as the smallest normal one.
 const EXPONENTS: usize = 2046;

@@ -5,9 +5,9 @@
 
 use num_bigint::BigInt;
 
-use super::codec::{Reader, Writer};
-use super::exact::Exact;
 use crate::error::Error;
+use crate::summary::codec::{Reader, Writer};
+use crate::summary::exact::Exact;
 
 /// An integer of `L` limbs in two's complement, least significant first, in units of
 /// 2^(−1074·P): the smallest positive value that a P-th power of an `f64` can have a bit at.

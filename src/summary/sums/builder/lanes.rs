@@ -2,7 +2,9 @@
 
 use super::{Extremes, SumsBuilder, signed_zeros};
 use crate::simd::Lines;
-use crate::summary::peel::{Origins, Source, Window, extent, extent_without_zeros, max_abs, peel};
+use crate::summary::sums::peel::{
+    Origins, Source, Window, extent, extent_without_zeros, max_abs, peel,
+};
 
 /// Peels blocks of eight columns off, one in each lane.
 #[derive(Default)]

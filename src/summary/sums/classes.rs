@@ -1,10 +1,11 @@
 //! Exact sums of values of mixed sizes: sorted by size first, sixteen binary exponents a class,
 //! so that each class has a window of its own (`peel.rs`) that takes all of it.
 
-use super::deal::Buffers;
-use super::peel::{Octet, Origins, SPREAD, WINDOWS, Window, peel};
-use super::sums::Sums;
+use super::Sums;
+use super::peel::{Origins, SPREAD, WINDOWS, Window, peel};
+use super::windows::Octet;
 use crate::simd::Lines;
+use crate::summary::deal::Buffers;
 
 /// log₂ of the binary exponents in a class.
 const SHIFT: u32 = 4;

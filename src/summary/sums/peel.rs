@@ -26,13 +26,9 @@
 //! 18 per eight elements or 9 cycles on two AVX-512 ports, about 0.4 ns per element and core at
 //! 2.9 GHz; on two cores this comes close to the bandwidth of memory.
 
-use std::ops::{Add, Sub};
-
-use super::products::take_product;
+use super::windows::{Octet, exponent, power_of_two, store, take_product, window};
 use crate::simd::{Kernel, Lanes, Lanes64, Level, Lines, Vector, dispatch};
 
-/// Eight values side by side: neighbours of one column, or one row of eight columns.
-pub type Octet = [f64; 8];
 /// Octets to read: side by side, or rows of a matrix.
 ///
 /// # Safety
@@ -162,13 +158,6 @@ impl<S: Source> Kernel for ExtentKernel<S> {
 }
 
 #[inline(always)]
-pub(super) fn store<V: Vector<Lanes = Lanes64>>(vector: V) -> Octet {
-    let mut lanes = V::ZERO;
-    vector.store(&mut lanes);
-    lanes.0
-}
-
-#[inline(always)]
 fn smallest_non_zero(block: impl Source) -> Octet {
     let mut smallest = [f64::INFINITY; 8];
     for index in 0..block.len() {
@@ -271,16 +260,6 @@ impl Window {
     }
 }
 
-/// ⌊log₂ x⌋ of a positive number, −1023 for 0 and subnormal ones.
-pub(super) fn exponent(x: f64) -> i32 {
-    (x.to_bits() >> 52 & 0x7ff) as i32 - 1023
-}
-
-/// 2ⁿ for n in −1022..=1023.
-pub(super) fn power_of_two(n: i32) -> f64 {
-    f64::from_bits(((n + 1023) as u64) << 52)
-}
-
 /// Sums of a block, in units of its windows, lane by lane.
 pub type LaneSums = [[i64; 8]; WINDOWS];
 
@@ -376,13 +355,4 @@ fn take<V: Vector>([first, last, square @ ..]: &mut [V; WINDOWS], x: V) {
     let rest = window(first, x);
     *last = *last + rest;
     take_product(square, x, x);
-}
-
-/// Adds to `s` what of x lies above its unit, and returns the rest.
-#[inline(always)]
-pub(super) fn window<V: Copy + Add<Output = V> + Sub<Output = V>>(s: &mut V, x: V) -> V {
-    let sum = *s + x;
-    let taken = sum - *s;
-    *s = sum;
-    x - taken
 }

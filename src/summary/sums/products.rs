@@ -2,18 +2,20 @@
 
 use super::bins::split;
 use super::fixed::Second;
-use super::peel::{BLOCK, CHAINS, Octet, SPREAD, exponent, power_of_two, store, window};
+use super::peel::{BLOCK, CHAINS, SPREAD};
+use super::windows::{Octet, PRODUCT_WINDOWS, exponent, power_of_two, store, take_product};
 use crate::simd::{Kernel, Lanes, Level, Vector, dispatch};
 
 /// Σxy of two columns in the making.
 #[derive(Default)]
-pub(super) struct PairBuilder {
+pub struct PairBuilder {
     sum: Option<Box<Second>>,
     open: Option<(ProductWindow, [i128; PRODUCT_WINDOWS])>,
 }
 
 impl PairBuilder {
-    pub(super) fn add(
+    /// Adds the products of two blocks, of which smallest sizes but 0, and largest, are known.
+    pub fn add(
         &mut self,
         (x, x_sizes): (&[Octet], (f64, f64)),
         (y, y_sizes): (&[Octet], (f64, f64)),
@@ -35,7 +37,8 @@ impl PairBuilder {
     }
 
     /// The sum; `None` if it is 0.
-    pub(super) fn finish(mut self) -> Option<Box<Second>> {
+    #[must_use]
+    pub fn finish(mut self) -> Option<Box<Second>> {
         self.close();
         self.sum
     }
@@ -51,13 +54,10 @@ impl PairBuilder {
 }
 
 /// Adds x·y: a product of two integers of 53 bits.
-pub(super) fn add_product(sum: &mut Second, x: f64, y: f64) {
+pub fn add_product(sum: &mut Second, x: f64, y: f64) {
     let ((x, x_bit), (y, y_bit)) = (split(x), split(y));
     sum.add_integer(i128::from(x) * i128::from(y), x_bit + y_bit);
 }
-
-/// Number of windows of a product.
-pub const PRODUCT_WINDOWS: usize = 3;
 
 /// The windows of x·y, as those of x²: with F in place of 2E, where |x·y| < 2^F.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,15 +130,4 @@ impl Kernel for PeelProducts<'_> {
         }
         sums
     }
-}
-
-/// Adds x·y to the accumulators of one chain.
-#[inline(always)]
-pub(super) fn take_product<V: Vector>(s: &mut [V; PRODUCT_WINDOWS], x: V, y: V) {
-    let product = x * y;
-    let error = x.mul_sub(y, product);
-    let rest = window(&mut s[0], product);
-    s[1] = s[1] + rest;
-    let rest = window(&mut s[1], error);
-    s[2] = s[2] + rest;
 }

@@ -137,7 +137,7 @@ impl NormalScores {
     pub fn new(context: &Context, n: usize) -> Result<Self, Error> {
         let mut of_rank = memory::filled(n, 0.0, "the normal scores of ranks")?;
         let output = RowsMut::column(&mut of_rank);
-        context.for_each_chunk(&Partition::of_rows(n), output, |ranks, mut output| {
+        context.for_each_chunk(&Partition::of_rows(n, 1), output, |ranks, mut output| {
             dispatch(Fill { first: ranks.start, n, scores: output.values() });
             Ok(())
         })?;
