@@ -86,6 +86,16 @@ pub enum Error {
         /// What the right operand is.
         right: String,
     },
+    /// Rows of a stream that are not there, or more than once.
+    #[error("rows {first}..{end} {problem}")]
+    Rows {
+        /// "are missing" or "were counted twice".
+        problem: &'static str,
+        /// The first of them.
+        first: u64,
+        /// The first after them.
+        end: u64,
+    },
     /// More values than a counter can count.
     #[error("a summary counts at most 2^64 - 1 values, and these would be more")]
     TooMany,

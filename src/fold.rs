@@ -2,7 +2,7 @@
 //!
 //! Every result of the crate is such a fold. What makes it repeatable to the last bit:
 //!
-//! * [`Partition`]: the blocks depend on the number of rows only;
+//! * [`Partition`]: blocks have a fixed number of rows;
 //! * [`Context::fold`]: partials are merged along a fixed binary tree, whichever thread
 //!   computed them and whichever finished first;
 //! * threads only decide *who* works on a branch of that tree.
@@ -10,6 +10,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `monoid.rs` | [`Monoid`]: what can be merged |
+//! | `running.rs` | [`Fold`]: the same tree over blocks that come one by one, or in pieces |
 //! | `partition.rs` | [`Partition`]: which rows make a block |
 //! | `output.rs` | [`Output`], [`RowsMut`]: results with one row per input row |
 //! | `context.rs` | [`Context`], [`Stop`], [`Report`]: what every kernel is handed |
@@ -25,6 +26,7 @@ mod monoid;
 mod output;
 mod partition;
 mod pool;
+mod running;
 mod threads;
 
 pub use context::{Context, Report, Reports, Stop};
@@ -34,4 +36,5 @@ pub use monoid::Monoid;
 pub use output::{Output, RowsMut};
 pub use partition::Partition;
 pub use pool::{Halted, Pool};
+pub use running::Fold;
 pub use threads::{Threads, resolve_threads};

@@ -138,17 +138,18 @@ fn product(context: &Context, x: Rows<'_>, y: Option<Rows<'_>>) -> Result<f64, E
 }
 
 fn column_sums(context: &Context, x: Rows<'_>) -> Result<Vec<f64>, Error> {
-    let sums: Vec<Compensated> = context.fold(&Partition::of_rows(x.n_rows()), |range| {
-        let block = x.row_block(range);
-        with_rows!(block, view => {
-            let sums = view.columns().into_iter().map(|column| {
-                let mut sum = Accumulator::default();
-                sum.extend(column);
-                sum.finish()
-            });
-            memory::collected(sums, "the sums of the columns")
-        })
-    })?;
+    let sums: Vec<Compensated> =
+        context.fold(&Partition::of_rows(x.n_rows(), x.n_columns()), |range| {
+            let block = x.row_block(range);
+            with_rows!(block, view => {
+                let sums = view.columns().into_iter().map(|column| {
+                    let mut sum = Accumulator::default();
+                    sum.extend(column);
+                    sum.finish()
+                });
+                memory::collected(sums, "the sums of the columns")
+            })
+        })?;
     // The fold of no rows at all knows no columns.
     let sum = |j| sums.get(j).map_or(0.0, Compensated::value);
     memory::collected((0..x.n_columns()).map(sum), "the sums of the columns")
@@ -160,7 +161,7 @@ fn column_sums(context: &Context, x: Rows<'_>) -> Result<Vec<f64>, Error> {
 ///
 /// [`Error::Interrupted`] if the stop flag was raised.
 pub fn count_and_sum(context: &Context, x: Rows<'_>) -> Result<(u64, f64), Error> {
-    let sum = context.fold(&Partition::of_rows(x.n_rows()), |range| {
+    let sum = context.fold(&Partition::of_rows(x.n_rows(), x.n_columns()), |range| {
         let block = x.row_block(range);
         let mut sum = Accumulator::default();
         with_rows!(block, view => sum.extend_rows(view));

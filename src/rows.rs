@@ -107,6 +107,12 @@ impl<'a> Rows<'a> {
         with_rows!(self, view => view[[row, column]].to_f64())
     }
 
+    /// The blocks of a fold over them.
+    #[must_use]
+    pub fn partition(&self) -> Partition {
+        Partition::of_rows(self.n_rows(), self.n_columns())
+    }
+
     /// Only the rows of `range`.
     ///
     /// # Panics
@@ -169,7 +175,7 @@ fn check_finite<T: Element>(
     name: &'static str,
     context: &Context,
 ) -> Result<(), Error> {
-    context.fold(&Partition::of_rows(view.nrows()), |range| {
+    context.fold(&Partition::of_rows(view.nrows(), view.ncols()), |range| {
         let block = view.slice_axis(Axis(0), Slice::from(range.clone()));
         if all_finite(block) {
             return Ok(());

@@ -7,7 +7,7 @@ import pytest
 
 import foldstat
 from foldstat import walkers as w
-from foldstat.walkers._keys import key_of, start_generator
+from foldstat._common.random import key_of, start_generator
 
 
 def words(seed):

@@ -2,17 +2,11 @@
 
 use std::ops::Range;
 
-/// Number of rows every block is a multiple of: whole SIMD tiles for all kernels.
-const ALIGNMENT: usize = 128;
-/// Below this a block costs more to schedule than to compute.
-const SMALLEST: usize = 1024;
-/// Enough blocks for any number of threads, few enough that merging them costs nothing.
-const MOST_BLOCKS: usize = 256;
-
 /// The rows `0..rows` cut into consecutive blocks, the leaves of the fold's tree.
 ///
-/// It must be a function of the input's shape alone, never of the number of threads: the bits
-/// of every result depend on it.
+/// The bits of every result depend on it. It knows nothing of threads, and a block of the usual
+/// partition has as many rows in an input of a thousand rows as in one of a billion: so the blocks
+/// of a beginning are those of the whole, and a stream of unknown length has the same ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Partition {
     rows: usize,
@@ -20,11 +14,19 @@ pub struct Partition {
 }
 
 impl Partition {
-    /// The usual partition of `rows` rows: at most 256 blocks of at least 1024 rows.
+    /// The usual partition of `rows` rows of `width` numbers each.
+    ///
+    /// Its blocks are small enough that a few thousand rows (a thousand wide ones) keep several
+    /// cores busy, and large enough that merging them costs next to nothing, and they are whole SIMD
+    /// tiles for all kernels.
     #[must_use]
-    pub fn of_rows(rows: usize) -> Self {
-        let leaf_rows = rows.div_ceil(MOST_BLOCKS).max(SMALLEST);
-        Self { rows, leaf_rows: leaf_rows.next_multiple_of(ALIGNMENT) }
+    pub fn of_rows(rows: usize, width: usize) -> Self {
+        let leaf_rows = match width {
+            0..=16 => 2048,
+            17..=127 => 1024,
+            _ => 512,
+        };
+        Self { rows, leaf_rows }
     }
 
     /// Blocks of `leaf_rows` rows (at least one), the last one possibly shorter.
@@ -76,7 +78,7 @@ mod tests {
     #[test]
     fn leaves_cover_all_rows_in_order() {
         for rows in [0, 1, 127, 1024, 1025, 4096, 262_144, 262_145, 10_000_001] {
-            let partition = Partition::of_rows(rows);
+            let partition = Partition::of_rows(rows, rows % 200);
             let mut next = 0;
             for leaf in 0..partition.leaves() {
                 let range = partition.leaf(leaf);
@@ -85,9 +87,19 @@ mod tests {
                 next = range.end;
             }
             assert_eq!(next, rows);
-            assert!(partition.leaves() <= MOST_BLOCKS);
-            assert_eq!(partition.leaf_rows() % ALIGNMENT, 0);
-            assert!(partition.leaf_rows() >= SMALLEST);
+        }
+    }
+
+    #[test]
+    fn the_blocks_of_a_beginning_are_those_of_the_whole() {
+        for width in [1, 20, 200] {
+            let whole = Partition::of_rows(10_000_001, width);
+            for rows in [1, 1024, 5000, 262_144, 1_000_000] {
+                let beginning = Partition::of_rows(rows, width);
+                for leaf in 0..rows / whole.leaf_rows() {
+                    assert_eq!(beginning.leaf(leaf), whole.leaf(leaf));
+                }
+            }
         }
     }
 

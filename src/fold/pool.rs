@@ -82,7 +82,7 @@ pub struct Pool {
     inner: Option<rayon::ThreadPool>,
 }
 
-/// More threads than this only take memory: a fold has at most 256 blocks.
+/// More threads than this only take memory.
 const MOST_THREADS: usize = 256;
 
 impl Pool {

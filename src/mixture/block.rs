@@ -22,6 +22,8 @@ pub struct Block<V: Vector> {
     pub weights: Vec<PanelColumn<V>>,
     /// Whether all weights of full panels are 1.
     pub unweighted: bool,
+    /// The largest weight.
+    pub largest_weight: f64,
     /// Row by row, features padded with zeros to a multiple of 8; only where asked for.
     pub row_major: Vec<Lanes64>,
     n_features: usize,
@@ -38,6 +40,7 @@ impl<V: Vector> Block<V> {
             columns: Vec::new(),
             weights: Vec::new(),
             unweighted: true,
+            largest_weight: 1.0,
             row_major: Vec::new(),
             n_features,
             n_rows: 0,
@@ -88,6 +91,7 @@ impl<V: Vector> Block<V> {
         memory::first(&mut self.columns, length, [V::ZERO; PANEL], SCRATCH)?;
         memory::first(&mut self.weights, n_panels, [V::ZERO; PANEL], SCRATCH)?;
         self.unweighted = weights.is_none();
+        self.largest_weight = weights.map_or(1.0, |w| w.iter().copied().fold(0.0, f64::max));
         for p in 0..n_panels {
             let first = p * Self::PANEL_ROWS;
             let count = self.rows_in_panel(p);

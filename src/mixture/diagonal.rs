@@ -4,7 +4,7 @@
 //! Σr(x−μ)², per feature or (spherical) summed over features.
 
 use super::block::{Block, PANEL, PanelColumn};
-use super::family::{Constants, Family, PREPARED, SUMS, Scratch, centered};
+use super::family::{Constants, Family, Means, PREPARED, SUMS, Scratch};
 use super::full::any_counts;
 use super::parameters::{CovarianceType, Parameters};
 use super::statistics::MixtureStatistics;
@@ -21,33 +21,11 @@ pub struct Diagonal<E> {
     covariance_type: CovarianceType,
     n_components: usize,
     n_features: usize,
-    /// μ less the centre the block was packed with.
-    means: Vec<E>,
     /// p, components × features; for spherical covariances one p² per component.
     scales: Vec<E>,
 }
 
 impl<E: Real> Diagonal<E> {
-    /// From checked parameters.
-    pub fn new(
-        parameters: &Parameters,
-        center: Option<&[f64]>,
-        weighted: bool,
-    ) -> Result<Self, Error> {
-        let covariance_type = parameters.covariance_type();
-        let spherical = covariance_type == CovarianceType::Spherical;
-        let scale = |&p: &f64| E::from_f64(if spherical { p * p } else { p });
-        let factors = parameters.precisions_cholesky();
-        Ok(Self {
-            constants: Constants::new(parameters, weighted)?,
-            covariance_type,
-            n_components: parameters.n_components(),
-            n_features: parameters.n_features(),
-            means: centered(parameters.means(), center)?,
-            scales: memory::collected(factors.iter().map(scale), PREPARED)?,
-        })
-    }
-
     fn spherical(&self) -> bool {
         self.covariance_type == CovarianceType::Spherical
     }
@@ -63,6 +41,20 @@ pub struct DiagonalSums {
 impl<E: Real> Family<E> for Diagonal<E> {
     type Sums = DiagonalSums;
 
+    fn new(parameters: &Parameters, weighted: bool, _: bool) -> Result<Self, Error> {
+        let covariance_type = parameters.covariance_type();
+        let spherical = covariance_type == CovarianceType::Spherical;
+        let scale = |&p: &f64| E::from_f64(if spherical { p * p } else { p });
+        let factors = parameters.precisions_cholesky();
+        Ok(Self {
+            constants: Constants::new(parameters, weighted)?,
+            covariance_type,
+            n_components: parameters.n_components(),
+            n_features: parameters.n_features(),
+            scales: memory::collected(factors.iter().map(scale), PREPARED)?,
+        })
+    }
+
     fn needs_row_major(&self) -> bool {
         false
     }
@@ -71,6 +63,7 @@ impl<E: Real> Family<E> for Diagonal<E> {
     fn log_densities<V: Vector<Scalar = E>>(
         &self,
         token: V::Token,
+        means: &Means<E>,
         panel: &[PanelColumn<V>],
         _: &mut Scratch<V>,
         densities: &mut [PanelColumn<V>],
@@ -79,7 +72,7 @@ impl<E: Real> Family<E> for Diagonal<E> {
         let d = self.n_features;
         let spherical = self.spherical();
         for (k, density) in densities.iter_mut().enumerate() {
-            let mean = &self.means[k * d..][..d];
+            let mean = &means.means[k * d..][..d];
             let zero = V::splat(token, E::ZERO);
             let norm = if spherical {
                 let mut norm = [zero; PANEL];
@@ -117,12 +110,18 @@ impl<E: Real> Family<E> for Diagonal<E> {
         })
     }
 
+    fn clear(sums: &mut DiagonalSums) {
+        sums.counts.fill(Lanes64::ZERO);
+        sums.firsts.fill(Lanes64::ZERO);
+        sums.seconds.fill(Lanes64::ZERO);
+    }
+
     #[inline(always)]
     fn accumulate<V: Vector<Scalar = E>>(
         &self,
         token: V::Token,
-        block: &Block<V>,
-        responsibilities: &[PanelColumn<V>],
+        means: &Means<E>,
+        (block, responsibilities): (&Block<V>, &[PanelColumn<V>]),
         _: &mut Scratch<V>,
         sums: &mut DiagonalSums,
         _: &Stop,
@@ -144,7 +143,7 @@ impl<E: Real> Family<E> for Diagonal<E> {
                     width,
                     moments_tile,
                     [V],
-                    (token, x, r, &self.means[cells], count, firsts, seconds)
+                    (token, x, r, &means.means[cells], count, firsts, seconds)
                 );
             }
         }

@@ -5,7 +5,7 @@ use ndarray::ArrayView1;
 use super::maximization::{Estimates, estimate};
 use super::parameters::Parameters;
 use super::pass::{Responsibilities, statistics_in};
-use super::precision::Precision;
+use super::single::Extents;
 use crate::error::Error;
 use crate::fold::{Context, Report};
 use crate::memory;
@@ -60,7 +60,7 @@ pub fn em<'a>(
             message: "at least one row of positive weight is needed, found none".into(),
         });
     }
-    let precision = Precision::of(context, rows, weights)?;
+    let extents = Extents::of(context, rows, weights)?;
     let mut runs: Vec<Run> =
         starts.into_iter().zip(previous).map(|(start, &bound)| Run::new(start, bound)).collect();
     for iteration in 1..=options.max_iter {
@@ -71,7 +71,7 @@ pub fn em<'a>(
         let models = active.iter().map(|&i| runs[i].parameters.copied());
         let models: Vec<Parameters> = memory::gathered(models, WHAT)?;
         let folded =
-            statistics_in(context, rows, weights, &models, Responsibilities::Model, &precision)?;
+            statistics_in(context, rows, weights, &models, Responsibilities::Model, &extents)?;
         for (&i, statistics) in active.iter().zip(&folded) {
             let run = &mut runs[i];
             let estimates = estimate(statistics, options.reg_covar, context.stop())?;

@@ -49,10 +49,35 @@ impl<V: Vector> Scratch<V> {
     }
 }
 
+/// What of a model depends on the point that a block is centred on.
+pub struct Means<E> {
+    /// μₖ less that point, components × features.
+    pub means: Vec<E>,
+    /// A point near all μₖ less that point, where the kernels need one (tied covariance).
+    pub origin: Vec<E>,
+}
+
 /// A covariance family, prepared from parameters for kernels in `E`.
-pub trait Family<E: Real>: Sync {
+pub trait Family<E: Real>: Send + Sync + Sized {
     /// Lane accumulators of the statistics, for one leaf.
-    type Sums: Send;
+    type Sums: Send + 'static;
+
+    /// From checked parameters; `weighted` says whether densities are, `sparse` whether
+    /// responsibilities far below rounding may be left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for them.
+    fn new(parameters: &Parameters, weighted: bool, sparse: bool) -> Result<Self, Error>;
+
+    /// The means of the same parameters, less the point that blocks are centred on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    fn means(parameters: &Parameters, center: Option<&[f64]>) -> Result<Means<E>, Error> {
+        Ok(Means { means: centered(parameters.means(), center)?, origin: Vec::new() })
+    }
 
     /// Whether [`Block::row_major`] is needed.
     fn needs_row_major(&self) -> bool;
@@ -64,6 +89,7 @@ pub trait Family<E: Real>: Sync {
     fn log_densities<V: Vector<Scalar = E>>(
         &self,
         token: V::Token,
+        means: &Means<E>,
         panel: &[PanelColumn<V>],
         scratch: &mut Scratch<V>,
         densities: &mut [PanelColumn<V>],
@@ -73,12 +99,15 @@ pub trait Family<E: Real>: Sync {
     /// Empty accumulators.
     fn sums(&self) -> Result<Self::Sums, Error>;
 
+    /// Empties accumulators.
+    fn clear(sums: &mut Self::Sums);
+
     /// Adds the rows of a block with their responsibilities (per panel one column per component).
     fn accumulate<V: Vector<Scalar = E>>(
         &self,
         token: V::Token,
-        block: &Block<V>,
-        responsibilities: &[PanelColumn<V>],
+        means: &Means<E>,
+        rows: (&Block<V>, &[PanelColumn<V>]),
         scratch: &mut Scratch<V>,
         sums: &mut Self::Sums,
         stop: &Stop,

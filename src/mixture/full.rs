@@ -4,7 +4,7 @@
 //! per row and component. M-step: Σ r(x−μ)(x−μ)ᵀ about the current mean μ, one triangle: as many.
 
 use super::block::{Block, PANEL, PanelColumn};
-use super::family::{Constants, Family, PREPARED, SUMS, Scratch, centered};
+use super::family::{Constants, Family, Means, PREPARED, SUMS, Scratch};
 use super::parameters::{CovarianceType, Parameters, triangle};
 use super::statistics::MixtureStatistics;
 use super::triangular::{Panels, Scatter, SquaredNorm, TILE, push_upper, whiten, with_width};
@@ -19,37 +19,12 @@ use crate::simd::{Real, Vector};
 pub struct Full<E> {
     constants: Constants<E>,
     n_features: usize,
-    /// μ less the centre the block was packed with.
-    means: Vec<E>,
     /// μ itself, for the wide scatter, which reads the rows as they are.
     raw_means: Vec<f64>,
     factors: Vec<E>,
-    /// Responsibilities up to this do not reach the rounding of the second moments.
+    /// Responsibilities up to this, in units of the largest weight of a block, do not reach the
+    /// rounding of the second moments.
     thresholds: Vec<f64>,
-}
-
-impl<E: Real> Full<E> {
-    /// From checked parameters; `n_rows` is the (weighted) number of rows of the whole pass.
-    pub fn new(
-        parameters: &Parameters,
-        center: Option<&[f64]>,
-        weighted: bool,
-        n_rows: f64,
-    ) -> Result<Self, Error> {
-        let d = parameters.n_features();
-        let matrices = parameters.precisions_cholesky().chunks_exact((d * d).max(1));
-        let mut factors = memory::with_capacity(matrices.len() * triangle(d), PREPARED)?;
-        matrices.for_each(|u| push_upper(&mut factors, u, d));
-        let threshold = |w: &f64| sparse_threshold(w * n_rows);
-        Ok(Self {
-            constants: Constants::new(parameters, weighted)?,
-            n_features: d,
-            means: centered(parameters.means(), center)?,
-            raw_means: memory::copied(parameters.means(), PREPARED)?,
-            factors,
-            thresholds: memory::collected(parameters.weights().iter().map(threshold), PREPARED)?,
-        })
-    }
 }
 
 /// Accumulators of each component: across lanes of rows or, for many features, of features.
@@ -63,6 +38,21 @@ pub enum FullSums {
 impl<E: Real> Family<E> for Full<E> {
     type Sums = FullSums;
 
+    fn new(parameters: &Parameters, weighted: bool, sparse: bool) -> Result<Self, Error> {
+        let d = parameters.n_features();
+        let matrices = parameters.precisions_cholesky().chunks_exact((d * d).max(1));
+        let mut factors = memory::with_capacity(matrices.len() * triangle(d), PREPARED)?;
+        matrices.for_each(|u| push_upper(&mut factors, u, d));
+        let threshold = |w: &f64| if sparse { sparse_threshold(*w) } else { 0.0 };
+        Ok(Self {
+            constants: Constants::new(parameters, weighted)?,
+            n_features: d,
+            raw_means: memory::copied(parameters.means(), PREPARED)?,
+            factors,
+            thresholds: memory::collected(parameters.weights().iter().map(threshold), PREPARED)?,
+        })
+    }
+
     fn needs_row_major(&self) -> bool {
         self.n_features >= WIDE_FROM
     }
@@ -71,6 +61,7 @@ impl<E: Real> Family<E> for Full<E> {
     fn log_densities<V: Vector<Scalar = E>>(
         &self,
         token: V::Token,
+        means: &Means<E>,
         panel: &[PanelColumn<V>],
         scratch: &mut Scratch<V>,
         densities: &mut [PanelColumn<V>],
@@ -78,7 +69,7 @@ impl<E: Real> Family<E> for Full<E> {
     ) {
         let d = self.n_features;
         for (k, density) in densities.iter_mut().enumerate() {
-            let mean = &self.means[k * d..][..d];
+            let mean = &means.means[k * d..][..d];
             let factor = &self.factors[k * triangle(d)..][..triangle(d)];
             if d >= WIDE_FROM && stop.is_raised() {
                 return;
@@ -116,12 +107,19 @@ impl<E: Real> Family<E> for Full<E> {
         }
     }
 
+    fn clear(sums: &mut FullSums) {
+        match sums {
+            FullSums::Narrow(sums) => sums.iter_mut().for_each(Scatter::clear),
+            FullSums::Wide(sums) => sums.iter_mut().for_each(WideScatter::clear),
+        }
+    }
+
     #[inline(always)]
     fn accumulate<V: Vector<Scalar = E>>(
         &self,
         token: V::Token,
-        block: &Block<V>,
-        responsibilities: &[PanelColumn<V>],
+        means: &Means<E>,
+        (block, responsibilities): (&Block<V>, &[PanelColumn<V>]),
         scratch: &mut Scratch<V>,
         sums: &mut FullSums,
         stop: &Stop,
@@ -134,7 +132,7 @@ impl<E: Real> Family<E> for Full<E> {
             match sums {
                 FullSums::Narrow(sums) => {
                     if any_counts(token, weights) {
-                        let mean = &self.means[mean];
+                        let mean = &means.means[mean];
                         sums[component].add_block(token, x, weights, mean, &mut scratch.scatter)?;
                     }
                 }
@@ -145,7 +143,7 @@ impl<E: Real> Family<E> for Full<E> {
                         block,
                         weights,
                         &self.raw_means[mean],
-                        self.thresholds[component],
+                        self.thresholds[component] * block.largest_weight,
                         &mut scratch.wide,
                     )?;
                 }

@@ -200,7 +200,7 @@ fn random(
     let model = Parameters::of_centers(covariance_type, mean.len(), centers)?;
     let models: Vec<Parameters> = memory::gathered(seeds.iter().map(|_| model.copied()), WHAT)?;
     let weights = input.weights.map(|weights| weights.reborrow());
-    let present = &Present::of(input.rows.n_rows(), weights);
+    let present = &Present::of(input.rows.partition(), weights);
     let responsibilities = Responsibilities::Random { seeds, present };
     statistics(input.context, input.rows.reborrow(), weights, &models, responsibilities)
 }

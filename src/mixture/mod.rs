@@ -11,6 +11,7 @@
 //! | `family.rs` | what a covariance family provides |
 //! | `full.rs`, `tied.rs`, `diagonal.rs` | the families |
 //! | `triangular.rs`, `wide.rs` | the triangular products, rows or features across lanes |
+//! | `single.rs` | which blocks of rows of `f32` are computed in `f32` |
 //! | `pass.rs` | one pass: rows → statistics |
 //! | `score.rs` | one pass: rows → densities, responsibilities, labels |
 //! | `maximization.rs` | statistics → estimates → parameters |
@@ -25,9 +26,9 @@ mod initialise;
 mod maximization;
 mod parameters;
 mod pass;
-mod precision;
 mod present;
 mod score;
+mod single;
 mod softmax;
 mod statistics;
 mod tied;

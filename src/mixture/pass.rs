@@ -4,23 +4,24 @@
 //! responsibilities of that block, and its sums.
 
 use std::any::Any;
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use ndarray::{ArrayView1, ArrayView2, s};
 
 use super::block::{Block, PANEL, PanelColumn};
 use super::diagonal::{Diagonal, squared_distance};
-use super::family::{Family, PREPARED, SCRATCH, SUMS, Scratch, centered};
+use super::family::{Family, Means, PREPARED, SCRATCH, SUMS, Scratch};
 use super::full::Full;
 use super::parameters::{CovarianceType, Parameters};
-use super::precision::Precision;
 use super::present::{Layout, Numbers, Present, positive};
+use super::single::{Extent, Extents, Single};
 use super::softmax::LogSum;
 use super::statistics::MixtureStatistics;
 use super::tied::Tied;
 use super::wide::WIDE_FROM;
 use crate::error::Error;
-use crate::fold::{Context, Idle, Partition, Stop};
+use crate::fold::{Context, Idle, Stop};
 use crate::memory;
 use crate::rng;
 use crate::rows::{Element, Rows};
@@ -58,14 +59,14 @@ pub fn statistics<'a>(
     models: &[Parameters],
     responsibilities: Responsibilities<'a>,
 ) -> Result<Vec<MixtureStatistics>, Error> {
-    let precision = match responsibilities {
-        Responsibilities::Model => Precision::of(context, rows, weights)?,
-        _ => Precision::double(),
+    let extents = match responsibilities {
+        Responsibilities::Model => Extents::of(context, rows, weights)?,
+        _ => Extents::none(),
     };
-    statistics_in(context, rows, weights, models, responsibilities, &precision)
+    statistics_in(context, rows, weights, models, responsibilities, &extents)
 }
 
-/// [`statistics`] where the rows' [`Precision`] is known: of many passes over the same rows.
+/// [`statistics`] where the [`Extents`] of the rows are known: of many passes over the same rows.
 ///
 /// # Errors
 ///
@@ -76,7 +77,7 @@ pub fn statistics_in<'a>(
     weights: Option<ArrayView1<'a, f64>>,
     models: &[Parameters],
     responsibilities: Responsibilities<'a>,
-    precision: &Precision,
+    extents: &Extents,
 ) -> Result<Vec<MixtureStatistics>, Error> {
     if rows.n_rows() == 0 || models.is_empty() {
         let zeros = |m: &Parameters| {
@@ -86,19 +87,13 @@ pub fn statistics_in<'a>(
         return memory::gathered(models.iter().map(zeros), SUMS);
     }
     let input = Input { rows, weights, responsibilities };
-    let centers: Vec<_> = models.iter().map(|model| precision.center_if_single(model)).collect();
-    if centers.iter().all(Option::is_none) {
-        return run::<f64>(context, &input, Models { parameters: models, center: None });
+    match models[0].covariance_type() {
+        CovarianceType::Full => fold::<Full<f32>, Full<f64>>(context, &input, models, extents),
+        CovarianceType::Tied => fold::<Tied<f32>, Tied<f64>>(context, &input, models, extents),
+        CovarianceType::Diagonal | CovarianceType::Spherical => {
+            fold::<Diagonal<f32>, Diagonal<f64>>(context, &input, models, extents)
+        }
     }
-    if centers.iter().all(Option::is_some) {
-        return run::<f32>(context, &input, Models { parameters: models, center: centers[0] });
-    }
-    // Models of both kinds: each on its own, as if the others were not there.
-    let mut folded = memory::with_capacity(models.len(), SUMS)?;
-    for model in models.chunks(1) {
-        folded.extend(statistics_in(context, rows, weights, model, responsibilities, precision)?);
-    }
-    Ok(folded)
 }
 
 /// Folds the rows with given responsibilities (rows × components), about the components' means.
@@ -135,30 +130,6 @@ pub fn statistics_of_responsibilities<'a>(
     pass(covariance_type, means, given)
 }
 
-/// Chooses the family's kernels, in lanes of `E`.
-fn run<E: Real>(
-    context: &Context,
-    input: &Input<'_>,
-    models: Models<'_>,
-) -> Result<Vec<MixtureStatistics>, Error> {
-    // Given responsibilities may be small by intent: then only what underflows is left out.
-    let total = match (input.responsibilities, input.weights) {
-        (Responsibilities::Model, None) => input.rows.n_rows() as f64,
-        (Responsibilities::Model, Some(weights)) => weights.iter().sum(),
-        _ => 0.0,
-    };
-    let center = models.center;
-    match models.parameters[0].covariance_type() {
-        CovarianceType::Full => {
-            fold(context, input, models, |m| Full::<E>::new(m, center, true, total))
-        }
-        CovarianceType::Tied => fold(context, input, models, |m| Tied::<E>::new(m, center, true)),
-        CovarianceType::Diagonal | CovarianceType::Spherical => {
-            fold(context, input, models, |m| Diagonal::<E>::new(m, center, true))
-        }
-    }
-}
-
 /// What a pass reads.
 struct Input<'a> {
     rows: Rows<'a>,
@@ -166,72 +137,174 @@ struct Input<'a> {
     responsibilities: Responsibilities<'a>,
 }
 
-/// The models of a pass, and the point that blocks are centred on.
-#[derive(Clone, Copy)]
-struct Models<'a> {
-    parameters: &'a [Parameters],
-    center: Option<&'a [f64]>,
+/// Models as the kernels of one width of floats read them.
+struct Kernels<'m, E, F> {
+    models: &'m [Parameters],
+    families: Vec<F>,
+    /// A [`Desk`] for each thread.
+    idle: Idle<Box<dyn Any + Send>>,
+    element: PhantomData<E>,
 }
 
-fn fold<E: Real, F: Family<E>>(
+/// One of the models that share a pass.
+struct Member<'l, E, F> {
+    /// Its place among them.
+    index: usize,
+    model: &'l Parameters,
+    family: &'l F,
+    means: &'l Means<E>,
+}
+
+impl<E, F> Clone for Member<'_, E, F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E, F> Copy for Member<'_, E, F> {}
+
+impl<'m, E: Real, F: Family<E>> Kernels<'m, E, F> {
+    fn new(models: &'m [Parameters], sparse: bool) -> Result<Self, Error> {
+        let families = models.iter().map(|model| F::new(model, true, sparse));
+        let families = memory::gathered(families, PREPARED)?;
+        Ok(Self { models, families, idle: Idle::default(), element: PhantomData })
+    }
+
+    /// The means of all models, less the point that blocks are centred on.
+    fn means(&self, center: Option<&[f64]>) -> Result<Vec<Means<E>>, Error> {
+        memory::gathered(self.models.iter().map(|model| F::means(model, center)), PREPARED)
+    }
+
+    /// Those of the models that are `chosen`.
+    fn members<'l>(
+        &'l self,
+        means: &'l [Means<E>],
+        chosen: impl Fn(usize) -> bool,
+    ) -> Result<Vec<Member<'l, E, F>>, Error> {
+        let all = self.models.iter().zip(&self.families).zip(means).enumerate();
+        let members = all
+            .filter(|(index, _)| chosen(*index))
+            .map(|(index, ((model, family), means))| Ok(Member { index, model, family, means }));
+        memory::gathered(members, PREPARED)
+    }
+
+    fn statistics(
+        &self,
+        context: &Context,
+        input: &Input<'_>,
+        members: &[Member<'_, E, F>],
+        center: Option<&[f64]>,
+        range: Range<usize>,
+    ) -> Result<Vec<MixtureStatistics>, Error> {
+        dispatch(Leaf { context, input, members, center, idle: &self.idle, range })
+    }
+}
+
+/// The kernels in `f32`, and which models they are good enough for.
+struct Singles<'m, F> {
+    kernels: Kernels<'m, f32, F>,
+    limits: Vec<Single<'m>>,
+}
+
+impl<'m, F: Family<f32>> Singles<'m, F> {
+    fn new(models: &'m [Parameters], sparse: bool) -> Result<Self, Error> {
+        let limits = memory::gathered(models.iter().map(Single::new), PREPARED)?;
+        Ok(Self { kernels: Kernels::new(models, sparse)?, limits })
+    }
+
+    /// Which models they are good enough for in a block.
+    fn admitted(&self, extent: Option<&Extent>) -> Result<Vec<bool>, Error> {
+        let admits = |limit: &Single<'_>| extent.is_some_and(|extent| limit.admits(extent));
+        memory::collected(self.limits.iter().map(admits), PREPARED)
+    }
+}
+
+fn fold<S: Family<f32>, D: Family<f64>>(
     context: &Context,
     input: &Input<'_>,
-    models: Models<'_>,
-    prepare: impl Fn(&Parameters) -> Result<F, Error>,
+    models: &[Parameters],
+    extents: &Extents,
 ) -> Result<Vec<MixtureStatistics>, Error> {
-    let families: Vec<F> = memory::gathered(models.parameters.iter().map(prepare), PREPARED)?;
-    let families = &families[..];
-    let centers = models.parameters.iter().map(|model| centered(model.means(), models.center));
-    let centers: &[Vec<E>] = &memory::gathered(centers, PREPARED)?;
-    let idle = &Idle::default();
-    context.fold(&Partition::of_rows(input.rows.n_rows()), |range| {
-        dispatch(Leaf { context, input, models, families, centers, idle, range })
+    // Given responsibilities may be small by intent: then only what underflows is left out.
+    let sparse = matches!(input.responsibilities, Responsibilities::Model);
+    let doubles = Kernels::<f64, D>::new(models, sparse)?;
+    let means = doubles.means(None)?;
+    let all = &doubles.members(&means, |_| true)?[..];
+    let singles = if extents.is_empty() { None } else { Some(Singles::<S>::new(models, sparse)?) };
+    context.fold(&input.rows.partition(), |range| {
+        let in_double =
+            |members: &[_], range| doubles.statistics(context, input, members, None, range);
+        let (Some(singles), Some(extent)) = (&singles, extents.of_block(&range)) else {
+            return in_double(all, range);
+        };
+        let admitted = singles.admitted(Some(extent))?;
+        if !admitted.contains(&true) {
+            return in_double(all, range);
+        }
+        let center = Some(&extent.center[..]);
+        let means = singles.kernels.means(center)?;
+        let members = singles.kernels.members(&means, |m| admitted[m])?;
+        let folded = singles.kernels.statistics(context, input, &members, center, range.clone())?;
+        if !admitted.contains(&false) {
+            return Ok(folded);
+        }
+        // Models of both kinds: each as if the others were not there.
+        let members: Vec<_> =
+            all.iter().filter(|member| !admitted[member.index]).copied().collect();
+        let mut others = in_double(&members, range)?.into_iter();
+        let mut folded = folded.into_iter();
+        let next = |single: &bool| if *single { folded.next() } else { others.next() };
+        Ok(admitted.iter().filter_map(next).collect())
     })
 }
 
-/// Panels of a block: as many as keep its columns and responsibilities near the first cache.
-/// A function of the shape only, as `f32` kernels round their sums at the end of a block.
+/// Panels of a block: as many as keep its columns and responsibilities near the first cache, a
+/// power of two, so that a leaf has no rest. A function of the shape only, as `f32` kernels round
+/// their sums at the end of a block.
 fn panels_per_block(n_features: usize, n_components: usize) -> usize {
-    if n_features >= WIDE_FROM { 8 } else { (64 / (n_features + n_components)).clamp(2, 12) }
+    if n_features >= WIDE_FROM {
+        return 8;
+    }
+    1 << (64 / (n_features + n_components)).clamp(2, 8).ilog2()
 }
 
 /// The statistics of one leaf.
 struct Leaf<'l, 'a, E, F> {
     context: &'l Context,
     input: &'l Input<'a>,
-    models: Models<'l>,
-    families: &'l [F],
-    /// The means that blocks are assigned to, less the point the blocks are centred on.
-    centers: &'l [Vec<E>],
-    /// A [`Desk`] for each thread.
+    members: &'l [Member<'l, E, F>],
+    /// The point that blocks are centred on.
+    center: Option<&'l [f64]>,
     idle: &'l Idle<Box<dyn Any + Send>>,
     range: Range<usize>,
 }
 
 /// Where one thread works on a block: its rows, what is computed from them on the way, and their
 /// log-densities, which become responsibilities.
-struct Desk<V: Vector> {
+struct Desk<V: Vector, S> {
     block: Block<V>,
     scratch: Scratch<V>,
     terms: Vec<PanelColumn<V>>,
     n_components: usize,
+    /// The accumulators of each model.
+    sums: Vec<S>,
 }
 
 /// The block, scratch memory, and one column of terms for each component of each panel.
 type Parts<'d, V> = (&'d Block<V>, &'d mut Scratch<V>, &'d mut [PanelColumn<V>]);
 
-impl<V: Vector> Desk<V> {
+impl<V: Vector, S> Desk<V, S> {
     fn new(n_components: usize, n_features: usize) -> Result<Self, Error> {
         let (block, scratch) = (Block::new(n_features), Scratch::new(n_features)?);
-        Ok(Self { block, scratch, terms: Vec::new(), n_components })
+        Ok(Self { block, scratch, terms: Vec::new(), n_components, sums: Vec::new() })
     }
 
     /// What lies on it, with the terms of the block as it was packed.
     #[inline(always)]
-    fn parts(&mut self) -> Result<Parts<'_, V>, Error> {
+    fn parts(&mut self) -> Result<(Parts<'_, V>, &mut [S]), Error> {
         let length = self.block.n_panels() * self.n_components;
         let terms = memory::first(&mut self.terms, length, [V::ZERO; PANEL], SCRATCH)?;
-        Ok((&self.block, &mut self.scratch, terms))
+        Ok(((&self.block, &mut self.scratch, terms), &mut self.sums))
     }
 }
 
@@ -241,19 +314,23 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
     #[inline(always)]
     fn run<L: Level>(self, token: L) -> Self::Output {
         let &Input { rows, weights, responsibilities } = self.input;
-        let Models { parameters: models, center } = self.models;
-        let (k, d) = (models[0].n_components(), models[0].n_features());
+        let (members, center) = (self.members, self.center);
+        let (k, d) = (members[0].model.n_components(), members[0].model.n_features());
         let stop = self.context.stop();
         let idle = self.idle.take_as();
-        let mut desk = idle.map_or_else(|| Desk::<E::Vector<L>>::new(k, d).map(Box::new), Ok)?;
-        let mut sums: Vec<F::Sums> = memory::gathered(self.families.iter().map(F::sums), SUMS)?;
-        let mut log_likelihoods = memory::filled(models.len(), Lanes64::ZERO, SUMS)?;
+        let mut desk =
+            idle.map_or_else(|| Desk::<E::Vector<L>, F::Sums>::new(k, d).map(Box::new), Ok)?;
+        desk.sums.iter_mut().take(members.len()).for_each(F::clear);
+        for member in members.iter().skip(desk.sums.len()) {
+            memory::push(&mut desk.sums, member.family.sums()?, SUMS)?;
+        }
+        let mut log_likelihoods = memory::filled(members.len(), Lanes64::ZERO, SUMS)?;
         let block_rows = panels_per_block(d, k) * Block::<E::Vector<L>>::PANEL_ROWS;
         let layout = Layout { rows: block_rows, draws: k };
         let mut numbers: Vec<Numbers> = match responsibilities {
             Responsibilities::Random { seeds, present } => {
-                let of = |&seed| present.numbers_from(self.range.start, seed, layout);
-                seeds.iter().map(of).collect()
+                let seeds = members.iter().map(|member| seeds[member.index]);
+                seeds.map(|seed| present.numbers_from(self.range.start, seed, layout)).collect()
             }
             _ => Vec::new(),
         };
@@ -261,22 +338,24 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
             self.context.check()?;
             let here = first..self.range.end.min(first + block_rows);
             let block_weights = weights.map(|w| w.slice_move(s![here.clone()]));
-            let row_major = self.families[0].needs_row_major();
+            let row_major = members[0].family.needs_row_major();
             desk.block.pack(rows.row_block(here.clone()), block_weights, center, row_major)?;
-            let ahead = here.end..self.range.end.min(here.end + block_rows);
+            // Beyond the leaf as well: the next one is mostly the next that this thread reads.
+            let ahead = here.end..rows.n_rows().min(here.end + block_rows);
             let ahead = rows.row_block(ahead).as_bytes().unwrap_or_default();
-            let (block, scratch, terms) = desk.parts()?;
-            for (m, family) in self.families.iter().enumerate() {
+            let ((block, scratch, terms), sums) = desk.parts()?;
+            for (m, &Member { family, means, .. }) in members.iter().enumerate() {
                 // With many restarts one block alone can take long.
                 self.context.check()?;
                 match responsibilities {
                     Responsibilities::Model => {
                         let log_likelihood = &mut log_likelihoods[m];
                         let ahead = if m == 0 { ahead } else { &[] };
-                        expect(token, family, (block, scratch, terms), ahead, stop, log_likelihood);
+                        let parts = (block, &mut *scratch, &mut *terms);
+                        expect(token, (family, means), parts, ahead, stop, log_likelihood);
                     }
                     Responsibilities::Nearest => {
-                        assign(token, &self.centers[m], block, terms);
+                        assign(token, &means.means, block, terms);
                     }
                     Responsibilities::Given(given) => {
                         let panel_rows = Block::<E::Vector<L>>::PANEL_ROWS;
@@ -291,7 +370,7 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
                         })?;
                     }
                 }
-                family.accumulate(token, block, terms, scratch, &mut sums[m], stop)?;
+                family.accumulate(token, means, (block, terms), scratch, &mut sums[m], stop)?;
             }
         }
         let (n_rows, total) = match weights {
@@ -301,16 +380,18 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
                 (positive(weights), weights.iter().sum())
             }
         };
-        let finish = |(m, sums): (usize, &F::Sums)| {
-            let mut statistics = self.families[m].finish(sums, &models[m], stop)?;
+        self.context.check()?; // kernels that found the flag raised left their work unfinished
+        let mut folded = memory::with_capacity(members.len(), SUMS)?;
+        for ((member, sums), log_likelihood) in members.iter().zip(&desk.sums).zip(log_likelihoods)
+        {
+            let mut statistics = member.family.finish(sums, member.model, stop)?;
             statistics.n_rows = n_rows as u64;
             statistics.total_weight = total;
-            statistics.log_likelihood = log_likelihoods[m].sum();
-            Ok(statistics)
-        };
-        self.context.check()?; // kernels that found the flag raised left their work unfinished
+            statistics.log_likelihood = log_likelihood.sum();
+            folded.push(statistics);
+        }
         self.idle.put(desk);
-        memory::gathered(sums.iter().enumerate().map(finish), SUMS)
+        Ok(folded)
     }
 }
 
@@ -321,7 +402,7 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
 #[inline(always)]
 fn expect<E: Real, V: Vector<Scalar = E>, F: Family<E>>(
     token: V::Token,
-    family: &F,
+    (family, means): (&F, &Means<E>),
     (block, scratch, terms): Parts<'_, V>,
     ahead: &[u8],
     stop: &Stop,
@@ -334,10 +415,10 @@ fn expect<E: Real, V: Vector<Scalar = E>, F: Family<E>>(
             return;
         }
         prefetch(ahead.next().unwrap_or_default());
-        family.log_densities(token, block.panel(p), scratch, terms, stop);
+        family.log_densities(token, means, block.panel(p), scratch, terms, stop);
         let log_sum = LogSum::<V>::of(token, terms);
         log_sum.accumulate(token, &block.weights[p], block.plain(p), log_likelihood);
-        log_sum.normalize(token, &block.weights[p], terms);
+        log_sum.normalize(token, &block.weights[p], block.plain(p), terms);
     }
 }
 

@@ -12,22 +12,24 @@ use crate::rng;
 #[derive(Debug)]
 pub struct Present {
     before: Option<Vec<usize>>,
-    partition: Partition,
+    leaf_rows: usize,
     count: usize,
 }
 
 impl Present {
-    /// Counts the positive weights of the blocks of the usual partition.
-    pub fn of(n_rows: usize, weights: Option<ArrayView1<'_, f64>>) -> Self {
-        let partition = Partition::of_rows(n_rows);
-        let Some(weights) = weights else { return Self { before: None, partition, count: n_rows } };
+    /// Counts the positive weights of the blocks of a partition.
+    pub fn of(partition: Partition, weights: Option<ArrayView1<'_, f64>>) -> Self {
+        let leaf_rows = partition.leaf_rows();
+        let Some(weights) = weights else {
+            return Self { before: None, leaf_rows, count: partition.rows() };
+        };
         let mut count = 0;
         let mut before = Vec::with_capacity(partition.leaves());
         for leaf in 0..partition.leaves() {
             before.push(count);
             count += positive(weights.slice(s![partition.leaf(leaf)]));
         }
-        Self { before: Some(before), partition, count }
+        Self { before: Some(before), leaf_rows, count }
     }
 
     /// Number of rows that are there.
@@ -38,10 +40,9 @@ impl Present {
     /// The streams of random numbers from the first row of a block on.
     pub fn numbers_from(&self, row: usize, seed: u64, layout: Layout) -> Numbers {
         let before = self.before.as_ref();
-        let next = before.map_or(row, |before| before[row / self.partition.leaf_rows()]);
-        let leaf_rows = Partition::of_rows(self.count).leaf_rows();
+        let next = before.map_or(row, |before| before[row / self.leaf_rows]);
         let generator = rng::stream(seed, 0);
-        Numbers { seed, layout, leaf_rows, next, left: 0, generator }
+        Numbers { seed, layout, next, left: 0, generator }
     }
 }
 
@@ -53,17 +54,21 @@ pub fn positive(weights: ArrayView1<'_, f64>) -> usize {
 /// Which rows share a stream, and how many numbers each of them takes from it.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout {
-    /// Rows of a stream, counted from the beginning of each block of the partition.
+    /// Rows of a stream, counted from each multiple of [`Layout::MOST_ROWS`].
     pub rows: usize,
     /// 64-bit draws of a row.
     pub draws: usize,
+}
+
+impl Layout {
+    /// The most rows of a stream: streams begin anew at each multiple of so many rows.
+    pub const MOST_ROWS: usize = 1024;
 }
 
 /// The random numbers of consecutive rows.
 pub struct Numbers {
     seed: u64,
     layout: Layout,
-    leaf_rows: usize,
     next: usize,
     left: usize,
     generator: rng::Stream,
@@ -83,9 +88,9 @@ impl Numbers {
 
     /// Finds the stream of the next row and the place in it.
     fn enter(&mut self) {
-        let within = self.next % self.leaf_rows;
+        let within = self.next % Layout::MOST_ROWS;
         let offset = within % self.layout.rows;
-        let length = self.layout.rows.min(self.leaf_rows - (within - offset));
+        let length = self.layout.rows.min(Layout::MOST_ROWS - (within - offset));
         self.generator = rng::stream(self.seed, (self.next - offset) as u64);
         // Positions are counted in words of 32 bits.
         self.generator.set_word_pos(2 * (offset * self.layout.draws) as u128);
@@ -100,7 +105,7 @@ mod tests {
     use super::*;
 
     fn draw(present: &Present, leaf: usize, rows: usize, layout: Layout) -> Vec<Vec<f64>> {
-        let first = leaf * present.partition.leaf_rows();
+        let first = leaf * present.leaf_rows;
         let mut numbers = present.numbers_from(first, 7, layout);
         let row = |_| {
             let generator = numbers.of_next_row();
@@ -112,12 +117,13 @@ mod tests {
     #[test]
     fn numbers_do_not_depend_on_the_rows_that_are_not_there() {
         let layout = Layout { rows: 384, draws: 3 };
-        let all = draw(&Present::of(3000, None), 0, 3000, layout);
+        let all = draw(&Present::of(Partition::of_rows(3000, 1), None), 0, 3000, layout);
         let weights = Array1::from_shape_fn(4000, |row| f64::from(u8::from(row % 4 != 1)));
-        let present = Present::of(4000, Some(weights.view()));
+        let present = Present::of(Partition::of_rows(4000, 20), Some(weights.view()));
         assert_eq!(present.count(), 3000);
-        for leaf in 0..present.partition.leaves() {
-            let rows = present.partition.leaf(leaf);
+        let partition = Partition::of_rows(4000, 20);
+        for leaf in 0..partition.leaves() {
+            let rows = partition.leaf(leaf);
             let before = positive(weights.slice(s![..rows.start]));
             let here = positive(weights.slice(s![rows]));
             assert_eq!(draw(&present, leaf, here, layout), all[before..before + here]);
@@ -127,7 +133,7 @@ mod tests {
     #[test]
     fn streams_begin_with_blocks() {
         let layout = Layout { rows: 384, draws: 2 };
-        let found = draw(&Present::of(2000, None), 0, 2000, layout);
+        let found = draw(&Present::of(Partition::of_rows(2000, 1), None), 0, 2000, layout);
         for start in [0, 384, 768, 1024, 1408, 1792] {
             let mut generator = rng::stream(7, start as u64);
             assert_eq!(found[start][0], rng::uniform_f64(&mut generator));

@@ -1,18 +1,17 @@
 //! Outputs per row: log-densities, responsibilities and labels, each in a single pass.
 
-use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::block::{Block, PANEL, PanelColumn};
 use super::diagonal::Diagonal;
-use super::family::{Family, SCRATCH, Scratch};
+use super::family::{Family, Means, SCRATCH, Scratch};
 use super::full::Full;
 use super::parameters::{CovarianceType, Parameters};
-use super::precision::Precision;
+use super::single::{Extent, Single};
 use super::softmax::LogSum;
 use super::tied::Tied;
 use crate::error::Error;
-use crate::fold::{Context, Partition, RowsMut};
+use crate::fold::{Context, RowsMut};
 use crate::memory;
 use crate::rows::{Element, Rows};
 use crate::simd::{Kernel, Level, Real, Vector, dispatch};
@@ -51,26 +50,12 @@ pub fn score(
     outputs: Outputs<'_>,
 ) -> Result<(), Error> {
     let (k, d) = (model.n_components(), model.n_features());
-    let job = Job { context, rows, columns, center: None, k, d };
-    let precision = Precision::of(context, rows, None)?;
-    match precision.center_if_single(model) {
-        Some(center) => run::<f32>(&Job { center: Some(center), ..job }, model, outputs),
-        None => run::<f64>(&job, model, outputs),
-    }
-}
-
-fn run<E: Real>(job: &Job<'_, '_>, model: &Parameters, outputs: Outputs<'_>) -> Result<(), Error> {
-    let weighted = job.columns == Columns::Responsibilities;
-    let center = job.center;
+    let job = &Job { context, rows, columns, k, d };
     match model.covariance_type() {
-        CovarianceType::Full => {
-            each_leaf::<E, _>(job, &Full::<E>::new(model, center, weighted, 0.0)?, outputs)
-        }
-        CovarianceType::Tied => {
-            each_leaf::<E, _>(job, &Tied::<E>::new(model, center, weighted)?, outputs)
-        }
+        CovarianceType::Full => each_leaf::<Full<f32>, Full<f64>>(job, model, outputs),
+        CovarianceType::Tied => each_leaf::<Tied<f32>, Tied<f64>>(job, model, outputs),
         CovarianceType::Diagonal | CovarianceType::Spherical => {
-            each_leaf::<E, _>(job, &Diagonal::<E>::new(model, center, weighted)?, outputs)
+            each_leaf::<Diagonal<f32>, Diagonal<f64>>(job, model, outputs)
         }
     }
 }
@@ -79,28 +64,44 @@ struct Job<'j, 'a> {
     context: &'j Context,
     rows: Rows<'a>,
     columns: Columns,
-    center: Option<&'j [f64]>,
     k: usize,
     d: usize,
 }
 
-fn each_leaf<E: Real, F: Family<E>>(
+fn each_leaf<S: Family<f32>, D: Family<f64>>(
     job: &Job<'_, '_>,
-    family: &F,
+    model: &Parameters,
     outputs: Outputs<'_>,
 ) -> Result<(), Error> {
+    let weighted = job.columns == Columns::Responsibilities;
+    let double = &(D::new(model, weighted, false)?, D::means(model, None)?);
+    let single = match job.rows {
+        Rows::F64(_) => None,
+        Rows::F32(_) => Some((S::new(model, weighted, false)?, Single::new(model)?)),
+    };
     let outputs = ((outputs.log_likelihoods, outputs.components), outputs.labels);
-    job.context.for_each_chunk(&Partition::of_rows(job.rows.n_rows()), outputs, |range, outputs| {
-        dispatch(Leaf { job, family, range, outputs, element: PhantomData::<E> })
+    job.context.for_each_chunk(&job.rows.partition(), outputs, |range, outputs| {
+        if let Some((family, limit)) = &single
+            && let Some(extent) = Extent::of(job.rows.row_block(range.clone()), None)?
+            && limit.admits(&extent)
+        {
+            let center = Some(&extent.center[..]);
+            let means = &S::means(model, center)?;
+            return dispatch(Leaf { job, family, means, center, range, outputs });
+        }
+        let (family, means) = double;
+        dispatch(Leaf { job, family, means, center: None, range, outputs })
     })
 }
 
 struct Leaf<'l, 'j, 'a, 'o, E, F> {
     job: &'l Job<'j, 'a>,
     family: &'l F,
+    means: &'l Means<E>,
+    /// The point that blocks are centred on.
+    center: Option<&'l [f64]>,
     range: Range<usize>,
     outputs: Parts<'o>,
-    element: PhantomData<E>,
 }
 
 impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, '_, '_, E, F> {
@@ -108,7 +109,8 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, '_, '_, E, F> {
 
     #[inline(always)]
     fn run<L: Level>(mut self, token: L) -> Self::Output {
-        let &Job { context, rows, columns, center, k, d } = self.job;
+        let &Job { context, rows, columns, k, d } = self.job;
+        let (means, center) = (self.means, self.center);
         let stop = context.stop();
         let mut block = Block::<E::Vector<L>>::new(d);
         let mut scratch = Scratch::<E::Vector<L>>::new(d)?;
@@ -121,12 +123,12 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, '_, '_, E, F> {
             block.pack(rows.row_block(here), None, center, false)?;
             for p in 0..block.n_panels() {
                 let panel = block.panel(p);
-                self.family.log_densities(token, panel, &mut scratch, &mut densities, stop);
+                self.family.log_densities(token, means, panel, &mut scratch, &mut densities, stop);
                 let start = first - self.range.start + p * Block::<E::Vector<L>>::PANEL_ROWS;
                 let rows = start..start + block.rows_in_panel(p);
                 write_panel::<E::Vector<L>>(
                     token,
-                    &block.weights[p],
+                    (&block.weights[p], block.plain(p)),
                     &mut densities,
                     columns,
                     rows,
@@ -142,7 +144,7 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, '_, '_, E, F> {
 #[inline(always)]
 fn write_panel<V: Vector>(
     token: V::Token,
-    weights: &PanelColumn<V>,
+    (weights, plain): (&PanelColumn<V>, bool),
     densities: &mut [PanelColumn<V>],
     columns: Columns,
     rows: Range<usize>,
@@ -165,7 +167,7 @@ fn write_panel<V: Vector>(
             }
         }
         if components.is_some() {
-            log_sum.normalize(token, weights, densities);
+            log_sum.normalize(token, weights, plain, densities);
         }
     }
     if let Some(output) = components {

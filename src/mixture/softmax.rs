@@ -56,16 +56,27 @@ impl<V: Vector> LogSum<V> {
         self.maximum[v] + self.sum[v].ln()
     }
 
-    /// Divides by the sums and multiplies by `weights`: responsibilities of weighted rows.
+    /// Divides by the sums and multiplies by `weights`: responsibilities of weighted rows. `plain`
+    /// says that all weights are 1.
     #[inline(always)]
     pub fn normalize(
         &self,
         token: V::Token,
         weights: &PanelColumn<V>,
+        plain: bool,
         terms: &mut [PanelColumn<V>],
     ) {
+        let mut sums = self.sum;
+        if !plain {
+            // Four rows share a division: one of weight zero is no neighbour to the others.
+            let zero = V::splat(token, V::Scalar::ZERO);
+            let one = V::splat(token, V::Scalar::from_f64(1.0));
+            for v in 0..PANEL {
+                sums[v] = zero.select_less(V::load(token, &weights[v]), sums[v], one);
+            }
+        }
         // One division for the four reciprocals; the product of the sums is at most k⁴.
-        let [a, b, c, d] = self.sum;
+        let [a, b, c, d] = sums;
         let (ab, cd) = (a * b, c * d);
         let inverse = V::splat(token, V::Scalar::from_f64(1.0)).div(ab * cd);
         let (over_ab, over_cd) = (inverse * cd, inverse * ab);

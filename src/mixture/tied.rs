@@ -12,7 +12,7 @@
 
 use super::block::{Block, PANEL, PanelColumn};
 use super::diagonal::{squared_distance, write_sums};
-use super::family::{Constants, Family, PREPARED, SCRATCH, SUMS, Scratch, centered};
+use super::family::{Constants, Family, Means, PREPARED, SCRATCH, SUMS, Scratch, centered};
 use super::parameters::{CovarianceType, Parameters, triangle};
 use super::statistics::MixtureStatistics;
 use super::triangular::{Panels, Scatter, Store, TILE, push_upper, whiten, with_width};
@@ -27,13 +27,9 @@ pub struct Tied<E> {
     constants: Constants<E>,
     n_components: usize,
     n_features: usize,
-    /// c less the centre the block was packed with.
-    center: Vec<E>,
     factor: Vec<E>,
     /// (μₖ − c) U, by components.
     whitened_means: Vec<E>,
-    /// μₖ less the centre the block was packed with, by components.
-    means: Vec<E>,
     /// μₖ − c, by features: column j of all components.
     mean_columns: Vec<E>,
     /// As many zeros as there are components or features.
@@ -41,41 +37,6 @@ pub struct Tied<E> {
 }
 
 impl<E: Real> Tied<E> {
-    /// From checked parameters.
-    pub fn new(
-        parameters: &Parameters,
-        center: Option<&[f64]>,
-        weighted: bool,
-    ) -> Result<Self, Error> {
-        let (k, d) = (parameters.n_components(), parameters.n_features());
-        let c = parameters.center()?;
-        let factor = parameters.precisions_cholesky();
-        let mut whitened_means = memory::with_capacity(k * d, PREPARED)?;
-        for component in 0..k {
-            let mean = parameters.mean(component);
-            for j in 0..d {
-                let y: f64 = (0..=j).map(|i| (mean[i] - c[i]) * factor[i * d + j]).sum();
-                whitened_means.push(E::from_f64(y));
-            }
-        }
-        let columns = (0..d).flat_map(|j| (0..k).map(move |component| (component, j)));
-        let mean_columns =
-            columns.map(|(component, j)| E::from_f64(parameters.mean(component)[j] - c[j]));
-        let mut packed = memory::with_capacity(triangle(d), PREPARED)?;
-        push_upper(&mut packed, factor, d);
-        Ok(Self {
-            constants: Constants::new(parameters, weighted)?,
-            n_components: k,
-            n_features: d,
-            mean_columns: memory::collected(mean_columns, PREPARED)?,
-            center: centered(&c, center)?,
-            factor: packed,
-            whitened_means,
-            means: centered(parameters.means(), center)?,
-            zeros: memory::filled(k.max(d), E::ZERO, PREPARED)?,
-        })
-    }
-
     /// Whether the k × k matrix Q is cheaper than a d × d product per component.
     fn uses_overlaps(&self) -> bool {
         let (k, d) = (self.n_components, self.n_features);
@@ -87,6 +48,7 @@ impl<E: Real> Tied<E> {
     fn residuals<V: Vector<Scalar = E>>(
         &self,
         token: V::Token,
+        origin: &[E],
         panel: &[PanelColumn<V>],
         responsibilities: &[PanelColumn<V>],
         residuals: &mut [PanelColumn<V>],
@@ -117,7 +79,7 @@ impl<E: Real> Tied<E> {
                     sum[v] = V::load(token, &r[k][v]).mul_add(m, sum[v]);
                 }
             }
-            let c = V::splat(token, self.center[j]);
+            let c = V::splat(token, origin[j]);
             for v in 0..PANEL {
                 (V::load(token, &x[v]) - c - sum[v] * inverse[v]).store(&mut residual[v]);
             }
@@ -146,6 +108,39 @@ enum Second {
 impl<E: Real> Family<E> for Tied<E> {
     type Sums = TiedSums;
 
+    fn new(parameters: &Parameters, weighted: bool, _: bool) -> Result<Self, Error> {
+        let (k, d) = (parameters.n_components(), parameters.n_features());
+        let c = parameters.center()?;
+        let factor = parameters.precisions_cholesky();
+        let mut whitened_means = memory::with_capacity(k * d, PREPARED)?;
+        for component in 0..k {
+            let mean = parameters.mean(component);
+            for j in 0..d {
+                let y: f64 = (0..=j).map(|i| (mean[i] - c[i]) * factor[i * d + j]).sum();
+                whitened_means.push(E::from_f64(y));
+            }
+        }
+        let columns = (0..d).flat_map(|j| (0..k).map(move |component| (component, j)));
+        let mean_columns =
+            columns.map(|(component, j)| E::from_f64(parameters.mean(component)[j] - c[j]));
+        let mut packed = memory::with_capacity(triangle(d), PREPARED)?;
+        push_upper(&mut packed, factor, d);
+        Ok(Self {
+            constants: Constants::new(parameters, weighted)?,
+            n_components: k,
+            n_features: d,
+            mean_columns: memory::collected(mean_columns, PREPARED)?,
+            factor: packed,
+            whitened_means,
+            zeros: memory::filled(k.max(d), E::ZERO, PREPARED)?,
+        })
+    }
+
+    fn means(parameters: &Parameters, center: Option<&[f64]>) -> Result<Means<E>, Error> {
+        let origin = centered(&parameters.center()?, center)?;
+        Ok(Means { means: centered(parameters.means(), center)?, origin })
+    }
+
     fn needs_row_major(&self) -> bool {
         false
     }
@@ -154,13 +149,14 @@ impl<E: Real> Family<E> for Tied<E> {
     fn log_densities<V: Vector<Scalar = E>>(
         &self,
         token: V::Token,
+        means: &Means<E>,
         panel: &[PanelColumn<V>],
         scratch: &mut Scratch<V>,
         densities: &mut [PanelColumn<V>],
         _: &Stop,
     ) {
         let d = self.n_features;
-        let (z, x, center) = (&mut scratch.z[..d], &panel[..d], &self.center[..d]);
+        let (z, x, center) = (&mut scratch.z[..d], &panel[..d], &means.origin[..d]);
         for j in 0..d {
             let c = V::splat(token, center[j]);
             for v in 0..PANEL {
@@ -189,12 +185,24 @@ impl<E: Real> Family<E> for Tied<E> {
         Ok(TiedSums { firsts: zeros(k * d)?, counts: zeros(k)?, second })
     }
 
+    fn clear(sums: &mut TiedSums) {
+        sums.firsts.fill(Lanes64::ZERO);
+        sums.counts.fill(Lanes64::ZERO);
+        match &mut sums.second {
+            Second::Overlaps { residuals, overlaps } => {
+                residuals.clear();
+                overlaps.clear();
+            }
+            Second::Components(scatters) => scatters.iter_mut().for_each(Scatter::clear),
+        }
+    }
+
     #[inline(always)]
     fn accumulate<V: Vector<Scalar = E>>(
         &self,
         token: V::Token,
-        block: &Block<V>,
-        responsibilities: &[PanelColumn<V>],
+        means: &Means<E>,
+        (block, responsibilities): (&Block<V>, &[PanelColumn<V>]),
         scratch: &mut Scratch<V>,
         sums: &mut TiedSums,
         stop: &Stop,
@@ -206,7 +214,7 @@ impl<E: Real> Family<E> for Tied<E> {
             Second::Components(scatters) => {
                 for (component, scatter) in scatters.iter_mut().enumerate() {
                     stop.check()?;
-                    let mean = &self.means[component * d..][..d];
+                    let mean = &means.means[component * d..][..d];
                     let weights = Panels { offset: component, ..r };
                     scatter.add_block(token, x, weights, mean, &mut scratch.scatter)?;
                 }
@@ -216,7 +224,7 @@ impl<E: Real> Family<E> for Tied<E> {
                     token,
                     x,
                     r,
-                    &self.means,
+                    &means.means,
                     sums.counts.as_mut_slice(),
                     &mut sums.firsts,
                 );
@@ -227,7 +235,8 @@ impl<E: Real> Family<E> for Tied<E> {
                 for p in 0..n_panels {
                     let here = &responsibilities[p * k..][..k];
                     let target = &mut centered[p * d..][..d];
-                    let sums = self.residuals::<V>(token, block.panel(p), here, target);
+                    let sums =
+                        self.residuals::<V>(token, &means.origin, block.panel(p), here, target);
                     totals[p * 2..][..2].copy_from_slice(&sums);
                 }
                 let e = Panels::<V> { columns: centered, stride: d, offset: 0 };

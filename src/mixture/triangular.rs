@@ -14,7 +14,7 @@ use super::parameters::triangle;
 use crate::error::Error;
 use crate::memory;
 use crate::rows::Element;
-use crate::simd::{Lanes64, Level, Real, Vector};
+use crate::simd::{Lanes64, Level, Memory, Part, Real, Vector, Whole};
 
 /// Columns of a register tile.
 pub const TILE: usize = 4;
@@ -194,6 +194,13 @@ impl Scatter {
         })
     }
 
+    /// Zeros once more.
+    pub fn clear(&mut self) {
+        self.count = Lanes64::ZERO;
+        self.sums.fill(Lanes64::ZERO);
+        self.products.fill(Lanes64::ZERO);
+    }
+
     /// Σr.
     pub fn count(&self) -> f64 {
         self.count.sum()
@@ -299,44 +306,107 @@ fn diagonal_tile<V: Vector, const W: usize>(
     sums: &mut [Lanes64],
     products: &mut [Lanes64],
 ) {
-    let zero = V::splat(token, V::Scalar::ZERO);
+    let mut totals = Diagonal::<V, W> { n: V::ZERO, s: [V::ZERO; W], q: [[V::ZERO; W]; W] };
+    let mut rows = TileRows { x, weights, center, start, z_panels, rz_panels };
+    if <V::Token as Level>::WIDE || W <= 2 {
+        diagonal_rows::<V, Whole<V>, W, 0, W>(token, &mut rows, 0, &mut totals);
+    } else {
+        for part in 0..V::Part::COUNT {
+            if W < TILE {
+                diagonal_rows::<V, V::Part, W, 0, W>(token, &mut rows, part, &mut totals);
+            } else {
+                // The whole tile is nineteen registers: half of its rows at a time.
+                diagonal_rows::<V, V::Part, W, 0, 2>(token, &mut rows, part, &mut totals);
+                diagonal_rows::<V, V::Part, W, 2, W>(token, &mut rows, part, &mut totals);
+            }
+        }
+    }
+    if start == 0 {
+        totals.n.accumulate(count);
+    }
+    let mut next = 0;
+    for i in 0..W {
+        totals.s[i].accumulate(&mut sums[i]);
+        for j in 0..=i {
+            totals.q[i][j].accumulate(&mut products[next]);
+            next += 1;
+        }
+    }
+}
+
+/// Σr, Σrz and Σ r z zᵀ of one tile over a block.
+struct Diagonal<V: Vector, const W: usize> {
+    n: V::Lanes,
+    s: [V::Lanes; W],
+    q: [[V::Lanes; W]; W],
+}
+
+/// What a tile on the diagonal reads, and where it leaves z and r·z for those beside it.
+struct TileRows<'a, V: Vector> {
+    x: Panels<'a, V>,
+    weights: Panels<'a, V>,
+    /// Of the tile's columns.
+    center: &'a [V::Scalar],
+    /// The first of them.
+    start: usize,
+    z_panels: &'a mut [PanelColumn<V>],
+    rz_panels: &'a mut [PanelColumn<V>],
+}
+
+/// Rows `FIRST..LAST` of the tile's triangle, and with the first of them all else, in one part of
+/// the lanes.
+#[inline(always)]
+fn diagonal_rows<V: Vector, P: Part<V>, const W: usize, const FIRST: usize, const LAST: usize>(
+    token: V::Token,
+    rows: &mut TileRows<'_, V>,
+    part: usize,
+    totals: &mut Diagonal<V, W>,
+) {
+    let TileRows { x, weights, center, start, z_panels, rz_panels } = rows;
+    let zero = P::splat(token, V::Scalar::ZERO);
     let mut n = zero;
     let mut s = [zero; W];
     let mut q = [[zero; W]; W];
     let n_panels = x.columns.len() / x.stride;
     let d = z_panels.len() / n_panels;
     for p in 0..n_panels {
-        let x_tile = &x.columns[p * x.stride + x.offset + start..][..W];
+        let x_tile = &x.columns[p * x.stride + x.offset + *start..][..W];
         let r_column = &weights.columns[p * weights.stride + weights.offset];
-        let z_tile = &mut z_panels[p * d + start..][..W];
+        let z_tile = &mut z_panels[p * d + *start..][..W];
         let rz_tile = &mut rz_panels[p * TILE..][..W];
         for v in 0..PANEL {
-            let r = V::load(token, &r_column[v]);
+            let r = P::load(token, &r_column[v], part);
             let mut z = [zero; W];
-            n = n + r;
+            if FIRST == 0 {
+                n = n + r;
+            }
             for i in 0..W {
-                z[i] = V::load(token, &x_tile[i][v]) - V::splat(token, center[i]);
+                z[i] = P::load(token, &x_tile[i][v], part) - P::splat(token, center[i]);
                 let rz = r * z[i];
-                s[i] = s[i] + rz;
-                for j in 0..=i {
-                    q[i][j] = rz.mul_add(z[j], q[i][j]);
+                if (FIRST..LAST).contains(&i) {
+                    for j in 0..=i {
+                        q[i][j] = rz.mul_add(z[j], q[i][j]);
+                    }
                 }
-                if d > TILE {
-                    z[i].store(&mut z_tile[i][v]);
-                    rz.store(&mut rz_tile[i][v]);
+                if FIRST == 0 {
+                    s[i] = s[i] + rz;
+                    if d > TILE {
+                        z[i].store(&mut z_tile[i][v], part);
+                        rz.store(&mut rz_tile[i][v], part);
+                    }
                 }
             }
         }
     }
-    if start == 0 {
-        n.accumulate(count);
+    if FIRST == 0 {
+        n.store(&mut totals.n, part);
+        for i in 0..W {
+            s[i].store(&mut totals.s[i], part);
+        }
     }
-    let mut next = 0;
-    for i in 0..W {
-        s[i].accumulate(&mut sums[i]);
+    for i in FIRST..LAST {
         for j in 0..=i {
-            q[i][j].accumulate(&mut products[next]);
-            next += 1;
+            q[i][j].store(&mut totals.q[i][j], part);
         }
     }
 }
@@ -350,7 +420,35 @@ fn rectangle_tile<V: Vector, const W: usize>(
     left: usize,
     products: &mut [Lanes64],
 ) {
-    let zero = V::splat(token, V::Scalar::ZERO);
+    let mut totals = [[V::ZERO; TILE]; W];
+    for part in 0..V::Part::COUNT {
+        let (z, rz) = (z_panels, rz_panels);
+        if <V::Token as Level>::WIDE {
+            rectangle_columns::<V, W, 0, TILE>(token, z, rz, left, part, &mut totals);
+        } else {
+            // Eight accumulators and six operands, of sixteen registers.
+            rectangle_columns::<V, W, 0, 2>(token, z, rz, left, part, &mut totals);
+            rectangle_columns::<V, W, 2, TILE>(token, z, rz, left, part, &mut totals);
+        }
+    }
+    for i in 0..W {
+        for j in 0..TILE {
+            totals[i][j].accumulate(&mut products[i * TILE + j]);
+        }
+    }
+}
+
+/// Columns `FIRST..LAST` of such a tile, in one part of the lanes.
+#[inline(always)]
+fn rectangle_columns<V: Vector, const W: usize, const FIRST: usize, const LAST: usize>(
+    token: V::Token,
+    z_panels: &[PanelColumn<V>],
+    rz_panels: &[PanelColumn<V>],
+    left: usize,
+    part: usize,
+    totals: &mut [[V::Lanes; TILE]; W],
+) {
+    let zero = V::Part::splat(token, V::Scalar::ZERO);
     let mut q = [[zero; TILE]; W];
     let n_panels = rz_panels.len() / TILE;
     let d = z_panels.len() / n_panels;
@@ -359,20 +457,20 @@ fn rectangle_tile<V: Vector, const W: usize>(
         let rz_tile = &rz_panels[p * TILE..][..TILE];
         for v in 0..PANEL {
             let mut z = [zero; TILE];
-            for j in 0..TILE {
-                z[j] = V::load(token, &z_tile[j][v]);
+            for j in FIRST..LAST {
+                z[j] = V::Part::load(token, &z_tile[j][v], part);
             }
             for i in 0..W {
-                let rz = V::load(token, &rz_tile[i][v]);
-                for j in 0..TILE {
+                let rz = V::Part::load(token, &rz_tile[i][v], part);
+                for j in FIRST..LAST {
                     q[i][j] = rz.mul_add(z[j], q[i][j]);
                 }
             }
         }
     }
     for i in 0..W {
-        for j in 0..TILE {
-            q[i][j].accumulate(&mut products[i * TILE + j]);
+        for j in FIRST..LAST {
+            q[i][j].store(&mut totals[i][j], part);
         }
     }
 }

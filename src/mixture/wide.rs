@@ -15,7 +15,7 @@ use super::triangular::Panels;
 use crate::error::Error;
 use crate::memory;
 use crate::rows::Element;
-use crate::simd::{Lanes64, Level, Vector};
+use crate::simd::{Lanes64, Level, Part, Vector};
 
 /// From this many features on, features lie across lanes.
 pub const WIDE_FROM: usize = 25;
@@ -23,14 +23,15 @@ pub const WIDE_FROM: usize = 25;
 /// Side of the square blocks that the scatter is stored in.
 const SIDE: usize = 8;
 
-/// The responsibility up to which a row is left out of a component's first and second moments.
+/// The responsibility up to which a row is left out of a component's first and second moments, if
+/// the component has a share w of all rows, in units of the largest sample weight of a block.
 ///
-/// Rows below 2⁻¹²⁰ add no more than n · 2⁻¹²⁰ · m² to the trace of a component, in units of its
-/// covariance, where m is their largest Mahalanobis distance: 2⁻⁷⁰ for a billion rows at m = 1000.
-/// Against the component's own weight of at least one row that is far below rounding. (Σr itself
-/// always counts every row.) Of components that hold less, only zeros are left out.
-pub fn sparse_threshold(expected_count: f64) -> f64 {
-    if expected_count >= 1.0 { 1.0 / (1u128 << 120) as f64 } else { 0.0 }
+/// Rows below w · 2⁻¹²⁰ add no more than n · w · 2⁻¹²⁰ · m² to the trace of a component, in units of
+/// its covariance, where m is their largest Mahalanobis distance: 2⁻¹⁰⁰ of it at m = 1000, as its own
+/// weight is n · w. That is far below rounding, and does not depend on how many rows there are.
+/// (Σr itself always counts every row.)
+pub fn sparse_threshold(weight: f64) -> f64 {
+    weight / (1u128 << 120) as f64
 }
 
 /// Gathered rows, in column blocks of eight features: first z = x − μ, then r·z.
@@ -60,6 +61,13 @@ impl WideScatter {
             sums: memory::filled(side, Lanes64::ZERO, SUMS)?,
             products: memory::filled(triangle(side), [Lanes64::ZERO; SIDE], SUMS)?,
         })
+    }
+
+    /// Zeros once more.
+    pub fn clear(&mut self) {
+        self.count = Lanes64::ZERO;
+        self.sums.fill(Lanes64::ZERO);
+        self.products.fill([Lanes64::ZERO; SIDE]);
     }
 
     /// Σr.
@@ -194,6 +202,19 @@ fn tile<L: Level, const N: usize>(
     for (n, column) in z_columns.iter_mut().enumerate() {
         *column = &z[n * m..][..m];
     }
+    if Register::<L>::COUNT == 2 {
+        for first in (0..SIDE).step_by(4) {
+            // Pairs or triples of half columns: eight or twelve accumulators, of sixteen registers.
+            for group in 0..if N == 3 { 2 } else { N } {
+                if N == 3 {
+                    parts_tile::<L, 3>(token, rz, &z_columns, first, 3 * group, products);
+                } else {
+                    parts_tile::<L, 2>(token, rz, &z_columns, first, 2 * group, products);
+                }
+            }
+        }
+        return;
+    }
     let zero = L::F64::splat(token, 0.0);
     let mut sums = [[zero; N]; SIDE];
     for row in 0..m {
@@ -212,6 +233,46 @@ fn tile<L: Level, const N: usize>(
     for (n, block) in products.iter_mut().enumerate().take(N) {
         for i in 0..SIDE {
             sums[i][n].accumulate(&mut block[i]);
+        }
+    }
+}
+
+/// What one register holds of a vector.
+type Register<L> = <<L as Level>::F64 as Vector>::Part;
+
+/// [`tile`] of four values of r·z × G registers of z, the first of which is `part`.
+#[inline(always)]
+fn parts_tile<L: Level, const G: usize>(
+    token: L,
+    rz: &[Lanes64],
+    z_columns: &[&[Lanes64]],
+    first: usize,
+    part: usize,
+    products: &mut [[Lanes64; SIDE]],
+) {
+    let parts = Register::<L>::COUNT;
+    let zero = Register::<L>::splat(token, 0.0);
+    let mut sums = [[zero; G]; 4];
+    for row in 0..rz.len() {
+        let mut here = [zero; G];
+        for g in 0..G {
+            let (n, p) = ((part + g) / parts, (part + g) % parts);
+            here[g] = Register::<L>::load(token, &z_columns[n][row], p);
+        }
+        let factors = &rz[row].0[first..first + 4];
+        for i in 0..4 {
+            let factor = Register::<L>::splat(token, factors[i]);
+            for g in 0..G {
+                sums[i][g] = factor.mul_add(here[g], sums[i][g]);
+            }
+        }
+    }
+    for i in 0..4 {
+        for g in 0..G {
+            let (n, p) = ((part + g) / parts, (part + g) % parts);
+            let target = &mut products[n][first + i];
+            let before = Register::<L>::load(token, target, p);
+            (before + sums[i][g]).store(target, p);
         }
     }
 }

@@ -114,7 +114,7 @@ pub fn distance<'a>(context: &Context, x: Rows<'a>, y: Option<Rows<'a>>) -> Resu
 
 /// The largest distance of each column from one row: at least half of its range.
 fn spreads(context: &Context, rows: Rows<'_>, origin: &[f64]) -> Result<Vec<Spread>, Error> {
-    context.fold(&Partition::of_rows(rows.n_rows()), |range| {
+    context.fold(&Partition::of_rows(rows.n_rows(), rows.n_columns()), |range| {
         let mut spreads = memory::filled(origin.len(), Spread(0.0), "ranges of columns")?;
         let block = rows.row_block(range);
         with_rows!(block, view => {

@@ -475,7 +475,7 @@ fn statistics_from_responsibilities<'py>(
     let folded = enter(py, work, n_jobs, None, |context| {
         rows.check_finite("X", context)?;
         let weights = UnitWeights::of(sample_weight)?;
-        context.fold(&Partition::of_rows(resp.nrows()), |range| {
+        context.fold(&Partition::of_rows(resp.nrows(), resp.ncols()), |range| {
             let first = range.start;
             let part = resp.slice(s![range, ..]);
             let bad = part.indexed_iter().find(|(_, r)| !(r.is_finite() && **r >= 0.0));

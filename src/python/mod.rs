@@ -34,6 +34,7 @@ impl From<Error> for PyErr {
             | Error::InvalidArgument { .. }
             | Error::InvalidWeight { .. }
             | Error::Incompatible { .. }
+            | Error::Rows { .. }
             | Error::Corrupt(_) => PyValueError::new_err(message),
             Error::TooMany => PyOverflowError::new_err(message),
             Error::Memory { .. } => PyMemoryError::new_err(message),

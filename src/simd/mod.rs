@@ -171,6 +171,8 @@ pub trait Vector:
     const LANES: usize;
     /// The memory form of all zeros.
     const ZERO: Self::Lanes;
+    /// What one register holds of it.
+    type Part: Part<Self>;
 
     /// All lanes equal to `value`.
     fn splat(token: Self::Token, value: Self::Scalar) -> Self;
@@ -228,6 +230,75 @@ pub trait Vector:
     #[inline(always)]
     fn scalars_mut(lanes: &mut [Self::Lanes]) -> &mut [Self::Scalar] {
         Memory::scalars_mut(lanes)
+    }
+}
+
+/// Some lanes of a logical vector: those of one register, or all of them ([`Whole`]).
+///
+/// A tile of whole vectors is twice the registers of AVX2; a kernel that goes over its rows once for
+/// each part has all of them, and adds to each lane in the same order.
+pub trait Part<V: Vector>:
+    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self>
+{
+    /// How many make a vector.
+    const COUNT: usize;
+
+    /// All lanes equal to `value`.
+    fn splat(token: V::Token, value: V::Scalar) -> Self;
+    /// Reads the lanes of part `part` from memory.
+    fn load(token: V::Token, lanes: &V::Lanes, part: usize) -> Self;
+    /// Writes them.
+    fn store(self, lanes: &mut V::Lanes, part: usize);
+    /// `self * b + c`, rounded once.
+    fn mul_add(self, b: Self, c: Self) -> Self;
+}
+
+/// All lanes of a vector, for tiles that are small enough.
+#[derive(Clone, Copy)]
+pub struct Whole<V>(V);
+
+impl<V: Vector> Add for Whole<V> {
+    type Output = Self;
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+}
+
+impl<V: Vector> Sub for Whole<V> {
+    type Output = Self;
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        Self(self.0 - other.0)
+    }
+}
+
+impl<V: Vector> Mul for Whole<V> {
+    type Output = Self;
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        Self(self.0 * other.0)
+    }
+}
+
+impl<V: Vector> Part<V> for Whole<V> {
+    const COUNT: usize = 1;
+
+    #[inline(always)]
+    fn splat(token: V::Token, value: V::Scalar) -> Self {
+        Self(V::splat(token, value))
+    }
+    #[inline(always)]
+    fn load(token: V::Token, lanes: &V::Lanes, _: usize) -> Self {
+        Self(V::load(token, lanes))
+    }
+    #[inline(always)]
+    fn store(self, lanes: &mut V::Lanes, _: usize) {
+        self.0.store(lanes);
+    }
+    #[inline(always)]
+    fn mul_add(self, b: Self, c: Self) -> Self {
+        Self(self.0.mul_add(b.0, c.0))
     }
 }
 

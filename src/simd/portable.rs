@@ -5,7 +5,7 @@ use std::ops::{Add, Mul, Sub};
 use pulp::Scalar;
 
 use super::coefficients::*;
-use super::{Lanes, Lanes32, Lanes64, Real, Vector};
+use super::{Lanes, Lanes32, Lanes64, Part, Real, Vector};
 
 /// Lanes in an array: the level of machines without AVX2, and the yardstick of the others.
 ///
@@ -65,12 +65,34 @@ macro_rules! portable_vector {
             }
         }
 
+        impl Part<Self> for Portable<$real, $n> {
+            const COUNT: usize = 1;
+
+            #[inline(always)]
+            fn splat(_: Scalar, value: $real) -> Self {
+                Self([value; $n])
+            }
+            #[inline(always)]
+            fn load(_: Scalar, lanes: &$lanes, _: usize) -> Self {
+                Self(lanes.0)
+            }
+            #[inline(always)]
+            fn store(self, lanes: &mut $lanes, _: usize) {
+                lanes.0 = self.0;
+            }
+            #[inline(always)]
+            fn mul_add(self, b: Self, c: Self) -> Self {
+                Vector::mul_add(self, b, c)
+            }
+        }
+
         impl Vector for Portable<$real, $n> {
             type Scalar = $real;
             type Token = Scalar;
             type Lanes = $lanes;
             const LANES: usize = $n;
             const ZERO: $lanes = Lanes([0.0; $n]);
+            type Part = Self;
 
             #[inline(always)]
             fn splat(_: Scalar, value: $real) -> Self {

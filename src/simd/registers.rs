@@ -5,7 +5,7 @@ use std::ops::{Add, Mul, Sub};
 use bytemuck::cast;
 
 use super::coefficients::*;
-use super::{Lanes, Lanes32, Lanes64, Registers, Vector};
+use super::{Lanes, Lanes32, Lanes64, Part, Registers, Vector};
 
 /// Eight lanes of `f64` in `R` registers of level `S`.
 #[derive(Clone, Copy)]
@@ -40,7 +40,7 @@ vector_operators!(F32, Add::add => add_f32s, Sub::sub => sub_f32s, Mul::mul => m
 /// The vectors of both elements; operations are named by what pulp calls them.
 macro_rules! register_vector {
     (
-        $vector:ident, $real:ident, $bits:ty, $lanes:ty, $n:literal,
+        $vector:ident, $registers:ident, $real:ident, $bits:ty, $lanes:ty, $n:literal,
         significand: $significand:literal, bias: $bias:literal, two: $two:literal, lowest: $lowest:literal,
         exp: [$exp:ident, $round:ident, $high:ident, $low:ident], ln: $ln:ident,
         arithmetic: [$splat:ident, $mul_add:ident, $div:ident, $sqrt:ident, $max:ident, $min:ident],
@@ -49,12 +49,44 @@ macro_rules! register_vector {
         bits: [$to_bits:ident, $from_bits:ident, $splat_bits:ident, $add_bits:ident, $sub_bits:ident,
             $and_bits:ident, $or_bits:ident, $shift_in:ident, $shift_out:ident]
     ) => {
+        impl<S: Registers, const R: usize> Part<$vector<S, R>> for $vector<S, 1> {
+            const COUNT: usize = R;
+
+            #[inline(always)]
+            fn splat(token: S, value: $real) -> Self {
+                Self { simd: token, parts: [token.$splat(value)] }
+            }
+
+            #[inline(always)]
+            fn load(token: S, lanes: &$lanes, part: usize) -> Self {
+                assert!(part < R, "a vector has {R} parts");
+                let parts = std::ptr::from_ref(lanes).cast::<[S::$registers; 1]>();
+                // SAFETY: lanes are as large as R registers of plain numbers (`Vector::load` casts
+                // them) and aligned to a cache line, so that there is one at each place below R.
+                Self { simd: token, parts: unsafe { parts.add(part).read() } }
+            }
+
+            #[inline(always)]
+            fn store(self, lanes: &mut $lanes, part: usize) {
+                assert!(part < R, "a vector has {R} parts");
+                let parts = std::ptr::from_mut(lanes).cast::<[S::$registers; 1]>();
+                // SAFETY: as in `load`.
+                unsafe { parts.add(part).write(self.parts) }
+            }
+
+            #[inline(always)]
+            fn mul_add(self, b: Self, c: Self) -> Self {
+                Self { parts: [self.simd.$mul_add(self.parts[0], b.parts[0], c.parts[0])], ..self }
+            }
+        }
+
         impl<S: Registers, const R: usize> Vector for $vector<S, R> {
             type Scalar = $real;
             type Token = S;
             type Lanes = $lanes;
             const LANES: usize = $n;
             const ZERO: $lanes = Lanes([0.0; $n]);
+            type Part = $vector<S, 1>;
 
             #[inline(always)]
             fn splat(token: S, value: $real) -> Self {
@@ -199,7 +231,7 @@ macro_rules! register_vector {
 }
 
 register_vector!(
-    F64, f64, u64, Lanes64, 8,
+    F64, f64s, f64, u64, Lanes64, 8,
     significand: 52, bias: 1023.0, two: 4_503_599_627_370_496.0, lowest: -1021.0,
     exp: [EXP_F64, ROUND_F64, LN2_HIGH_F64, LN2_LOW_F64], ln: LN_F64,
     arithmetic: [splat_f64s, mul_add_f64s, div_f64s, sqrt_f64s, max_f64s, min_f64s],
@@ -209,7 +241,7 @@ register_vector!(
         and_u64s, or_u64s, shift_into_exponent_f64, shift_out_of_exponent_f64]
 );
 register_vector!(
-    F32, f32, u32, Lanes32, 16,
+    F32, f32s, f32, u32, Lanes32, 16,
     significand: 23, bias: 127.0, two: 8_388_608.0, lowest: -125.0,
     exp: [EXP_F32, ROUND_F32, LN2_HIGH_F32, LN2_LOW_F32], ln: LN_F32,
     arithmetic: [splat_f32s, mul_add_f32s, div_f32s, sqrt_f32s, max_f32s, min_f32s],

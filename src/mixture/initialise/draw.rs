@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::{Input, WHAT};
 use crate::error::Error;
-use crate::fold::{Monoid, Partition};
+use crate::fold::Monoid;
 use crate::memory;
 use crate::mixture::present::{Layout, Numbers, Present};
 use crate::rng;
@@ -17,9 +17,9 @@ use crate::simd::{Kernel, Lanes, Level, Vector, dispatch};
 
 /// For each seed `count` rows of positive weight, in the order drawn.
 pub fn rows(input: Input<'_, '_>, count: usize, seeds: &[u64]) -> Result<Vec<Vec<usize>>, Error> {
-    let partition = Partition::of_rows(input.rows.n_rows());
-    let present = &Present::of(input.rows.n_rows(), input.weights);
-    let layout = Layout { rows: Partition::of_rows(present.count()).leaf_rows(), draws: 1 };
+    let partition = input.rows.partition();
+    let present = &Present::of(partition, input.weights);
+    let layout = Layout { rows: Layout::MOST_ROWS, draws: 1 };
     let drawn: Vec<Smallest> = input.context.fold(&partition, |range| {
         let draw = |&seed| {
             let numbers = present.numbers_from(range.start, seed, layout);

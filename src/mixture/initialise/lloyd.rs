@@ -8,7 +8,6 @@ use std::ops::Range;
 use super::draw::Smallest;
 use super::{Input, WHAT};
 use crate::error::Error;
-use crate::fold::Partition;
 use crate::memory;
 use crate::mixture::block::{Block, PANEL};
 use crate::mixture::diagonal::squared_distance;
@@ -65,7 +64,7 @@ fn relocated(input: Input<'_, '_>, mut moments: Moments) -> Result<Moments, Erro
     // Rows belong to clusters by where the centres were, not by where they are moved below.
     let counts = memory::copied(&moments.counts, WHAT)?;
     let centers = memory::copied(&moments.centers, WHAT)?;
-    let partition = Partition::of_rows(input.rows.n_rows());
+    let partition = input.rows.partition();
     let farthest = input.context.fold(&partition, |range| {
         dispatch(Farthest { input, centers: &centers, count: empty.len(), range })
     })?;

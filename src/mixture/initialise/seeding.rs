@@ -95,7 +95,7 @@ impl<'i, 'a> Group<'i, 'a> {
         Ok(Self {
             input,
             restarts: memory::gathered(seeds.iter().zip(random).map(restart), WHAT)?,
-            partition: Partition::new(panels, Partition::of_rows(n).leaf_rows() / PANEL_ROWS),
+            partition: Partition::new(panels, input.rows.partition().leaf_rows() / PANEL_ROWS),
             // Not infinite: 0 · ∞ would turn the sums of weightless rows into NaN.
             distances: memory::filled(length, [Lanes([f64::MAX; 8]); PANEL], WHAT)?,
         })
