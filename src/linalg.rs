@@ -8,6 +8,8 @@
 //!
 //! What only decides whether input is refused goes to LAPACK, through ndarray-linalg.
 
+mod blocked;
+
 use ndarray::{Array2, ArrayView2};
 use ndarray_linalg::{EigValsh, UPLO};
 
@@ -49,6 +51,9 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 /// If `matrix` does not hold d·d numbers.
 pub fn cholesky(matrix: &[f64], d: usize, stop: &Stop) -> Result<Vec<f64>, Error> {
     assert_eq!(matrix.len(), d * d, "a square matrix");
+    if d > blocked::BLOCK {
+        return blocked::cholesky(matrix, d, stop);
+    }
     let mut factor = memory::filled(d * d, 0.0, WHAT)?;
     for i in 0..d {
         stop.check()?;
@@ -78,6 +83,9 @@ pub fn cholesky(matrix: &[f64], d: usize, stop: &Stop) -> Result<Vec<f64>, Error
 /// If `factor` does not hold d·d numbers.
 pub fn invert_lower(factor: &[f64], d: usize, stop: &Stop) -> Result<Vec<f64>, Error> {
     assert_eq!(factor.len(), d * d, "a square matrix");
+    if d > blocked::BLOCK {
+        return blocked::invert_lower(factor, d, stop);
+    }
     let mut inverse = memory::filled(d * d, 0.0, WHAT)?;
     for i in 0..d {
         stop.check()?;

@@ -172,6 +172,8 @@ for family, dtype in itertools.product(FAMILIES, DTYPES):
     case(f"fit: {family}, {dtype}, 33 features", fit, family, dtype, "kmeans", True, 601, 33, 1)
     case(f"fit: {family}, {dtype}, one feature", fit, family, dtype, "kmeans", False, 601, 1, 5)
     case(f"functions: {family}, {dtype}", functions, family, dtype)
+for family in ("full", "tied"):
+    case(f"fit: {family}, float64, 150 features", fit, family, "float64", "kmeans", False, 1_500, 150, 1)
 for family in FAMILIES:
     case(f"start from precisions: {family}", given_start, family)
 

@@ -25,7 +25,7 @@ fn assert_close(found: ArrayView2<'_, f64>, expected: ArrayView2<'_, f64>, toler
 
 /// AAᵀ + I for a random A: positive definite and well-conditioned.
 fn positive_definite() -> impl Strategy<Value = (usize, Vec<f64>)> {
-    (1_usize..40)
+    prop_oneof![4 => 1_usize..40, 1 => 60_usize..200]
         .prop_flat_map(|d| (Just(d), prop::collection::vec(-1.0..1.0_f64, d * d)))
         .prop_map(|(d, values)| {
             let a = matrix(&values, d);

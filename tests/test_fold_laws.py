@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foldstat import GaussianMixture, mixture
+from foldstat import GaussianMixture, MixtureStatistics, mixture
 from mixtures import FAMILIES
 
 
@@ -20,33 +20,60 @@ inputs = st.fixed_dictionaries(
     {
         "family": st.sampled_from(FAMILIES),
         "dtype": st.sampled_from([np.float64, np.float32]),
-        "weighted": st.booleans(),
+        "weights": st.sampled_from(["none", "whole", "with zeros", "of any size"]),
         "n": st.integers(1, 12_000),
         "d": st.sampled_from([1, 2, 5, 26, 130]),
         "k": st.integers(1, 4),
         "scale": st.sampled_from([1.0, 1e-6, 1e9]),
+        "offset": st.sampled_from([0.0, 300.0, 1e5]),
         "seed": st.integers(0, 2**32 - 1),
     }
 )
 
 
-def drawn(family, dtype, weighted, n, d, k, scale, seed):
-    """Rows, weights, and the keywords of a model near them."""
+def weights_of(kind, n, rng):
+    """Positive at the first row: the whole must have some."""
+    if kind == "none":
+        return None
+    weights = rng.integers(1, 9, n).astype(float)
+    if kind == "with zeros":
+        weights[1:] *= rng.random(n - 1) < 0.5
+    if kind == "of any size":
+        weights *= 2.0 ** rng.integers(-25, 25, n)
+    return weights
+
+
+def drawn(family, dtype, weights, n, d, k, scale, offset, seed):
+    """Rows, weights, and the keywords of a model near them.
+
+    Some blocks lie elsewhere, so that float32 is good enough for some of them only.
+    """
     rng = np.random.default_rng(seed)
-    means = 5 * rng.normal(size=(k, d))
-    X = (scale * (means[rng.integers(0, k, n)] + rng.normal(size=(n, d)))).astype(dtype)
-    identity = {"full": np.stack([np.eye(d)] * k), "tied": np.eye(d), "diag": np.ones((k, d)), "spherical": np.ones(k)}
+    means = 5 * rng.normal(size=(k, d)) + offset
+    X = means[rng.integers(0, k, n)] + rng.normal(size=(n, d))
+    stray = rng.random(-(-n // 512)) < 0.3
+    X += np.repeat(np.where(stray, 1e4, 0.0), 512)[:n, np.newaxis]
+    sizes = rng.uniform(0.5, 2.0, size=(k, d))
+    covariances = {
+        "full": np.stack([np.diag(size) + 0.1 for size in sizes]),
+        "tied": np.diag(sizes[0]) + 0.1,
+        "diag": sizes,
+        "spherical": sizes[:, 0],
+    }
     shares = rng.dirichlet(np.ones(k))
     model = {
         "means": scale * means,
-        "covariances": scale**2 * identity[family],
+        "covariances": scale**2 * covariances[family],
         "weights": shares / shares.sum(),
         "covariance_type": family,
     }
-    return X, rng.integers(1, 9, n).astype(float) if weighted else None, model
+    return (scale * X).astype(dtype), weights_of(weights, n, rng), model
 
 
 def statistics(X, w, model):
+    """Those of the rows; nothing where all weigh nothing."""
+    if w is not None and not w.any():
+        return MixtureStatistics()
     return mixture.statistics(X, **model, sample_weight=w)
 
 
@@ -79,7 +106,8 @@ def test_blocks_folded_apart_and_merged_in_order_are_the_whole(given):
 @settings(max_examples=40)
 @given(inputs, st.integers(1, 4_000))
 def test_rows_of_weight_zero_behind_the_end_change_nothing(given, more):
-    X, w, model = drawn(**given | {"weighted": True})
+    kind = given["weights"] if given["weights"] != "none" else "whole"
+    X, w, model = drawn(**given | {"weights": kind})
     rng = np.random.default_rng(1)
     behind = (given["scale"] * 100 * rng.normal(size=(more, X.shape[1]))).astype(X.dtype)
     longer = statistics(np.concatenate([X, behind]), np.concatenate([w, np.zeros(more)]), model)
@@ -89,8 +117,8 @@ def test_rows_of_weight_zero_behind_the_end_change_nothing(given, more):
 @settings(max_examples=40)
 @given(inputs)
 def test_what_is_said_about_a_row_does_not_depend_on_later_blocks(given):
-    X, _, model = drawn(**given)
-    block = block_of(X.shape[1])
+    block = block_of(given["d"])
+    X, _, model = drawn(**given | {"n": given["n"] + block})
     beginning = slice(0, max(1, len(X) // (2 * block)) * block)
     keywords = {key: model[key] for key in ("means", "covariances", "covariance_type")}
     whole = mixture.log_prob(X, **keywords)
@@ -98,13 +126,15 @@ def test_what_is_said_about_a_row_does_not_depend_on_later_blocks(given):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("init", ["kmeans", "k-means++", "random", "random_from_data"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_fit_does_not_see_rows_of_weight_zero_behind_the_end(family, dtype):
-    X, w, _ = drawn(family, dtype, True, 5000, 3, 3, 1.0, 0)
+def test_a_fit_does_not_see_rows_of_weight_zero_behind_the_end(family, dtype, init):
+    X, w, _ = drawn(family, dtype, "with zeros", 5000, 3, 3, 1.0, 0.0, 0)
     behind = np.random.default_rng(1).normal(size=(3000, 3)).astype(dtype)
+    options = {"init_params": init, "n_init": 2, "random_state": 0, "max_iter": 5, "tol": 0.0}
     fits = [
-        GaussianMixture(3, covariance_type=family, random_state=0, max_iter=5, tol=0.0).fit(X, sample_weight=w)
+        GaussianMixture(3, covariance_type=family, **options).fit(X, sample_weight=w)
         for X, w in ((X, w), (np.concatenate([X, behind]), np.concatenate([w, np.zeros(3000)])))
     ]
     assert np.array_equal(fits[0].means_, fits[1].means_)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import graphlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,8 @@ def known_by(module):
         else:
             continue
         for name in names:
+            if name == "foldstat":
+                yield ""
             below = name.removeprefix("foldstat.")
             if below != name and not below.startswith("_core"):
                 # A name in a package is a module of it, or something that it defines.
@@ -116,6 +120,30 @@ def test_public_modules_show_their_public_names():
         assert dir(found) == sorted(found.__all__), module
 
 
+IMPORTS = ["import foldstat", "import foldstat.mixture", "import foldstat.walkers", "from foldstat import Summary"]
+
+
+@pytest.mark.parametrize("together", [(0, 1), (1, 2), (1, 3), (2, 3), (1, 2, 3)])
+def test_threads_import_rooms_at_the_same_time(together):
+    program = f"""
+import threading
+statements, errors = {[IMPORTS[i] for i in together]}, []
+barrier = threading.Barrier(len(statements))
+def run(statement):
+    barrier.wait()
+    try:
+        exec(statement, {{}})
+    except BaseException as error:
+        errors.append((statement, repr(error)))
+threads = [threading.Thread(target=run, args=(statement,)) for statement in statements]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+assert errors == [], errors
+"""
+    for _ in range(3):
+        subprocess.run([sys.executable, "-c", program], check=True)
+
+
 def rust_room_of(path):
     return path.relative_to(CRATE).parts[0].removesuffix(".rs")
 
@@ -135,6 +163,7 @@ def test_rooms_of_the_crate_know_those_before_them_only():
     ]
     assert upwards == []
     assert {rust_room_of(path) for path in rust_files()} == set(RUST_ROOMS)
+    assert [path for path in rust_files() if "crate::{" in path.read_text()] == [], "each import names its room"
 
 
 def test_only_the_boundary_knows_python():

@@ -11,21 +11,21 @@ processes and clusters.
 random numbers, and `foldstat.diagnostics` tells how far draws of Markov chains can be trusted.
 """
 
-from typing import TYPE_CHECKING
-
-from foldstat import _core
-from foldstat._common.lazy import lazily
-from foldstat._common.threads import threads
-from foldstat._core import MixtureStatistics
-from foldstat.distributed import map_reduce
-from foldstat.summary import GroupedSummary, JointSummary, Summaries, Summary, describe, summarize
+import importlib
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from foldstat import cells as cells
     from foldstat import diagnostics, mixture, walkers
+    from foldstat import distributed as distributed
+    from foldstat import plot as plot
+    from foldstat import summary as summary
     from foldstat._common.random import split
+    from foldstat._common.threads import threads
+    from foldstat._core import MixtureStatistics
+    from foldstat.distributed import map_reduce
     from foldstat.mixture import GaussianMixture
-
-__version__ = _core.__version__
+    from foldstat.summary import GroupedSummary, JointSummary, Summaries, Summary, describe, summarize
 
 __all__ = [
     "GaussianMixture",
@@ -45,13 +45,36 @@ __all__ = [
     "walkers",
 ]
 
-# Whoever sums or walks does not wait for scikit-learn, which the estimator needs. The last two rooms are there from the
-# beginning, unless Ctrl-C came between them and the end of the import: the second import finds them loaded, and does
-# not make them attributes again.
-_ROOMS = ("cells", "diagnostics", "mixture", "plot", "walkers", "distributed", "summary")
+# Everything is loaded when it is first asked for: whoever sums or walks does not wait for scikit-learn, which the
+# estimator needs. And nothing of the package is imported here but the compiled module, which imports none of it: a room
+# that another thread imports meanwhile finds the package half made, and neither may wait for the other.
+_ROOMS = ("cells", "diagnostics", "distributed", "mixture", "plot", "summary", "walkers")
 _HOMES = {
     **{room: f"foldstat.{room}" for room in _ROOMS},
+    **dict.fromkeys(
+        ("GroupedSummary", "JointSummary", "Summaries", "Summary", "describe", "summarize"), "foldstat.summary"
+    ),
     "GaussianMixture": "foldstat.mixture",
+    "MixtureStatistics": "foldstat._core",
+    "map_reduce": "foldstat.distributed",
     "split": "foldstat._common.random",
+    "threads": "foldstat._common.threads",
 }
-__getattr__, __dir__ = lazily(__name__, _HOMES, {*__all__, *_ROOMS})
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(_HOMES[name])
+    value = module if name in _ROOMS else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_ROOMS})
+
+
+from foldstat import _core  # noqa: E402 - others may come to the package from here on
+
+__version__ = _core.__version__

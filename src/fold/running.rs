@@ -14,7 +14,7 @@ const WHAT: &str = "the parts of a fold";
 /// The left branch of that tree is the largest power of two, so that all blocks but the last few
 /// lie in whole subtrees of 2^level blocks that begin at a multiple of their length. These do not
 /// change as blocks are added: what is kept is the largest of them that are whole, as in a binary
-/// counter, at most log₂(blocks) of a stream and twice as many of a piece from its middle.
+/// counter, at most 1 + log₂(blocks) of a stream and twice as many of a piece from its middle.
 ///
 /// Every node knows its blocks, so that pieces may be folded apart and united in any order:
 /// a commutative monoid.
@@ -24,6 +24,8 @@ pub struct Fold<P> {
     leaf_rows: u64,
     /// In the order of their blocks; no two are the halves of one subtree.
     nodes: Vec<Node<P>>,
+    /// What a merge failed with: then blocks are lost.
+    failed: Option<Error>,
 }
 
 /// The result of a whole subtree.
@@ -54,44 +56,59 @@ impl<P> Node<P> {
 }
 
 impl<P: Monoid> Fold<P> {
-    /// Of nothing yet, over blocks of that many rows.
+    /// Of nothing yet, over blocks of that many rows, of which only the last one may be shorter.
     #[must_use]
     pub fn new(leaf_rows: usize) -> Self {
-        Self { leaf_rows: leaf_rows as u64, nodes: Vec::new() }
+        Self { leaf_rows: leaf_rows as u64, nodes: Vec::new(), failed: None }
     }
 
     /// Adds the result of one block, which is counted from the beginning of the stream.
     ///
     /// # Errors
     ///
-    /// [`Error::Rows`] if the block is there, [`Error::Memory`] if there is no room for it; nothing
-    /// is added then.
+    /// [`Error::Rows`] if the block is there, and nothing is added then. [`Error::Memory`] if there
+    /// is no room for it, and from then on whatever is asked of the fold: what a merge had begun is
+    /// lost.
+    ///
+    /// # Panics
+    ///
+    /// If no stream has so many rows: a bug in the caller.
     pub fn push(&mut self, block: u64, value: P) -> Result<(), Error> {
-        let node = Node { level: 0, position: block, value };
-        self.insert(node)
+        assert!(block < u64::MAX / 2, "blocks are counted from 0");
+        self.insert(Node { level: 0, position: block, value })
     }
 
     /// Adds the blocks of another fold of the same stream.
     ///
     /// # Errors
     ///
-    /// As [`Self::push`]; blocks before the one that is there already may have been added.
+    /// As [`Self::push`]; blocks before the one that is there already have been added.
+    ///
+    /// # Panics
+    ///
+    /// If blocks of the other fold have another length: a bug in the caller.
     pub fn unite(&mut self, other: Self) -> Result<(), Error> {
+        assert_eq!(self.leaf_rows, other.leaf_rows, "blocks of one stream have one length");
+        other.failed.map_or(Ok(()), Err)?;
         other.nodes.into_iter().try_for_each(|node| self.insert(node))
     }
 
-    /// The result of the stream, whose blocks must be there from the first to the last.
+    /// The result of a stream of that many blocks, all of which must be there.
     ///
     /// # Errors
     ///
-    /// [`Error::Rows`] if some are missing, [`Error::Memory`] as [`Monoid::merge`].
-    pub fn finish(self) -> Result<P, Error> {
+    /// [`Error::Rows`] if some are missing, [`Error::Memory`] as [`Self::push`].
+    pub fn finish(self, blocks: u64) -> Result<P, Error> {
+        self.failed.as_ref().map_or(Ok(()), |error| Err(error.clone()))?;
         let mut next = 0;
         for node in &self.nodes {
             if node.first_block() != next {
                 return Err(self.rows("are missing", next, node.first_block()));
             }
             next = node.end_block();
+        }
+        if next < blocks {
+            return Err(self.rows("are missing", next, blocks));
         }
         // From the right: a tree is its largest whole subtree, and the tree of the rest.
         let mut nodes = self.nodes.into_iter().rev();
@@ -108,8 +125,9 @@ impl<P: Monoid> Fold<P> {
         Error::Rows { problem, first: rows(first_block), end: rows(end_block) }
     }
 
-    fn insert(&mut self, mut node: Node<P>) -> Result<(), Error> {
-        let mut at = self.nodes.partition_point(|other| other.first_block() < node.first_block());
+    fn insert(&mut self, node: Node<P>) -> Result<(), Error> {
+        self.failed.as_ref().map_or(Ok(()), |error| Err(error.clone()))?;
+        let at = self.nodes.partition_point(|other| other.first_block() < node.first_block());
         let before = at.checked_sub(1).map(|before| &self.nodes[before]);
         let overlaps = [before, self.nodes.get(at)].into_iter().flatten().find(|other| {
             other.first_block() < node.end_block() && node.first_block() < other.end_block()
@@ -119,6 +137,14 @@ impl<P: Monoid> Fold<P> {
             let end = node.end_block().min(other.end_block());
             return Err(self.rows("were counted twice", first, end));
         }
+        let inserted = self.join(at, node);
+        self.failed = inserted.as_ref().err().cloned();
+        inserted
+    }
+
+    /// Puts a node where it belongs, joined with its neighbours as far as they are halves of one
+    /// subtree.
+    fn join(&mut self, mut at: usize, mut node: Node<P>) -> Result<(), Error> {
         memory::reserve(&mut self.nodes, 1, WHAT)?;
         loop {
             if at > 0 && self.nodes[at - 1].is_left_of(&node) {
@@ -131,11 +157,10 @@ impl<P: Monoid> Fold<P> {
                 node.value.merge(&right.value)?;
                 node = Node { level: node.level + 1, position: node.position / 2, ..node };
             } else {
-                break;
+                self.nodes.insert(at, node);
+                return Ok(());
             }
         }
-        self.nodes.insert(at, node);
-        Ok(())
     }
 }
 
@@ -177,7 +202,7 @@ mod tests {
                 let whole = (block + 1).count_ones() as usize;
                 assert_eq!(fold.nodes.len(), whole, "a binary counter");
             }
-            assert_eq!(fold.finish().unwrap(), in_memory(blocks));
+            assert_eq!(fold.finish(blocks).unwrap(), in_memory(blocks));
         }
     }
 
@@ -198,7 +223,7 @@ mod tests {
             for piece in order {
                 fold.unite(pieces[piece].take().unwrap()).unwrap();
             }
-            assert_eq!(fold.finish().unwrap(), in_memory(47));
+            assert_eq!(fold.finish(47).unwrap(), in_memory(47));
         }
     }
 
@@ -217,6 +242,35 @@ mod tests {
         assert_eq!(fold.unite(piece), Err(twice(4, 6)));
         fold.push(8, leaf(8)).unwrap();
         let missing = Error::Rows { problem: "are missing", first: 60, end: 80 };
-        assert_eq!(fold.finish(), Err(missing));
+        assert_eq!(fold.finish(9), Err(missing));
+        let mut fold = Fold::new(10);
+        fold.push(0, leaf(0)).unwrap();
+        let missing = Error::Rows { problem: "are missing", first: 10, end: 30 };
+        assert_eq!(fold.finish(3), Err(missing));
+    }
+
+    #[test]
+    fn a_merge_that_failed_is_not_forgotten() {
+        #[derive(Debug, PartialEq)]
+        struct Full;
+        let error = || Error::Memory { what: "a test", bytes: 1 };
+        impl Monoid for Full {
+            fn identity() -> Self {
+                Self
+            }
+            fn merge(&mut self, _: &Self) -> Result<(), Error> {
+                Err(Error::Memory { what: "a test", bytes: 1 })
+            }
+        }
+        let mut fold = Fold::new(10);
+        fold.push(0, Full).unwrap();
+        assert_eq!(fold.push(1, Full), Err(error()));
+        assert_eq!(fold.push(7, Full), Err(error()));
+        let mut other = Fold::new(10);
+        assert_eq!(other.unite(fold), Err(error()));
+        let mut fold = Fold::new(10);
+        fold.push(0, Full).unwrap();
+        fold.push(1, Full).unwrap_err();
+        assert_eq!(fold.finish(2), Err(error()));
     }
 }

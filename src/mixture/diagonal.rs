@@ -4,8 +4,8 @@
 //! Σr(x−μ)², per feature or (spherical) summed over features.
 
 use super::block::{Block, PANEL, PanelColumn};
-use super::family::{Constants, Family, Means, PREPARED, SUMS, Scratch};
-use super::full::any_counts;
+use super::family::{Constants, Family, Means, PREPARED, SUMS, Scratch, thresholds};
+use super::full::any_above;
 use super::parameters::{CovarianceType, Parameters};
 use super::statistics::MixtureStatistics;
 use super::triangular::{Panels, TILE, with_width};
@@ -23,6 +23,8 @@ pub struct Diagonal<E> {
     n_features: usize,
     /// p, components × features; for spherical covariances one p² per component.
     scales: Vec<E>,
+    /// As those of full covariances.
+    thresholds: Vec<f64>,
 }
 
 impl<E: Real> Diagonal<E> {
@@ -41,7 +43,7 @@ pub struct DiagonalSums {
 impl<E: Real> Family<E> for Diagonal<E> {
     type Sums = DiagonalSums;
 
-    fn new(parameters: &Parameters, weighted: bool, _: bool) -> Result<Self, Error> {
+    fn new(parameters: &Parameters, weighted: bool, sparse: bool) -> Result<Self, Error> {
         let covariance_type = parameters.covariance_type();
         let spherical = covariance_type == CovarianceType::Spherical;
         let scale = |&p: &f64| E::from_f64(if spherical { p * p } else { p });
@@ -52,6 +54,7 @@ impl<E: Real> Family<E> for Diagonal<E> {
             n_components: parameters.n_components(),
             n_features: parameters.n_features(),
             scales: memory::collected(factors.iter().map(scale), PREPARED)?,
+            thresholds: thresholds(parameters, sparse)?,
         })
     }
 
@@ -110,6 +113,10 @@ impl<E: Real> Family<E> for Diagonal<E> {
         })
     }
 
+    fn n_sums(&self) -> usize {
+        self.n_components * (1 + 2 * self.n_features)
+    }
+
     fn clear(sums: &mut DiagonalSums) {
         sums.counts.fill(Lanes64::ZERO);
         sums.firsts.fill(Lanes64::ZERO);
@@ -129,7 +136,7 @@ impl<E: Real> Family<E> for Diagonal<E> {
         let (k, d) = (self.n_components, self.n_features);
         for component in 0..k {
             let r = Panels::<V> { columns: responsibilities, stride: k, offset: component };
-            if !any_counts(token, r) {
+            if !any_above(token, r, self.thresholds[component] * block.largest_weight) {
                 continue;
             }
             for start in (0..d).step_by(TILE) {

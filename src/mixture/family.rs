@@ -99,6 +99,9 @@ pub trait Family<E: Real>: Send + Sync + Sized {
     /// Empty accumulators.
     fn sums(&self) -> Result<Self::Sums, Error>;
 
+    /// How many [`Lanes64`](crate::simd::Lanes64) these are.
+    fn n_sums(&self) -> usize;
+
     /// Empties accumulators.
     fn clear(sums: &mut Self::Sums);
 
@@ -172,4 +175,16 @@ pub fn centered<E: Real>(values: &[f64], center: Option<&[f64]>) -> Result<Vec<E
         differences.extend(values.iter().zip(center).map(|(v, c)| E::from_f64(v - c)));
     }
     Ok(differences)
+}
+
+/// The responsibility up to which rows are left out of a component's moments, in units of the
+/// largest sample weight of a block; 0 unless responsibilities far below rounding may be left out.
+///
+/// Rows of at most w · 2⁻¹²⁰, where w is the component's share of all rows, add no more than
+/// n · w · 2⁻¹²⁰ · m² to the trace of a component, in units of its covariance, where m is their
+/// largest Mahalanobis distance. Once the model is near its rows, the component's own weight is
+/// about n · w: they are 2⁻¹⁰⁰ of it at m = 1000, far below rounding, however many rows there are.
+pub fn thresholds(parameters: &Parameters, sparse: bool) -> Result<Vec<f64>, Error> {
+    let unit = if sparse { 1.0 / (1_u128 << 120) as f64 } else { 0.0 };
+    memory::collected(parameters.weights().iter().map(|w| w * unit), PREPARED)
 }

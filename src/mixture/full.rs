@@ -4,11 +4,11 @@
 //! per row and component. M-step: Σ r(x−μ)(x−μ)ᵀ about the current mean μ, one triangle: as many.
 
 use super::block::{Block, PANEL, PanelColumn};
-use super::family::{Constants, Family, Means, PREPARED, SUMS, Scratch};
+use super::family::{Constants, Family, Means, PREPARED, SUMS, Scratch, thresholds};
 use super::parameters::{CovarianceType, Parameters, triangle};
 use super::statistics::MixtureStatistics;
 use super::triangular::{Panels, Scatter, SquaredNorm, TILE, push_upper, whiten, with_width};
-use super::wide::{WIDE_FROM, WideScatter, sparse_threshold};
+use super::wide::{WIDE_FROM, WideScatter};
 use crate::error::Error;
 use crate::fold::Stop;
 use crate::memory;
@@ -43,13 +43,12 @@ impl<E: Real> Family<E> for Full<E> {
         let matrices = parameters.precisions_cholesky().chunks_exact((d * d).max(1));
         let mut factors = memory::with_capacity(matrices.len() * triangle(d), PREPARED)?;
         matrices.for_each(|u| push_upper(&mut factors, u, d));
-        let threshold = |w: &f64| if sparse { sparse_threshold(*w) } else { 0.0 };
         Ok(Self {
             constants: Constants::new(parameters, weighted)?,
             n_features: d,
             raw_means: memory::copied(parameters.means(), PREPARED)?,
             factors,
-            thresholds: memory::collected(parameters.weights().iter().map(threshold), PREPARED)?,
+            thresholds: thresholds(parameters, sparse)?,
         })
     }
 
@@ -107,6 +106,10 @@ impl<E: Real> Family<E> for Full<E> {
         }
     }
 
+    fn n_sums(&self) -> usize {
+        self.thresholds.len() * (1 + self.n_features + triangle(self.n_features))
+    }
+
     fn clear(sums: &mut FullSums) {
         match sums {
             FullSums::Narrow(sums) => sums.iter_mut().for_each(Scatter::clear),
@@ -131,7 +134,8 @@ impl<E: Real> Family<E> for Full<E> {
             let mean = component * d..(component + 1) * d;
             match sums {
                 FullSums::Narrow(sums) => {
-                    if any_counts(token, weights) {
+                    if any_above(token, weights, self.thresholds[component] * block.largest_weight)
+                    {
                         let mean = &means.means[mean];
                         sums[component].add_block(token, x, weights, mean, &mut scratch.scatter)?;
                     }
@@ -214,10 +218,10 @@ fn narrow_norm<V: Vector, const W: usize>(
     }
 }
 
-/// Whether a component has any responsibility in a block: otherwise the M-step of this (block,
-/// component) pair is skipped.
+/// Whether a component has a responsibility above `threshold` in a block: otherwise the M-step of this
+/// (block, component) pair is skipped.
 #[inline(always)]
-pub fn any_counts<V: Vector>(token: V::Token, weights: Panels<'_, V>) -> bool {
+pub fn any_above<V: Vector>(token: V::Token, weights: Panels<'_, V>, threshold: f64) -> bool {
     let mut highest = V::splat(token, V::Scalar::ZERO);
     for panel in weights.columns.chunks_exact(weights.stride) {
         for v in 0..PANEL {
@@ -226,5 +230,5 @@ pub fn any_counts<V: Vector>(token: V::Token, weights: Panels<'_, V>) -> bool {
     }
     let mut lanes = [V::ZERO];
     highest.store(&mut lanes[0]);
-    V::scalars(&lanes).iter().any(|&r| r.to_f64() > 0.0)
+    V::scalars(&lanes).iter().any(|&r| r.to_f64() > threshold)
 }

@@ -258,11 +258,13 @@ fn fold<S: Family<f32>, D: Family<f64>>(
     })
 }
 
-/// Panels of a block: as many as keep its columns and responsibilities near the first cache, a
-/// power of two, so that a leaf has no rest. A function of the shape only, as `f32` kernels round
-/// their sums at the end of a block.
-fn panels_per_block(n_features: usize, n_components: usize) -> usize {
-    if n_features >= WIDE_FROM {
+/// Panels of a block: as many as keep its columns and responsibilities near the first cache, but
+/// more where each block fetches accumulators from further away; a power of two, so that a leaf has
+/// no rest. A function of the shape only, as `f32` kernels round their sums at the end of a block.
+fn panels_per_block(n_features: usize, n_components: usize, n_sums: usize) -> usize {
+    /// Bytes that the second cache keeps beside a block.
+    const NEAR: usize = 1 << 19;
+    if n_features >= WIDE_FROM || n_sums * size_of::<Lanes64>() > NEAR {
         return 8;
     }
     1 << (64 / (n_features + n_components)).clamp(2, 8).ilog2()
@@ -325,7 +327,8 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
             memory::push(&mut desk.sums, member.family.sums()?, SUMS)?;
         }
         let mut log_likelihoods = memory::filled(members.len(), Lanes64::ZERO, SUMS)?;
-        let block_rows = panels_per_block(d, k) * Block::<E::Vector<L>>::PANEL_ROWS;
+        let block_rows =
+            panels_per_block(d, k, members[0].family.n_sums()) * Block::<E::Vector<L>>::PANEL_ROWS;
         let layout = Layout { rows: block_rows, draws: k };
         let mut numbers: Vec<Numbers> = match responsibilities {
             Responsibilities::Random { seeds, present } => {

@@ -1,7 +1,8 @@
 //! When `f32` lanes are good enough for `f32` rows.
 //!
-//! That is asked for each block of rows, of what the block and the model are, and of nothing else:
-//! so no other rows change the bits of a block, and no other model of a shared pass does.
+//! That is asked for each block of rows, of what the block and the model are: so no other rows
+//! change the bits of a block, and no other model of a shared pass does. (The unit of the weights is
+//! that of a pass. It decides where the largest weight of a block is ten decades from it.)
 
 use std::ops::{Range, RangeInclusive};
 
@@ -18,6 +19,8 @@ use crate::with_rows;
 const WHAT: &str = "the means of blocks of rows";
 /// How much an error of one rounding may be amplified.
 const LIMIT: f64 = 1024.0;
+/// Weights are no smaller than this, in units of the largest one of their block.
+const SPREAD: f64 = 1e-10;
 /// No square of what is smaller overflows.
 const REACH: f64 = 1e12;
 
@@ -37,10 +40,14 @@ impl Extent {
     ///
     /// [`Error::Memory`] if there is no room for the mean.
     pub fn of(rows: Rows<'_>, weights: Option<ArrayView1<'_, f64>>) -> Result<Option<Self>, Error> {
-        let exact =
-            |w: &f64| f64::from(*w as f32) == *w && (*w == 0.0 || (1e-10..1e10).contains(w));
-        if matches!(rows, Rows::F64(_)) || !weights.is_none_or(|weights| weights.iter().all(exact))
-        {
+        let exact = |weights: ArrayView1<'_, f64>| {
+            let largest = weights.iter().copied().fold(0.0, f64::max);
+            let exact =
+                |w: &f64| f64::from(*w as f32) == *w && (*w == 0.0 || *w >= SPREAD * largest);
+            (largest == 0.0 || (SPREAD..1.0 / SPREAD).contains(&largest))
+                && weights.iter().all(exact)
+        };
+        if matches!(rows, Rows::F64(_)) || !weights.is_none_or(exact) {
             return Ok(None);
         }
         let mut center = memory::filled(rows.n_columns(), 0.0, WHAT)?;

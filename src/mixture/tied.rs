@@ -185,6 +185,13 @@ impl<E: Real> Family<E> for Tied<E> {
         Ok(TiedSums { firsts: zeros(k * d)?, counts: zeros(k)?, second })
     }
 
+    fn n_sums(&self) -> usize {
+        let (k, d) = (self.n_components, self.n_features);
+        let seconds =
+            if self.uses_overlaps() { triangle(d) + triangle(k) } else { k * triangle(d) };
+        k * (1 + d) + seconds
+    }
+
     fn clear(sums: &mut TiedSums) {
         sums.firsts.fill(Lanes64::ZERO);
         sums.counts.fill(Lanes64::ZERO);

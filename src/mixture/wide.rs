@@ -23,17 +23,6 @@ pub const WIDE_FROM: usize = 25;
 /// Side of the square blocks that the scatter is stored in.
 const SIDE: usize = 8;
 
-/// The responsibility up to which a row is left out of a component's first and second moments, if
-/// the component has a share w of all rows, in units of the largest sample weight of a block.
-///
-/// Rows below w · 2⁻¹²⁰ add no more than n · w · 2⁻¹²⁰ · m² to the trace of a component, in units of
-/// its covariance, where m is their largest Mahalanobis distance: 2⁻¹⁰⁰ of it at m = 1000, as its own
-/// weight is n · w. That is far below rounding, and does not depend on how many rows there are.
-/// (Σr itself always counts every row.)
-pub fn sparse_threshold(weight: f64) -> f64 {
-    weight / (1u128 << 120) as f64
-}
-
 /// Gathered rows, in column blocks of eight features: first z = x − μ, then r·z.
 #[derive(Default)]
 pub struct WideScratch {

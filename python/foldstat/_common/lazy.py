@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ def lazily(
     package : str
         Its name.
     homes : mapping of str to str
-        In which module each name is found that is not there yet; a name whose module is itself is that module.
+        In which module each name is found that is not there yet.
     public : iterable of str
         What ``dir`` shows.
 
@@ -30,8 +31,9 @@ def lazily(
     def find(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        module = importlib.import_module(homes[name])
-        return module if homes[name] == f"{package}.{name}" else getattr(module, name)
+        value = getattr(importlib.import_module(homes[name]), name)
+        setattr(sys.modules[package], name, value)  # asked for once
+        return value
 
     return find, only(public)
 
