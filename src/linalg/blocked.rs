@@ -55,11 +55,19 @@ impl Padded {
         Ok(lower)
     }
 
-    /// The blocks of rows and columns.
-    fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let d = self.d;
-        (0..d).step_by(BLOCK).map(move |start| start..d.min(start + BLOCK))
+    /// With the lower triangle of a matrix, and zeros above it.
+    fn of_lower(matrix: &[f64], d: usize) -> Result<Self, Error> {
+        let mut padded = Self::zeros(d)?;
+        for i in 0..d {
+            padded.row_mut(i)[..=i].copy_from_slice(&matrix[i * d..][..=i]);
+        }
+        Ok(padded)
     }
+}
+
+/// The blocks of some rows or columns, the last of them possibly smaller.
+fn blocks(range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    range.clone().step_by(BLOCK).map(move |start| start..range.end.min(start + BLOCK))
 }
 
 /// The lower triangular L with LLᵀ = A, of which the lower triangle is read.
@@ -72,31 +80,28 @@ impl Padded {
 /// [`Error::IllConditioned`] if A is not positive definite, [`Error::Interrupted`] if stopped,
 /// [`Error::Memory`] if there is no room for a copy.
 pub(super) fn cholesky(matrix: &[f64], d: usize, stop: &Stop) -> Result<Vec<f64>, Error> {
-    let mut factor = Padded::zeros(d)?;
-    for i in 0..d {
-        factor.row_mut(i)[..=i].copy_from_slice(&matrix[i * d..][..=i]);
-    }
-    let mut panel = memory::filled(d.next_multiple_of(COLUMNS) / 8 * BLOCK, Lanes64::ZERO, WHAT)?;
-    for columns in factor.blocks() {
+    let mut factor = Padded::of_lower(matrix, d)?;
+    let mut panel = memory::filled(factor.stride * BLOCK, Lanes64::ZERO, WHAT)?;
+    for columns in blocks(0..d) {
         stop.check()?;
-        factor_diagonal(&mut factor, columns.clone())?;
-        for rows in (columns.end..d).step_by(BLOCK).map(|start| start..d.min(start + BLOCK)) {
+        factor_diagonal(&mut factor, columns.clone(), stop)?;
+        for rows in blocks(columns.end..d) {
             stop.check()?;
             dispatch(Substitute { factor: &mut factor, columns: columns.clone(), rows });
         }
         // The blocks below the diagonal, transposed: column j of the rest is row j of these.
         let rest = columns.end..d;
         pack_transposed(&factor, columns.clone(), rest.clone(), &mut panel);
-        for rows in rest.clone().step_by(BLOCK).map(|start| start..d.min(start + BLOCK)) {
+        for rows in blocks(rest.clone()) {
             stop.check()?;
-            let (first, end) = (rest.start / 8, rows.end.next_multiple_of(COLUMNS) / 8);
+            let vectors = rest.start / 8..rows.end.next_multiple_of(COLUMNS) / 8;
             dispatch(Subtract {
                 left: None,
                 target: &mut factor,
                 rows,
                 depth: columns.clone(),
                 panel: &panel,
-                vectors: first / VECTORS * VECTORS..end,
+                vectors,
             });
         }
     }
@@ -111,14 +116,11 @@ pub(super) fn cholesky(matrix: &[f64], d: usize, stop: &Stop) -> Result<Vec<f64>
 ///
 /// [`Error::Interrupted`] if stopped, [`Error::Memory`] if there is no room for it.
 pub(super) fn invert_lower(lower: &[f64], d: usize, stop: &Stop) -> Result<Vec<f64>, Error> {
-    let mut factor = Padded::zeros(d)?;
+    let factor = Padded::of_lower(lower, d)?;
     let mut inverse = Padded::zeros(d)?;
-    for i in 0..d {
-        factor.row_mut(i)[..=i].copy_from_slice(&lower[i * d..][..=i]);
-    }
     let mut panel = memory::filled(inverse.stride * BLOCK, Lanes64::ZERO, WHAT)?;
-    for rows in inverse.blocks() {
-        for before in (0..rows.start).step_by(BLOCK).map(|start| start..start + BLOCK) {
+    for rows in blocks(0..d) {
+        for before in blocks(0..rows.start) {
             stop.check()?;
             pack_rows(&inverse, before.clone(), &mut panel);
             dispatch(Subtract {
@@ -137,27 +139,13 @@ pub(super) fn invert_lower(lower: &[f64], d: usize, stop: &Stop) -> Result<Vec<f
 }
 
 /// The factor of a block on the diagonal, in place.
-fn factor_diagonal(factor: &mut Padded, columns: Range<usize>) -> Result<(), Error> {
+fn factor_diagonal(factor: &mut Padded, columns: Range<usize>, stop: &Stop) -> Result<(), Error> {
     let size = columns.len();
-    let mut block = [[0.0; BLOCK]; BLOCK];
-    for (row, i) in block.iter_mut().zip(columns.clone()) {
-        row[..size].copy_from_slice(&factor.row(i)[columns.clone()]);
-    }
-    for i in 0..size {
-        let (above, rows) = block.split_at_mut(i);
-        let row = &mut rows[0];
-        for (j, other) in above.iter().enumerate() {
-            row[j] = (row[j] - super::dot(&row[..j], &other[..j])) / other[j];
-        }
-        let pivot = row[i] - super::dot(&row[..i], &row[..i]);
-        // NaN must fail too, so this asks for what is right.
-        if !(pivot > 0.0 && pivot.is_finite()) {
-            return Err(Error::IllConditioned { component: 0 });
-        }
-        row[i] = pivot.sqrt();
-    }
-    for (i, (row, at)) in block.iter().zip(columns.clone()).enumerate() {
-        factor.row_mut(at)[columns.start..=columns.start + i].copy_from_slice(&row[..=i]);
+    let mut block = memory::with_capacity(size * size, WHAT)?;
+    columns.clone().for_each(|i| block.extend_from_slice(&factor.row(i)[columns.clone()]));
+    let lower = super::cholesky(&block, size, stop)?;
+    for (i, row) in columns.clone().zip(lower.chunks_exact(size)) {
+        factor.row_mut(i)[columns.start..=i].copy_from_slice(&row[..=i - columns.start]);
     }
     Ok(())
 }

@@ -213,9 +213,8 @@ impl<'m, F: Family<f32>> Singles<'m, F> {
     }
 
     /// Which models they are good enough for in a block.
-    fn admitted(&self, extent: Option<&Extent>) -> Result<Vec<bool>, Error> {
-        let admits = |limit: &Single<'_>| extent.is_some_and(|extent| limit.admits(extent));
-        memory::collected(self.limits.iter().map(admits), PREPARED)
+    fn admitted(&self, extent: &Extent) -> Result<Vec<bool>, Error> {
+        memory::collected(self.limits.iter().map(|limit| limit.admits(extent)), PREPARED)
     }
 }
 
@@ -237,7 +236,7 @@ fn fold<S: Family<f32>, D: Family<f64>>(
         let (Some(singles), Some(extent)) = (&singles, extents.of_block(&range)) else {
             return in_double(all, range);
         };
-        let admitted = singles.admitted(Some(extent))?;
+        let admitted = singles.admitted(extent)?;
         if !admitted.contains(&true) {
             return in_double(all, range);
         }

@@ -306,7 +306,7 @@ fn diagonal_tile<V: Vector, const W: usize>(
     sums: &mut [Lanes64],
     products: &mut [Lanes64],
 ) {
-    let mut totals = Diagonal::<V, W> { n: V::ZERO, s: [V::ZERO; W], q: [[V::ZERO; W]; W] };
+    let mut totals = TileSums::<V, W> { n: V::ZERO, s: [V::ZERO; W], q: [[V::ZERO; W]; W] };
     let mut rows = TileRows { x, weights, center, start, z_panels, rz_panels };
     if <V::Token as Level>::WIDE || W <= 2 {
         diagonal_rows::<V, Whole<V>, W, 0, W>(token, &mut rows, 0, &mut totals);
@@ -335,7 +335,7 @@ fn diagonal_tile<V: Vector, const W: usize>(
 }
 
 /// Σr, Σrz and Σ r z zᵀ of one tile over a block.
-struct Diagonal<V: Vector, const W: usize> {
+struct TileSums<V: Vector, const W: usize> {
     n: V::Lanes,
     s: [V::Lanes; W],
     q: [[V::Lanes; W]; W],
@@ -360,7 +360,7 @@ fn diagonal_rows<V: Vector, P: Part<V>, const W: usize, const FIRST: usize, cons
     token: V::Token,
     rows: &mut TileRows<'_, V>,
     part: usize,
-    totals: &mut Diagonal<V, W>,
+    totals: &mut TileSums<V, W>,
 ) {
     let TileRows { x, weights, center, start, z_panels, rz_panels } = rows;
     let zero = P::splat(token, V::Scalar::ZERO);
