@@ -54,7 +54,7 @@ def test_without_lapack_the_import_goes_on(error):
 LATE = """
 import json, sys
 def at_line(frame, event, argument):
-    if "Summary" in frame.f_globals:  # its last lines
+    if "_core" in frame.f_globals:  # its last line
         sys.settrace(None)
         raise KeyboardInterrupt
     return at_line
@@ -63,15 +63,17 @@ def at_call(frame, event, argument):
 sys.settrace(at_call)
 try:
     import foldstat
+    raised = False
 except KeyboardInterrupt:
+    raised = True
     import foldstat
 names = [name for name in foldstat.__all__ if getattr(foldstat, name) is None]
-print(json.dumps([names, foldstat.summary.__name__, foldstat.distributed.__name__, foldstat.cells.__name__]))
+print(json.dumps([raised, names, foldstat.summary.__name__, foldstat.distributed.__name__, foldstat.cells.__name__]))
 """
 
 
 def test_the_second_import_is_whole():
-    assert outcome(LATE) == [[], "foldstat.summary", "foldstat.distributed", "foldstat.cells"]
+    assert outcome(LATE) == [True, [], "foldstat.summary", "foldstat.distributed", "foldstat.cells"]
 
 
 # ---------------------------------------------------------------- trial calls

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import pickle
 import warnings
 
@@ -117,6 +118,18 @@ def test_draws_are_nearly_independent_where_the_target_is_nearly_normal():
     run = sample(start=starts(64), burn_in=2_000, n_steps=2_000)
     assert diagnostics.ess_bulk(run.draws).min() > 0.4 * 64 * 2_000
     assert np.abs(run.mean() / diagnostics.mcse_mean(run.draws)).max() < 5
+
+
+def three_gaussians(x, y):
+    """Raises from some forty standard deviations on, where all three of them are zero."""
+    near = math.exp(-(x * x + y * y) / 2)
+    return math.log(near + sum(math.exp(-((x - 3) ** 2 + (y - at) ** 2)) for at in (3, -3)))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_proposal_lies_where_only_the_tails_of_student_reach(seed):
+    run = w.sample(three_gaussians, [0.0, 0.0], 3_000, 2_000, n_walkers=256, rng=seed)
+    assert share_and_shape(run)[0] == 0.8  # they were made
 
 
 @pytest.mark.parametrize("n_walkers", [64, 9])

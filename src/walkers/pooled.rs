@@ -29,6 +29,7 @@ use std::sync::Arc;
 
 use super::moves::NormalStep;
 use super::state::{State, WHAT};
+use super::transitions::Reach::{Towards, Within};
 use super::transitions::{Independence, RandomWalk, Schedule, Transition};
 use crate::diagnostics::normal_quantile;
 use crate::error::Error;
@@ -54,6 +55,10 @@ const MOST_INDEPENDENT: f64 = 0.8;
 const ENOUGH_ACCEPTED: f64 = 0.05;
 /// Fewer are not worth their part of the steps.
 const LEAST_ACCEPTED: f64 = 0.01;
+/// Independent proposals go √d and so many standard deviations far: of normal draws one in a million
+/// lies farther, and the steps of the walk, which a user's function must bear, go as far. Student's
+/// tails alone would go forty deviations out in a long run, where a function may underflow or raise.
+const REACH: f64 = 5.0;
 /// Steps of a pooled walk that make one independent point, in dimensions.
 const STEPS_PER_POINT: f64 = 3.5;
 
@@ -385,7 +390,9 @@ impl Pooled {
         }
         if self.independence > 0.0 {
             let proposals = Independence::new(&self.mean, &self.factor)?;
-            steps.push((self.independence, Arc::new(proposals)));
+            let reach = (d as f64).sqrt() + REACH;
+            let reach = if self.independence == TRIAL { Towards(reach) } else { Within(reach) };
+            steps.push((self.independence, Arc::new(proposals.cut(reach))));
         }
         Schedule::new(steps, key, d, state.n_walkers()).map(Some)
     }

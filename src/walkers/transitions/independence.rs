@@ -21,12 +21,29 @@ pub const FREEDOM: usize = 8;
 /// target, y = m + L z √(ν/χ²), where z is standard normal and χ² has ν = 8 degrees of freedom, and
 /// Hastings' factor is t(x)/t(y) with t(x) ∝ (1 + |L⁻¹(x−m)|²/ν)^(−(ν+d)/2). Where the target is
 /// nearly of that form a step is nearly an independent draw of it.
+///
+/// With a [`Reach`] R the distribution is cut where |L⁻¹(y−m)| exceeds R: a proposal there, and any
+/// of a walker that is there, is rejected before the density is asked.
 #[derive(Clone, Debug)]
 pub struct Independence {
     mean: Vec<f64>,
     /// L, packed row by row, and one over its diagonal.
     factor: Vec<f64>,
     inverse: Vec<f64>,
+    /// R².
+    reach: f64,
+    /// The same for where walkers are.
+    leaves: f64,
+}
+
+/// How far [`Independence`] goes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reach {
+    /// Up to R.
+    Within(f64),
+    /// Up to R, but a walker that is farther out is led back in: for a burn-in, in which walkers
+    /// arrive. It is no Markov kernel of the target.
+    Towards(f64),
 }
 
 impl Independence {
@@ -45,7 +62,17 @@ impl Independence {
         let factor = pack("factor", factor, d)?;
         let inverse = (0..d).map(|j| 1.0 / factor[row_start(j) + j]);
         let (mean, inverse) = (memory::copied(mean, WHAT)?, memory::collected(inverse, WHAT)?);
-        Ok(Self { mean, factor, inverse })
+        Ok(Self { mean, factor, inverse, reach: f64::INFINITY, leaves: f64::INFINITY })
+    }
+
+    /// The same, cut.
+    #[must_use]
+    pub fn cut(self, reach: Reach) -> Self {
+        let (reach, leaves) = match reach {
+            Reach::Within(reach) => (reach, reach),
+            Reach::Towards(reach) => (reach, f64::INFINITY),
+        };
+        Self { reach: reach * reach, leaves: leaves * leaves, ..self }
     }
 }
 
@@ -144,13 +171,22 @@ impl Kernel for Propose<'_> {
         let stretch = splat(token, -0.5 * FREEDOM as f64).div(product.ln());
         // A product that is 1 has the logarithm 0: such a proposal is infinitely far.
         let scale = stretch.sqrt();
+        let there = square * stretch;
+        // Where it is cut, a walker is proposed to stay.
+        let (reach, leaves) = (splat(token, of.reach), splat(token, of.leaves));
+        let unless_cut = |value: L::F64, otherwise: L::F64| {
+            leaves.select_less(here, otherwise, reach.select_less(there, otherwise, value))
+        };
         multiply(token, &of.factor[..], room, 1, d);
         for j in 0..d {
             let step = L::F64::load(token, &room[j]);
-            let there = step.mul_add(scale, splat(token, of.mean[j]));
-            there.store(&mut proposed[j * width + vector]);
+            let point = step.mul_add(scale, splat(token, of.mean[j]));
+            let slot = j * width + vector;
+            let stay = L::F64::load(token, &block.positions[slot]);
+            unless_cut(point, stay).store(&mut proposed[slot]);
         }
-        let there = of_square(token, square * stretch, d);
-        (of_square(token, here, d) - there).store(log_factor);
+        let factor = of_square(token, here, d) - of_square(token, there, d);
+        let never = splat(token, f64::NEG_INFINITY);
+        unless_cut(factor, never).store(log_factor);
     }
 }

@@ -26,7 +26,7 @@ pub use self::by_rows::{ByRows, Proposals, Proposer};
 pub use self::conditional::{Conditional, Draw, Drawing};
 pub use self::cycle::Cycle;
 pub use self::ensemble::Ensemble;
-pub use self::independence::Independence;
+pub use self::independence::{Independence, Reach};
 pub use self::random_walk::RandomWalk;
 pub use self::schedule::Schedule;
 pub use self::scratch::Scratch;
