@@ -4,10 +4,10 @@ use std::f64::consts::PI;
 
 use _core::error::Error;
 use _core::fold::Stop;
-use _core::mixture::{CovarianceType, Parameters};
+use _core::mixture::{Geometry, Mixture};
 use _core::simd::{Kernel, Lanes64, Level, Vector, dispatch};
 use _core::walkers::densities::{
-    Banana, EFFECTS, ERRORS, EggBox, EightSchools, Funnel, Gaussians, Mixture, Ring, Value,
+    Banana, EFFECTS, ERRORS, EggBox, EightSchools, Funnel, Gaussians, MixtureDensity, Ring, Value,
     Vectorised, cos_each,
 };
 use _core::walkers::density::Density;
@@ -142,27 +142,27 @@ fn eight_schools_are_a_hierarchical_model() {
 }
 
 /// A mixture of three components in three dimensions; U is upper triangular.
-fn model(family: CovarianceType) -> Parameters {
+fn model(geometry: Geometry) -> Mixture {
     const UPPER: [f64; 9] = [1.0, 0.3, -0.2, 0.0, 0.8, 0.5, 0.0, 0.0, 2.0];
     const EVEN: [f64; 9] = [0.7, 0.7, 0.7, 0.0, 0.7, 0.7, 0.0, 0.0, 0.7];
-    let factors: Vec<f64> = match family {
-        CovarianceType::Full => [UPPER, EVEN, UPPER.map(|u| 0.4 * u)].concat(),
-        CovarianceType::Tied => UPPER.to_vec(),
-        CovarianceType::Diagonal => vec![1.0, 0.5, 2.0, 0.7, 0.9, 1.1, 0.3, 0.4, 0.6],
-        CovarianceType::Spherical => vec![0.5, 1.5, 0.3],
+    let factors: Vec<f64> = match geometry {
+        Geometry::Full => [UPPER, EVEN, UPPER.map(|u| 0.4 * u)].concat(),
+        Geometry::Tied => UPPER.to_vec(),
+        Geometry::Diagonal => vec![1.0, 0.5, 2.0, 0.7, 0.9, 1.1, 0.3, 0.4, 0.6],
+        Geometry::Spherical => vec![0.5, 1.5, 0.3],
     };
     let means = vec![0.0, 1.0, -1.0, 4.0, 2.0, 5.0, 1.0, 1.0, 1.0];
-    Parameters::new(family, 3, vec![0.25, 0.35, 0.4], means, factors, &Stop::default()).unwrap()
+    Mixture::new(geometry, 3, vec![0.25, 0.35, 0.4], means, factors, &Stop::default()).unwrap()
 }
 
 /// ln Σ wₖ N(x | mₖ, Σₖ) by the definition of the factors.
-fn ln_mixture(model: &Parameters, x: &[f64]) -> f64 {
+fn ln_mixture(model: &Mixture, x: &[f64]) -> f64 {
     let (u, d) = (model.precisions_cholesky(), x.len());
-    let factor = |k: usize, row: usize, column: usize| match model.covariance_type() {
-        CovarianceType::Full if row <= column => u[(k * d + row) * d + column],
-        CovarianceType::Tied if row <= column => u[row * d + column],
-        CovarianceType::Diagonal if row == column => u[k * d + row],
-        CovarianceType::Spherical if row == column => u[k],
+    let factor = |k: usize, row: usize, column: usize| match model.geometry() {
+        Geometry::Full if row <= column => u[(k * d + row) * d + column],
+        Geometry::Tied if row <= column => u[row * d + column],
+        Geometry::Diagonal if row == column => u[k * d + row],
+        Geometry::Spherical if row == column => u[k],
         _ => 0.0,
     };
     let term = |k: usize| {
@@ -176,17 +176,17 @@ fn ln_mixture(model: &Parameters, x: &[f64]) -> f64 {
 }
 
 #[test]
-fn mixtures_have_every_covariance_type() {
+fn mixtures_have_every_geometry() {
     let points = scattered(301, 3, 8.0);
-    for family in CovarianceType::ALL {
-        let model = model(family);
-        match family {
-            CovarianceType::Full | CovarianceType::Tied => {
-                assert_follows(Mixture::triangular(&model).unwrap(), &points, |x| {
+    for geometry in Geometry::ALL {
+        let model = model(geometry);
+        match geometry {
+            Geometry::Full | Geometry::Tied => {
+                assert_follows(MixtureDensity::triangular(&model).unwrap(), &points, |x| {
                     ln_mixture(&model, x)
                 });
             }
-            _ => assert_follows(Mixture::diagonal(&model).unwrap(), &points, |x| {
+            _ => assert_follows(MixtureDensity::diagonal(&model).unwrap(), &points, |x| {
                 ln_mixture(&model, x)
             }),
         }
@@ -198,21 +198,14 @@ fn a_component_without_weight_is_not_there() {
     let factors = vec![1.0, 2.0];
     let of = |weights: Vec<f64>| {
         let means = vec![0.0, 1.0];
-        Parameters::new(
-            CovarianceType::Spherical,
-            1,
-            weights,
-            means,
-            factors.clone(),
-            &Stop::default(),
-        )
-        .unwrap()
+        Mixture::new(Geometry::Spherical, 1, weights, means, factors.clone(), &Stop::default())
+            .unwrap()
     };
     let points = scattered(20, 1, 4.0);
     let alone = |x: &[f64]| ln_normal(x[0], 1.0, 0.5);
-    assert_follows(Mixture::diagonal(&of(vec![0.0, 1.0])).unwrap(), &points, alone);
+    assert_follows(MixtureDensity::diagonal(&of(vec![0.0, 1.0])).unwrap(), &points, alone);
     let alone = |x: &[f64]| ln_normal(x[0], 0.0, 1.0);
-    assert_follows(Mixture::diagonal(&of(vec![1.0, 0.0])).unwrap(), &points, alone);
+    assert_follows(MixtureDensity::diagonal(&of(vec![1.0, 0.0])).unwrap(), &points, alone);
 }
 
 /// Points with every combination of tame and huge coordinates in the first three dimensions.
@@ -268,27 +261,21 @@ fn huge_coordinates_have_no_density() {
     }
     assert_never_infinite(Ring::new(4.0, 0.5).unwrap());
     assert_never_infinite(EggBox);
-    for family in CovarianceType::ALL {
-        let model = model(family);
-        match family {
-            CovarianceType::Full | CovarianceType::Tied => {
-                assert_never_infinite(Mixture::triangular(&model).unwrap());
+    for geometry in Geometry::ALL {
+        let model = model(geometry);
+        match geometry {
+            Geometry::Full | Geometry::Tied => {
+                assert_never_infinite(MixtureDensity::triangular(&model).unwrap());
             }
-            _ => assert_never_infinite(Mixture::diagonal(&model).unwrap()),
+            _ => assert_never_infinite(MixtureDensity::diagonal(&model).unwrap()),
         }
     }
     // Residuals that overflow, times zeros.
     let factor = vec![1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];
-    let far = Parameters::new(
-        CovarianceType::Tied,
-        3,
-        vec![1.0],
-        vec![-1.7e308; 3],
-        factor,
-        &Stop::default(),
-    )
-    .unwrap();
-    assert_never_infinite(Mixture::triangular(&far).unwrap());
+    let far =
+        Mixture::new(Geometry::Tied, 3, vec![1.0], vec![-1.7e308; 3], factor, &Stop::default())
+            .unwrap();
+    assert_never_infinite(MixtureDensity::triangular(&far).unwrap());
 }
 
 #[test]
@@ -349,8 +336,8 @@ fn every_level_gives_the_same_bits() {
     assert_same_bits(Ring::new(4.0, 0.5).unwrap());
     assert_same_bits(EggBox);
     assert_same_bits(EightSchools::new());
-    assert_same_bits(Mixture::triangular(&model(CovarianceType::Full)).unwrap());
-    assert_same_bits(Mixture::diagonal(&model(CovarianceType::Diagonal)).unwrap());
+    assert_same_bits(MixtureDensity::triangular(&model(Geometry::Full)).unwrap());
+    assert_same_bits(MixtureDensity::diagonal(&model(Geometry::Diagonal)).unwrap());
 }
 
 /// Cosines of many numbers.

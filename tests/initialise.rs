@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use _core::error::Error;
 use _core::fold::{Context, Pool};
-use _core::mixture::{CovarianceType, Method, MixtureStatistics, initial_statistics};
+use _core::mixture::{self, Geometry, Method, MixtureStatistics, Sample};
 use _core::rng;
 use _core::rows::Rows;
 use ndarray::{Array1, Array2, ArrayView1, Axis, concatenate, s};
@@ -56,6 +56,20 @@ fn some_weights(seed: u64, rows: usize) -> Array1<f64> {
     (0..rows).map(weight).collect()
 }
 
+fn initial_statistics<'a>(
+    context: &Context,
+    rows: Rows<'a>,
+    k: usize,
+    geometry: Geometry,
+    method: Method,
+    seeds: &[u64],
+    weights: Option<ArrayView1<'a, f64>>,
+) -> Result<Vec<MixtureStatistics>, Error> {
+    let sample = Sample::new(context, rows, weights)?;
+    let found = mixture::initial_statistics(context, &sample, k, geometry, method, seeds)?;
+    Ok(found.into_iter().map(|statistics| statistics.times_power(sample.exponent())).collect())
+}
+
 fn start(
     method: Method,
     x: &Array2<f64>,
@@ -65,8 +79,8 @@ fn start(
 ) -> Vec<Fields> {
     let context = Context::inline();
     let (rows, weights) = (Rows::F64(x.view()), weights.map(|weights| weights.view()));
-    let family = CovarianceType::Diagonal;
-    let statistics = initial_statistics(&context, rows, k, family, method, seeds, weights);
+    let geometry = Geometry::Diagonal;
+    let statistics = initial_statistics(&context, rows, k, geometry, method, seeds, weights);
     statistics.unwrap().iter().map(Fields::of).collect()
 }
 
@@ -278,8 +292,8 @@ fn threads_and_company_change_no_bit() {
         for rows in [Rows::F64(x.view()), Rows::F32(single.view())] {
             for weights in [None, Some(weights.view())] {
                 let run = |context: &Context, seeds: &[u64]| {
-                    let family = CovarianceType::Full;
-                    initial_statistics(context, rows, 5, family, method, seeds, weights).unwrap()
+                    let geometry = Geometry::Full;
+                    initial_statistics(context, rows, 5, geometry, method, seeds, weights).unwrap()
                 };
                 let together = run(&Context::inline(), &seeds);
                 assert_ne!(together[0], together[1]);
@@ -390,11 +404,11 @@ fn rows_are_read_in_any_layout() {
     let reversed = x.t().as_standard_layout().to_owned();
     let mut wide = Array2::zeros((1600, 8));
     wide.slice_mut(s![..;2, ..;2]).assign(&x);
-    let family = CovarianceType::Tied;
+    let geometry = Geometry::Tied;
     for method in Method::ALL {
         let run = |view| {
             let rows = Rows::F64(view);
-            initial_statistics(&Context::inline(), rows, 3, family, method, &[1], None).unwrap()
+            initial_statistics(&Context::inline(), rows, 3, geometry, method, &[1], None).unwrap()
         };
         let expected = run(x.view());
         assert_eq!(run(reversed.t()), expected);
@@ -407,8 +421,8 @@ fn wrong_arguments_are_named() {
     let x = numbers(12, 2, 2);
     let run = |x: &Array2<f64>, k, weights: Option<&Array1<f64>>, method| {
         let (rows, weights) = (Rows::F64(x.view()), weights.map(|weights| weights.view()));
-        let family = CovarianceType::Full;
-        initial_statistics(&Context::inline(), rows, k, family, method, &[1], weights)
+        let geometry = Geometry::Full;
+        initial_statistics(&Context::inline(), rows, k, geometry, method, &[1], weights)
     };
     for method in Method::ALL {
         let error = run(&x, 3, None, method).unwrap_err();
@@ -433,8 +447,8 @@ fn interruption_ends_the_start() {
         let context = Context::inline();
         context.stop().raise();
         let rows = Rows::F64(x.view());
-        let family = CovarianceType::Full;
-        let found = initial_statistics(&context, rows, 3, family, method, &[1], None);
+        let geometry = Geometry::Full;
+        let found = initial_statistics(&context, rows, 3, geometry, method, &[1], None);
         assert_eq!(found, Err(Error::Interrupted));
     }
 }

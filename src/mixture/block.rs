@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayView1, ArrayView2, s};
 
-use super::family::SCRATCH;
+use super::prepared::SCRATCH;
 use crate::error::Error;
 use crate::memory;
 use crate::rows::{Element, Rows};

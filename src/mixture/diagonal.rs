@@ -4,11 +4,13 @@
 //! Σr(x−μ)², per feature or (spherical) summed over features.
 
 use super::block::{Block, PANEL, PanelColumn};
-use super::family::{Constants, Family, Means, PREPARED, SUMS, Scratch, thresholds};
 use super::full::any_above;
-use super::parameters::{CovarianceType, Parameters};
+use super::geometry::Geometry;
+use super::law::Gaussian;
+use super::prepared::{Means, PREPARED, Prepared, SUMS, Scratch, thresholds};
 use super::statistics::MixtureStatistics;
 use super::triangular::{Panels, TILE, with_width};
+use super::value::Mixture;
 use crate::error::Error;
 use crate::fold::Stop;
 use crate::memory;
@@ -17,8 +19,8 @@ use crate::simd::{Lanes64, Real, Vector};
 
 /// Prepared parameters of diagonal (or spherical) covariances.
 pub struct Diagonal<E> {
-    constants: Constants<E>,
-    covariance_type: CovarianceType,
+    law: Gaussian<E>,
+    geometry: Geometry,
     n_components: usize,
     n_features: usize,
     /// p, components × features; for spherical covariances one p² per component.
@@ -29,7 +31,7 @@ pub struct Diagonal<E> {
 
 impl<E: Real> Diagonal<E> {
     fn spherical(&self) -> bool {
-        self.covariance_type == CovarianceType::Spherical
+        self.geometry == Geometry::Spherical
     }
 }
 
@@ -40,17 +42,17 @@ pub struct DiagonalSums {
     seconds: Vec<Lanes64>,
 }
 
-impl<E: Real> Family<E> for Diagonal<E> {
+impl<E: Real> Prepared<E> for Diagonal<E> {
     type Sums = DiagonalSums;
 
-    fn new(parameters: &Parameters, weighted: bool, sparse: bool) -> Result<Self, Error> {
-        let covariance_type = parameters.covariance_type();
-        let spherical = covariance_type == CovarianceType::Spherical;
+    fn new(parameters: &Mixture, weighted: bool, sparse: bool) -> Result<Self, Error> {
+        let geometry = parameters.geometry();
+        let spherical = geometry == Geometry::Spherical;
         let scale = |&p: &f64| E::from_f64(if spherical { p * p } else { p });
         let factors = parameters.precisions_cholesky();
         Ok(Self {
-            constants: Constants::new(parameters, weighted)?,
-            covariance_type,
+            law: Gaussian::new(parameters, weighted)?,
+            geometry,
             n_components: parameters.n_components(),
             n_features: parameters.n_features(),
             scales: memory::collected(factors.iter().map(scale), PREPARED)?,
@@ -98,7 +100,7 @@ impl<E: Real> Family<E> for Diagonal<E> {
                 norm
             };
             for v in 0..PANEL {
-                self.constants.log_density(token, k, norm[v]).store(&mut density[v]);
+                self.law.log_density(token, k, norm[v]).store(&mut density[v]);
             }
         }
     }
@@ -160,10 +162,10 @@ impl<E: Real> Family<E> for Diagonal<E> {
     fn finish(
         &self,
         sums: &DiagonalSums,
-        parameters: &Parameters,
+        parameters: &Mixture,
         _: &Stop,
     ) -> Result<MixtureStatistics, Error> {
-        let (family, d) = (self.covariance_type, self.n_features);
+        let (family, d) = (self.geometry, self.n_features);
         let means = memory::copied(parameters.means(), SUMS)?;
         let mut statistics = MixtureStatistics::zeros(family, d, means)?;
         let Some(moments) = &mut statistics.model else { return Ok(statistics) };

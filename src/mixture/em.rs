@@ -1,26 +1,23 @@
 //! The EM loop: fold, read the folded statistics, repeat (Dempster, Laird & Rubin 1977).
 
-use ndarray::ArrayView1;
-
-use super::maximization::{Estimates, estimate};
-use super::parameters::Parameters;
-use super::pass::{Responsibilities, statistics_in};
-use super::single::Extents;
+use super::maximization::Estimates;
+use super::model::Model;
+use super::pass::{Responsibilities, statistics};
+use super::sample::Sample;
+use super::statistics::MixtureStatistics;
+use super::value::Mixture;
 use crate::error::Error;
 use crate::fold::{Context, Report};
 use crate::memory;
 
 /// What the memory is for, in errors.
 const WHAT: &str = "the starts of a fit";
-use crate::rows::Rows;
 
-/// When to stop, and how to regularise.
+/// When to stop.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Converged when the mean log-likelihood changes by less than this.
+    /// Converged when the bound changes by less than this.
     pub tolerance: f64,
-    /// Added to every variance.
-    pub reg_covar: f64,
     /// Most iterations.
     pub max_iter: usize,
 }
@@ -28,86 +25,135 @@ pub struct Options {
 /// Where a fit ended.
 #[derive(Debug)]
 pub struct Fit {
-    /// Parameters after the last M-step.
-    pub parameters: Parameters,
+    /// The mixture after the last M-step.
+    pub mixture: Mixture,
     /// Estimates of the last M-step, with the covariances.
     pub estimates: Estimates,
     /// Whether the change fell below the tolerance.
     pub converged: bool,
-    /// The mean log-likelihood found by each iteration's E-step.
+    /// The bound found by each iteration's E-step.
     pub lower_bounds: Vec<f64>,
 }
 
-/// Runs EM from every start; all of them share each pass over the rows until they converge.
+/// EM from several starts, one iteration at a time, for whoever folds the rows: all that are under
+/// way share each pass until they converge.
 ///
-/// `previous` are the lower bounds that the starts come with (−∞ for a fresh start).
-///
-/// # Errors
-///
-/// [`Error::IllConditioned`] if a covariance collapses, [`Error::Interrupted`] if stopped.
-pub fn em<'a>(
-    context: &Context,
-    rows: Rows<'a>,
-    weights: Option<ArrayView1<'a, f64>>,
-    starts: Vec<Parameters>,
-    previous: &[f64],
+/// ```text
+/// while let models = em.models(), not empty:
+///     em.advance(the statistics of each model over all rows)
+/// em.finish()
+/// ```
+#[derive(Debug)]
+pub struct Em<M> {
+    model: M,
     options: Options,
-) -> Result<Vec<Fit>, Error> {
-    let total = weights.map_or(rows.n_rows() as f64, |weights| weights.iter().sum());
-    if total.is_nan() || total <= 0.0 {
-        return Err(Error::InvalidArgument {
-            name: if weights.is_some() { "sample_weight" } else { "X" },
-            message: "at least one row of positive weight is needed, found none".into(),
-        });
-    }
-    let extents = Extents::of(context, rows, weights)?;
-    let mut runs: Vec<Run> =
-        starts.into_iter().zip(previous).map(|(start, &bound)| Run::new(start, bound)).collect();
-    for iteration in 1..=options.max_iter {
-        let active: Vec<usize> = (0..runs.len()).filter(|&i| !runs[i].converged).collect();
-        if active.is_empty() {
-            break;
-        }
-        let models = active.iter().map(|&i| runs[i].parameters.copied());
-        let models: Vec<Parameters> = memory::gathered(models, WHAT)?;
-        let folded =
-            statistics_in(context, rows, weights, &models, Responsibilities::Model, &extents)?;
-        for (&i, statistics) in active.iter().zip(&folded) {
-            let run = &mut runs[i];
-            let estimates = estimate(statistics, options.reg_covar, context.stop())?;
-            run.parameters = estimates.parameters(context)?;
-            run.estimates = Some(estimates);
-            let bound = statistics.lower_bound();
-            run.converged = (bound - run.bound).abs() < options.tolerance;
-            run.bound = bound;
-            memory::push(&mut run.lower_bounds, bound, WHAT)?;
-            let finished = run.converged || iteration == options.max_iter;
-            context.report(Report { task: i, step: iteration, value: bound, finished });
-        }
-    }
-    runs.into_iter().map(Run::finish).collect()
+    runs: Vec<Run>,
+    /// Iterations done.
+    iteration: usize,
 }
 
 /// A fit under way.
+#[derive(Debug)]
 struct Run {
-    parameters: Parameters,
+    mixture: Mixture,
     estimates: Option<Estimates>,
     bound: f64,
     converged: bool,
     lower_bounds: Vec<f64>,
 }
 
-impl Run {
-    fn new(parameters: Parameters, bound: f64) -> Self {
-        Self { parameters, estimates: None, bound, converged: false, lower_bounds: Vec::new() }
+impl<M: Model> Em<M> {
+    /// Before the first iteration; `previous` are the bounds that the starts come with (−∞ for a
+    /// fresh start).
+    pub fn new(model: M, starts: Vec<Mixture>, previous: &[f64], options: Options) -> Self {
+        let run = |(mixture, &bound)| Run {
+            mixture,
+            estimates: None,
+            bound,
+            converged: false,
+            lower_bounds: Vec::new(),
+        };
+        let runs = starts.into_iter().zip(previous).map(run).collect();
+        Self { model, options, runs, iteration: 0 }
     }
 
+    /// The mixtures whose statistics [`Self::advance`] wants next; none once all have ended.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for the references.
+    pub fn models(&self) -> Result<Vec<&Mixture>, Error> {
+        let under_way = self.iteration < self.options.max_iter;
+        let runs = self.runs.iter().filter(|run| under_way && !run.converged);
+        memory::collected(runs.map(|run| &run.mixture), WHAT)
+    }
+
+    /// One iteration, given the statistics of all rows under each of [`Self::models`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IllConditioned`] if a covariance collapses, [`Error::Interrupted`] if stopped.
+    pub fn advance(
+        &mut self,
+        context: &Context,
+        folded: &[MixtureStatistics],
+    ) -> Result<(), Error> {
+        self.iteration += 1;
+        let mut folded = folded.iter();
+        for (task, run) in self.runs.iter_mut().enumerate().filter(|(_, run)| !run.converged) {
+            let statistics =
+                folded.next().ok_or_else(|| Error::Bug("a pass lost statistics".into()))?;
+            let estimates = self.model.maximize(statistics, context.stop())?;
+            run.mixture = estimates.mixture(context)?;
+            run.estimates = Some(estimates);
+            let bound = self.model.bound(statistics);
+            run.converged = (bound - run.bound).abs() < self.options.tolerance;
+            run.bound = bound;
+            memory::push(&mut run.lower_bounds, bound, WHAT)?;
+            let finished = run.converged || self.iteration == self.options.max_iter;
+            context.report(Report { task, step: self.iteration, value: bound, finished });
+        }
+        Ok(())
+    }
+
+    /// Where the fits have ended, in the order of their starts.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] if there was no iteration.
+    pub fn finish(self) -> Result<Vec<Fit>, Error> {
+        self.runs.into_iter().map(Run::finish).collect()
+    }
+}
+
+impl Run {
     fn finish(self) -> Result<Fit, Error> {
-        let Self { parameters, estimates, converged, lower_bounds, .. } = self;
+        let Self { mixture, estimates, converged, lower_bounds, .. } = self;
         let estimates = estimates.ok_or_else(|| Error::InvalidArgument {
             name: "max_iter",
             message: "at least one iteration is needed".into(),
         })?;
-        Ok(Fit { parameters, estimates, converged, lower_bounds })
+        Ok(Fit { mixture, estimates, converged, lower_bounds })
+    }
+}
+
+/// Runs EM from every start over rows in memory.
+///
+/// # Errors
+///
+/// As [`Em::advance`].
+pub fn em(
+    context: &Context,
+    sample: &Sample<'_>,
+    mut em: Em<impl Model>,
+) -> Result<Vec<Fit>, Error> {
+    sample.check_weight()?;
+    loop {
+        let models = em.models()?;
+        if models.is_empty() {
+            return em.finish();
+        }
+        let folded = statistics(context, sample, &models, Responsibilities::Model)?;
+        em.advance(context, &folded)?;
     }
 }

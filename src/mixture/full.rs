@@ -4,10 +4,12 @@
 //! per row and component. M-step: Σ r(x−μ)(x−μ)ᵀ about the current mean μ, one triangle: as many.
 
 use super::block::{Block, PANEL, PanelColumn};
-use super::family::{Constants, Family, Means, PREPARED, SUMS, Scratch, thresholds};
-use super::parameters::{CovarianceType, Parameters, triangle};
+use super::geometry::{Geometry, triangle};
+use super::law::Gaussian;
+use super::prepared::{Means, PREPARED, Prepared, SUMS, Scratch, thresholds};
 use super::statistics::MixtureStatistics;
 use super::triangular::{Panels, Scatter, SquaredNorm, TILE, push_upper, whiten, with_width};
+use super::value::Mixture;
 use super::wide::{WIDE_FROM, WideScatter};
 use crate::error::Error;
 use crate::fold::Stop;
@@ -17,7 +19,7 @@ use crate::simd::{Real, Vector};
 
 /// Prepared parameters of full covariances.
 pub struct Full<E> {
-    constants: Constants<E>,
+    law: Gaussian<E>,
     n_features: usize,
     /// μ itself, for the wide scatter, which reads the rows as they are.
     raw_means: Vec<f64>,
@@ -35,16 +37,16 @@ pub enum FullSums {
     Wide(Vec<WideScatter>),
 }
 
-impl<E: Real> Family<E> for Full<E> {
+impl<E: Real> Prepared<E> for Full<E> {
     type Sums = FullSums;
 
-    fn new(parameters: &Parameters, weighted: bool, sparse: bool) -> Result<Self, Error> {
+    fn new(parameters: &Mixture, weighted: bool, sparse: bool) -> Result<Self, Error> {
         let d = parameters.n_features();
         let matrices = parameters.precisions_cholesky().chunks_exact((d * d).max(1));
         let mut factors = memory::with_capacity(matrices.len() * triangle(d), PREPARED)?;
         matrices.for_each(|u| push_upper(&mut factors, u, d));
         Ok(Self {
-            constants: Constants::new(parameters, weighted)?,
+            law: Gaussian::new(parameters, weighted)?,
             n_features: d,
             raw_means: memory::copied(parameters.means(), PREPARED)?,
             factors,
@@ -78,7 +80,7 @@ impl<E: Real> Family<E> for Full<E> {
                     d,
                     narrow_norm,
                     [V],
-                    (token, panel, mean, factor, &self.constants, k, density)
+                    (token, panel, mean, factor, &self.law, k, density)
                 );
                 continue;
             }
@@ -92,7 +94,7 @@ impl<E: Real> Family<E> for Full<E> {
             let mut norm = SquaredNorm([V::splat(token, E::ZERO); PANEL]);
             whiten(token, z, factor, &mut norm);
             for v in 0..PANEL {
-                self.constants.log_density(token, k, norm.0[v]).store(&mut density[v]);
+                self.law.log_density(token, k, norm.0[v]).store(&mut density[v]);
             }
         }
     }
@@ -159,12 +161,12 @@ impl<E: Real> Family<E> for Full<E> {
     fn finish(
         &self,
         sums: &FullSums,
-        parameters: &Parameters,
+        parameters: &Mixture,
         stop: &Stop,
     ) -> Result<MixtureStatistics, Error> {
         let d = self.n_features;
         let means = memory::copied(parameters.means(), SUMS)?;
-        let mut statistics = MixtureStatistics::zeros(CovarianceType::Full, d, means)?;
+        let mut statistics = MixtureStatistics::zeros(Geometry::Full, d, means)?;
         let Some(moments) = &mut statistics.model else { return Ok(statistics) };
         for k in 0..moments.counts.len() {
             stop.check()?;
@@ -194,7 +196,7 @@ fn narrow_norm<V: Vector, const W: usize>(
     panel: &[PanelColumn<V>],
     mean: &[V::Scalar],
     factor: &[V::Scalar],
-    constants: &Constants<V::Scalar>,
+    law: &Gaussian<V::Scalar>,
     k: usize,
     density: &mut PanelColumn<V>,
 ) {
@@ -214,7 +216,7 @@ fn narrow_norm<V: Vector, const W: usize>(
         for j in 1..W {
             norm = y[j].mul_add(y[j], norm);
         }
-        constants.log_density(token, k, norm).store(&mut density[v]);
+        law.log_density(token, k, norm).store(&mut density[v]);
     }
 }
 

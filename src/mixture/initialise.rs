@@ -14,10 +14,12 @@ mod seeding;
 
 use ndarray::ArrayView1;
 
-use super::parameters::{CovarianceType, Parameters};
+use super::geometry::Geometry;
 use super::pass::{Responsibilities, statistics};
 use super::present::{Present, positive};
+use super::sample::Sample;
 use super::statistics::MixtureStatistics;
+use super::value::Mixture;
 use crate::error::Error;
 use crate::fold::Context;
 use crate::memory;
@@ -76,11 +78,16 @@ const WHAT: &str = "the starts of a fit";
 #[derive(Clone, Copy)]
 struct Input<'i, 'a> {
     context: &'i Context,
-    rows: Rows<'a>,
-    weights: Option<ArrayView1<'a, f64>>,
+    sample: &'i Sample<'a>,
+    rows: Rows<'i>,
+    weights: Option<ArrayView1<'i, f64>>,
 }
 
-impl<'a> Input<'_, 'a> {
+impl<'i, 'a> Input<'i, 'a> {
+    fn of(context: &'i Context, sample: &'i Sample<'a>) -> Self {
+        Self { context, sample, rows: sample.rows(), weights: sample.weights() }
+    }
+
     fn weight(&self, row: usize) -> f64 {
         self.weights.map_or(1.0, |weights| weights[row])
     }
@@ -93,21 +100,22 @@ impl<'a> Input<'_, 'a> {
 
     fn statistics(
         &self,
-        models: &[Parameters],
-        responsibilities: Responsibilities<'a>,
+        models: &[&Mixture],
+        responsibilities: Responsibilities<'_>,
     ) -> Result<Vec<MixtureStatistics>, Error> {
-        statistics(self.context, self.rows, self.weights, models, responsibilities)
+        statistics(self.context, self.sample, models, responsibilities)
     }
 
     /// Statistics that count each row for the nearest of the centres.
     fn nearest(
         &self,
-        covariance_type: CovarianceType,
+        geometry: Geometry,
         centers: impl IntoIterator<Item = Vec<f64>>,
     ) -> Result<Vec<MixtureStatistics>, Error> {
         let d = self.rows.n_columns();
-        let model = |centers| Parameters::of_centers(covariance_type, d, centers);
-        let models: Vec<Parameters> = memory::gathered(centers.into_iter().map(model), WHAT)?;
+        let model = |centers| Mixture::of_centers(geometry, d, centers);
+        let models: Vec<Mixture> = memory::gathered(centers.into_iter().map(model), WHAT)?;
+        let models = memory::collected(models.iter(), WHAT)?;
         self.statistics(&models, Responsibilities::Nearest)
     }
 
@@ -115,7 +123,7 @@ impl<'a> Input<'_, 'a> {
     fn mean_and_variance(&self) -> Result<(Vec<f64>, f64), Error> {
         // Moments about one of the rows lose nothing if all of them lie far from the origin.
         let amid = (0..self.rows.n_rows()).find(|&row| self.weight(row) > 0.0).unwrap_or(0);
-        let folded = self.nearest(CovarianceType::Spherical, [self.row(amid)?])?;
+        let folded = self.nearest(Geometry::Spherical, [self.row(amid)?])?;
         let moments = folded.first().and_then(|statistics| statistics.model.as_ref());
         let moments = moments.ok_or_else(|| Error::Bug("a pass lost its model".into()))?;
         let mean = moments.means()?;
@@ -158,32 +166,31 @@ impl<'a> Input<'_, 'a> {
 ///
 /// [`Error::InvalidArgument`] if fewer rows have a positive weight than there are components,
 /// [`Error::Shape`] if the rows have no columns, [`Error::Interrupted`] if the stop flag was raised.
-pub fn initial_statistics<'a>(
+pub fn initial_statistics(
     context: &Context,
-    rows: Rows<'a>,
+    sample: &Sample<'_>,
     n_components: usize,
-    covariance_type: CovarianceType,
+    geometry: Geometry,
     method: Method,
     seeds: &[u64],
-    weights: Option<ArrayView1<'a, f64>>,
 ) -> Result<Vec<MixtureStatistics>, Error> {
-    let input = Input { context, rows, weights };
+    let input = Input::of(context, sample);
     input.check(n_components)?;
     match method {
         Method::Kmeans => {
             let chosen = seeding::choose(input, n_components, seeds)?;
             let starts = chosen.iter().map(|rows| centers_at(input, rows));
             let starts = memory::gathered(starts, WHAT)?;
-            input.nearest(covariance_type, lloyd::lloyd(input, starts)?)
+            input.nearest(geometry, lloyd::lloyd(input, starts)?)
         }
         Method::KmeansPlusPlus => {
             let chosen = seeding::choose(input, n_components, seeds)?;
-            of_rows(input, covariance_type, &chosen)
+            of_rows(input, geometry, &chosen)
         }
-        Method::Random => random(input, n_components, covariance_type, seeds),
+        Method::Random => random(input, n_components, geometry, seeds),
         Method::RandomFromData => {
             let chosen = draw::rows(input, n_components, seeds)?;
-            of_rows(input, covariance_type, &chosen)
+            of_rows(input, geometry, &chosen)
         }
     }
 }
@@ -192,17 +199,15 @@ pub fn initial_statistics<'a>(
 fn random(
     input: Input<'_, '_>,
     n_components: usize,
-    covariance_type: CovarianceType,
+    geometry: Geometry,
     seeds: &[u64],
 ) -> Result<Vec<MixtureStatistics>, Error> {
     let (mean, _) = input.mean_and_variance()?;
     let centers = memory::repeated(&mean, n_components, WHAT)?;
-    let model = Parameters::of_centers(covariance_type, mean.len(), centers)?;
-    let models: Vec<Parameters> = memory::gathered(seeds.iter().map(|_| model.copied()), WHAT)?;
-    let weights = input.weights.map(|weights| weights.reborrow());
-    let present = &Present::of(input.rows.partition(), weights);
-    let responsibilities = Responsibilities::Random { seeds, present };
-    statistics(input.context, input.rows.reborrow(), weights, &models, responsibilities)
+    let model = Mixture::of_centers(geometry, mean.len(), centers)?;
+    let models = memory::collected(seeds.iter().map(|_| &model), WHAT)?;
+    let present = &Present::of(input.rows.partition(), input.weights);
+    input.statistics(&models, Responsibilities::Random { seeds, present })
 }
 
 /// The given rows, one after the other.
@@ -218,14 +223,14 @@ fn centers_at(input: Input<'_, '_>, rows: &[usize]) -> Result<Vec<f64>, Error> {
 /// Statistics in which each chosen row counts for a component of its own.
 fn of_rows(
     input: Input<'_, '_>,
-    covariance_type: CovarianceType,
+    geometry: Geometry,
     chosen: &[Vec<usize>],
 ) -> Result<Vec<MixtureStatistics>, Error> {
     let total = input.weights.map_or(input.rows.n_rows() as f64, |weights| weights.iter().sum());
     let of = |rows: &Vec<usize>| {
         let centers = centers_at(input, rows)?;
         let d = input.rows.n_columns();
-        let mut statistics = MixtureStatistics::zeros(covariance_type, d, centers)?;
+        let mut statistics = MixtureStatistics::zeros(geometry, d, centers)?;
         if let Some(moments) = &mut statistics.model {
             for (count, &row) in moments.counts.iter_mut().zip(rows) {
                 *count = input.weight(row);

@@ -1,32 +1,42 @@
-//! Gaussian mixtures: parameters, E-step, statistics, M-step, EM loop, initialisation.
+//! Gaussian mixtures: values, E-step, statistics, M-step, EM loop, initialisation.
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `parameters.rs` | covariance families by name, checked parameters |
+//! | `value.rs` | a mixture: weights, means, factors of precisions, checked |
+//! | `geometry.rs` | how factors and scatters lie: what kernels are compiled for |
+//! | `constraints/` | what covariances may be, by name: M-steps |
+//! | `sample.rs` | rows and weights, checked |
 //! | `unit.rs` | sample weights without their unit |
 //! | `present.rs` | rows of positive weight, and their random numbers |
 //! | `statistics.rs` | sufficient statistics: the monoid |
 //! | `block.rs` | rows packed into cache |
 //! | `softmax.rs` | log-sum-exp and responsibilities of a panel |
-//! | `family.rs` | what a covariance family provides |
-//! | `full.rs`, `tied.rs`, `diagonal.rs` | the families |
+//! | `law.rs` | squared distances → log-densities |
+//! | `prepared.rs` | what the kernels of a geometry provide |
+//! | `full.rs`, `tied.rs`, `diagonal.rs` | these kernels |
 //! | `triangular.rs`, `wide.rs` | the triangular products, rows or features across lanes |
 //! | `single.rs` | which blocks of rows of `f32` are computed in `f32` |
 //! | `pass.rs` | one pass: rows → statistics |
 //! | `score.rs` | one pass: rows → densities, responsibilities, labels |
-//! | `maximization.rs` | statistics → estimates → parameters |
-//! | `em.rs` | the loop |
+//! | `maximization.rs`, `factors.rs` | statistics → estimates → mixture |
+//! | `model.rs` | what EM fits: M-step and bound |
+//! | `em.rs` | EM as a machine, and the loop over rows in memory |
 
 mod block;
+mod constraints;
 mod diagonal;
 mod em;
-mod family;
+mod factors;
 mod full;
+mod geometry;
 mod initialise;
+mod law;
 mod maximization;
-mod parameters;
+mod model;
 mod pass;
+mod prepared;
 mod present;
+mod sample;
 mod score;
 mod single;
 mod softmax;
@@ -34,15 +44,21 @@ mod statistics;
 mod tied;
 mod triangular;
 mod unit;
+mod value;
 mod wide;
 
-pub use em::{Fit, Options, em};
+pub use constraints::{CONSTRAINTS, Constraint, constraint};
+pub use em::{Em, Fit, Options, em};
+pub use factors::{precisions, precisions_cholesky, precisions_cholesky_from_precisions};
+pub use geometry::{Geometry, triangle};
 pub use initialise::{Method, initial_statistics};
-pub use maximization::{
-    Estimates, estimate, precisions, precisions_cholesky, precisions_cholesky_from_precisions,
-};
-pub use parameters::{CovarianceType, Parameters, triangle};
+pub use maximization::{Estimates, estimate};
+pub use model::{MaximumLikelihood, Model};
 pub use pass::{Responsibilities, statistics, statistics_of_responsibilities};
+pub use sample::Sample;
 pub use score::{Columns, Outputs, score};
 pub use statistics::MixtureStatistics;
-pub use unit::UnitWeights;
+pub use value::Mixture;
+
+/// What memory is for, in errors: estimates.
+const ESTIMATES: &str = "the estimates of a mixture";

@@ -11,14 +11,16 @@ use ndarray::{ArrayView1, ArrayView2, s};
 
 use super::block::{Block, PANEL, PanelColumn};
 use super::diagonal::{Diagonal, squared_distance};
-use super::family::{Family, Means, PREPARED, SCRATCH, SUMS, Scratch};
 use super::full::Full;
-use super::parameters::{CovarianceType, Parameters};
+use super::geometry::Geometry;
+use super::prepared::{Means, PREPARED, Prepared, SCRATCH, SUMS, Scratch};
 use super::present::{Layout, Numbers, Present, positive};
+use super::sample::Sample;
 use super::single::{Extent, Extents, Single};
 use super::softmax::LogSum;
 use super::statistics::MixtureStatistics;
 use super::tied::Tied;
+use super::value::Mixture;
 use super::wide::WIDE_FROM;
 use crate::error::Error;
 use crate::fold::{Context, Idle, Stop};
@@ -45,53 +47,46 @@ pub enum Responsibilities<'a> {
     },
 }
 
+impl Responsibilities<'_> {
+    /// The same, for a shorter time.
+    fn reborrow(&self) -> Responsibilities<'_> {
+        match self {
+            Self::Model => Responsibilities::Model,
+            Self::Nearest => Responsibilities::Nearest,
+            Self::Given(given) => Responsibilities::Given(given.reborrow()),
+            Self::Random { seeds, present } => Responsibilities::Random { seeds, present },
+        }
+    }
+}
+
 /// Folds the rows into the statistics of every model, sharing the pass between the models.
 ///
-/// The models must be of one family and size.
+/// The models must be of one geometry and size.
 ///
 /// # Errors
 ///
 /// [`Error::Interrupted`] if the stop flag was raised.
-pub fn statistics<'a>(
+pub fn statistics(
     context: &Context,
-    rows: Rows<'a>,
-    weights: Option<ArrayView1<'a, f64>>,
-    models: &[Parameters],
-    responsibilities: Responsibilities<'a>,
+    sample: &Sample<'_>,
+    models: &[&Mixture],
+    responsibilities: Responsibilities<'_>,
 ) -> Result<Vec<MixtureStatistics>, Error> {
-    let extents = match responsibilities {
-        Responsibilities::Model => Extents::of(context, rows, weights)?,
-        _ => Extents::none(),
-    };
-    statistics_in(context, rows, weights, models, responsibilities, &extents)
-}
-
-/// [`statistics`] where the [`Extents`] of the rows are known: of many passes over the same rows.
-///
-/// # Errors
-///
-/// As [`statistics`].
-pub fn statistics_in<'a>(
-    context: &Context,
-    rows: Rows<'a>,
-    weights: Option<ArrayView1<'a, f64>>,
-    models: &[Parameters],
-    responsibilities: Responsibilities<'a>,
-    extents: &Extents,
-) -> Result<Vec<MixtureStatistics>, Error> {
-    if rows.n_rows() == 0 || models.is_empty() {
-        let zeros = |m: &Parameters| {
+    let rows = sample.rows();
+    let Some(first) = models.first().filter(|_| rows.n_rows() > 0) else {
+        let zeros = |m: &&Mixture| {
             let means = memory::copied(m.means(), SUMS)?;
-            MixtureStatistics::zeros(m.covariance_type(), m.n_features(), means)
+            MixtureStatistics::zeros(m.geometry(), m.n_features(), means)
         };
         return memory::gathered(models.iter().map(zeros), SUMS);
-    }
-    let input = Input { rows, weights, responsibilities };
-    match models[0].covariance_type() {
-        CovarianceType::Full => fold::<Full<f32>, Full<f64>>(context, &input, models, extents),
-        CovarianceType::Tied => fold::<Tied<f32>, Tied<f64>>(context, &input, models, extents),
-        CovarianceType::Diagonal | CovarianceType::Spherical => {
-            fold::<Diagonal<f32>, Diagonal<f64>>(context, &input, models, extents)
+    };
+    let (weights, extents) = (sample.weights(), sample.extents());
+    let input = Input { rows, weights, extents, responsibilities: responsibilities.reborrow() };
+    match first.geometry() {
+        Geometry::Full => fold::<Full<f32>, Full<f64>>(context, &input, models),
+        Geometry::Tied => fold::<Tied<f32>, Tied<f64>>(context, &input, models),
+        Geometry::Diagonal | Geometry::Spherical => {
+            fold::<Diagonal<f32>, Diagonal<f64>>(context, &input, models)
         }
     }
 }
@@ -103,13 +98,13 @@ pub fn statistics_in<'a>(
 /// # Errors
 ///
 /// As [`statistics`].
-pub fn statistics_of_responsibilities<'a>(
+pub fn statistics_of_responsibilities(
     context: &Context,
-    rows: Rows<'a>,
-    weights: Option<ArrayView1<'a, f64>>,
-    covariance_type: CovarianceType,
-    responsibilities: ArrayView2<'a, f64>,
+    sample: &Sample<'_>,
+    geometry: Geometry,
+    responsibilities: ArrayView2<'_, f64>,
 ) -> Result<MixtureStatistics, Error> {
+    let rows = sample.rows();
     let d = rows.n_columns();
     if d == 0 || responsibilities.ncols() == 0 {
         let (name, found) = ("X", vec![rows.n_rows(), d]);
@@ -117,30 +112,31 @@ pub fn statistics_of_responsibilities<'a>(
         return Err(Error::Shape { name, expected, found });
     }
     let given = Responsibilities::Given(responsibilities);
-    let pass = |family, centers, responsibilities| {
-        let model = Parameters::of_centers(family, d, centers)?;
-        let folded = statistics(context, rows, weights, &[model], responsibilities)?;
+    let pass = |geometry, centers, responsibilities| {
+        let model = Mixture::of_centers(geometry, d, centers)?;
+        let folded = statistics(context, sample, &[&model], responsibilities)?;
         folded.into_iter().next().ok_or_else(|| Error::Bug("a pass gave no statistics".into()))
     };
     let origin = (0..d).map(|j| if rows.n_rows() > 0 { rows.get(0, j) } else { 0.0 });
     let origin = memory::collected(origin, PREPARED)?;
-    let mean = pass(CovarianceType::Spherical, origin, Responsibilities::Nearest)?.means()?;
+    let mean = pass(Geometry::Spherical, origin, Responsibilities::Nearest)?.means()?;
     let centers = memory::repeated(&mean, responsibilities.ncols(), PREPARED)?;
-    let means = pass(CovarianceType::Spherical, centers, given)?.means()?;
-    pass(covariance_type, means, given)
+    let means = pass(Geometry::Spherical, centers, given)?.means()?;
+    pass(geometry, means, given)
 }
 
 /// What a pass reads.
 struct Input<'a> {
     rows: Rows<'a>,
     weights: Option<ArrayView1<'a, f64>>,
+    extents: &'a Extents,
     responsibilities: Responsibilities<'a>,
 }
 
 /// Models as the kernels of one width of floats read them.
 struct Kernels<'m, E, F> {
-    models: &'m [Parameters],
-    families: Vec<F>,
+    models: &'m [&'m Mixture],
+    prepared: Vec<F>,
     /// A [`Desk`] for each thread.
     idle: Idle<Box<dyn Any + Send>>,
     element: PhantomData<E>,
@@ -150,8 +146,8 @@ struct Kernels<'m, E, F> {
 struct Member<'l, E, F> {
     /// Its place among them.
     index: usize,
-    model: &'l Parameters,
-    family: &'l F,
+    model: &'l Mixture,
+    prepared: &'l F,
     means: &'l Means<E>,
 }
 
@@ -163,11 +159,11 @@ impl<E, F> Clone for Member<'_, E, F> {
 
 impl<E, F> Copy for Member<'_, E, F> {}
 
-impl<'m, E: Real, F: Family<E>> Kernels<'m, E, F> {
-    fn new(models: &'m [Parameters], sparse: bool) -> Result<Self, Error> {
-        let families = models.iter().map(|model| F::new(model, true, sparse));
-        let families = memory::gathered(families, PREPARED)?;
-        Ok(Self { models, families, idle: Idle::default(), element: PhantomData })
+impl<'m, E: Real, F: Prepared<E>> Kernels<'m, E, F> {
+    fn new(models: &'m [&'m Mixture], sparse: bool) -> Result<Self, Error> {
+        let prepared = models.iter().map(|model| F::new(model, true, sparse));
+        let prepared = memory::gathered(prepared, PREPARED)?;
+        Ok(Self { models, prepared, idle: Idle::default(), element: PhantomData })
     }
 
     /// The means of all models, less the point that blocks are centred on.
@@ -181,10 +177,11 @@ impl<'m, E: Real, F: Family<E>> Kernels<'m, E, F> {
         means: &'l [Means<E>],
         chosen: impl Fn(usize) -> bool,
     ) -> Result<Vec<Member<'l, E, F>>, Error> {
-        let all = self.models.iter().zip(&self.families).zip(means).enumerate();
-        let members = all
-            .filter(|(index, _)| chosen(*index))
-            .map(|(index, ((model, family), means))| Ok(Member { index, model, family, means }));
+        let all = self.models.iter().zip(&self.prepared).zip(means).enumerate();
+        let members =
+            all.filter(|(index, _)| chosen(*index)).map(|(index, ((model, prepared), means))| {
+                Ok(Member { index, model, prepared, means })
+            });
         memory::gathered(members, PREPARED)
     }
 
@@ -206,9 +203,9 @@ struct Singles<'m, F> {
     limits: Vec<Single<'m>>,
 }
 
-impl<'m, F: Family<f32>> Singles<'m, F> {
-    fn new(models: &'m [Parameters], sparse: bool) -> Result<Self, Error> {
-        let limits = memory::gathered(models.iter().map(Single::new), PREPARED)?;
+impl<'m, F: Prepared<f32>> Singles<'m, F> {
+    fn new(models: &'m [&'m Mixture], sparse: bool) -> Result<Self, Error> {
+        let limits = memory::gathered(models.iter().map(|model| Single::new(model)), PREPARED)?;
         Ok(Self { kernels: Kernels::new(models, sparse)?, limits })
     }
 
@@ -218,18 +215,19 @@ impl<'m, F: Family<f32>> Singles<'m, F> {
     }
 }
 
-fn fold<S: Family<f32>, D: Family<f64>>(
+fn fold<S: Prepared<f32>, D: Prepared<f64>>(
     context: &Context,
     input: &Input<'_>,
-    models: &[Parameters],
-    extents: &Extents,
+    models: &[&Mixture],
 ) -> Result<Vec<MixtureStatistics>, Error> {
     // Given responsibilities may be small by intent: then only what underflows is left out.
     let sparse = matches!(input.responsibilities, Responsibilities::Model);
     let doubles = Kernels::<f64, D>::new(models, sparse)?;
     let means = doubles.means(None)?;
     let all = &doubles.members(&means, |_| true)?[..];
-    let singles = if extents.is_empty() { None } else { Some(Singles::<S>::new(models, sparse)?) };
+    let extents = input.extents;
+    let singles =
+        if extents.is_empty() || !sparse { None } else { Some(Singles::<S>::new(models, sparse)?) };
     context.fold(&input.rows.partition(), |range| {
         let in_double =
             |members: &[_], range| doubles.statistics(context, input, members, None, range);
@@ -309,12 +307,12 @@ impl<V: Vector, S> Desk<V, S> {
     }
 }
 
-impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
+impl<E: Real, F: Prepared<E>> Kernel for Leaf<'_, '_, E, F> {
     type Output = Result<Vec<MixtureStatistics>, Error>;
 
     #[inline(always)]
     fn run<L: Level>(self, token: L) -> Self::Output {
-        let &Input { rows, weights, responsibilities } = self.input;
+        let &Input { rows, weights, responsibilities, .. } = self.input;
         let (members, center) = (self.members, self.center);
         let (k, d) = (members[0].model.n_components(), members[0].model.n_features());
         let stop = self.context.stop();
@@ -323,11 +321,11 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
             idle.map_or_else(|| Desk::<E::Vector<L>, F::Sums>::new(k, d).map(Box::new), Ok)?;
         desk.sums.iter_mut().take(members.len()).for_each(F::clear);
         for member in members.iter().skip(desk.sums.len()) {
-            memory::push(&mut desk.sums, member.family.sums()?, SUMS)?;
+            memory::push(&mut desk.sums, member.prepared.sums()?, SUMS)?;
         }
         let mut log_likelihoods = memory::filled(members.len(), Lanes64::ZERO, SUMS)?;
-        let block_rows =
-            panels_per_block(d, k, members[0].family.n_sums()) * Block::<E::Vector<L>>::PANEL_ROWS;
+        let block_rows = panels_per_block(d, k, members[0].prepared.n_sums())
+            * Block::<E::Vector<L>>::PANEL_ROWS;
         let layout = Layout { rows: block_rows, draws: k };
         let mut numbers: Vec<Numbers> = match responsibilities {
             Responsibilities::Random { seeds, present } => {
@@ -340,13 +338,13 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
             self.context.check()?;
             let here = first..self.range.end.min(first + block_rows);
             let block_weights = weights.map(|w| w.slice_move(s![here.clone()]));
-            let row_major = members[0].family.needs_row_major();
+            let row_major = members[0].prepared.needs_row_major();
             desk.block.pack(rows.row_block(here.clone()), block_weights, center, row_major)?;
             // Beyond the leaf as well: the next one is mostly the next that this thread reads.
             let ahead = here.end..rows.n_rows().min(here.end + block_rows);
             let ahead = rows.row_block(ahead).as_bytes().unwrap_or_default();
             let ((block, scratch, terms), sums) = desk.parts()?;
-            for (m, &Member { family, means, .. }) in members.iter().enumerate() {
+            for (m, &Member { prepared, means, .. }) in members.iter().enumerate() {
                 // With many restarts one block alone can take long.
                 self.context.check()?;
                 match responsibilities {
@@ -354,7 +352,7 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
                         let log_likelihood = &mut log_likelihoods[m];
                         let ahead = if m == 0 { ahead } else { &[] };
                         let parts = (block, &mut *scratch, &mut *terms);
-                        expect(token, (family, means), parts, ahead, stop, log_likelihood);
+                        expect(token, (prepared, means), parts, ahead, stop, log_likelihood);
                     }
                     Responsibilities::Nearest => {
                         assign(token, &means.means, block, terms);
@@ -372,7 +370,7 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
                         })?;
                     }
                 }
-                family.accumulate(token, means, (block, terms), scratch, &mut sums[m], stop)?;
+                prepared.accumulate(token, means, (block, terms), scratch, &mut sums[m], stop)?;
             }
         }
         let (n_rows, total) = match weights {
@@ -386,7 +384,7 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
         let mut folded = memory::with_capacity(members.len(), SUMS)?;
         for ((member, sums), log_likelihood) in members.iter().zip(&desk.sums).zip(log_likelihoods)
         {
-            let mut statistics = member.family.finish(sums, member.model, stop)?;
+            let mut statistics = member.prepared.finish(sums, member.model, stop)?;
             statistics.n_rows = n_rows as u64;
             statistics.total_weight = total;
             statistics.log_likelihood = log_likelihood.sum();
@@ -402,9 +400,9 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, E, F> {
 /// Meanwhile the bytes `ahead`, which the next block will be packed from, are asked for.
 /// A block whose work was left because `stop` is raised is nobody's to read.
 #[inline(always)]
-fn expect<E: Real, V: Vector<Scalar = E>, F: Family<E>>(
+fn expect<E: Real, V: Vector<Scalar = E>, F: Prepared<E>>(
     token: V::Token,
-    (family, means): (&F, &Means<E>),
+    (prepared, means): (&F, &Means<E>),
     (block, scratch, terms): Parts<'_, V>,
     ahead: &[u8],
     stop: &Stop,
@@ -417,7 +415,7 @@ fn expect<E: Real, V: Vector<Scalar = E>, F: Family<E>>(
             return;
         }
         prefetch(ahead.next().unwrap_or_default());
-        family.log_densities(token, means, block.panel(p), scratch, terms, stop);
+        prepared.log_densities(token, means, block.panel(p), scratch, terms, stop);
         let log_sum = LogSum::<V>::of(token, terms);
         log_sum.accumulate(token, &block.weights[p], block.plain(p), log_likelihood);
         log_sum.normalize(token, &block.weights[p], block.plain(p), terms);

@@ -4,12 +4,13 @@ use std::ops::Range;
 
 use super::block::{Block, PANEL, PanelColumn};
 use super::diagonal::Diagonal;
-use super::family::{Family, Means, SCRATCH, Scratch};
 use super::full::Full;
-use super::parameters::{CovarianceType, Parameters};
+use super::geometry::Geometry;
+use super::prepared::{Means, Prepared, SCRATCH, Scratch};
 use super::single::{Extent, Single};
 use super::softmax::LogSum;
 use super::tied::Tied;
+use super::value::Mixture;
 use crate::error::Error;
 use crate::fold::{Context, RowsMut};
 use crate::memory;
@@ -45,16 +46,16 @@ type Parts<'a> = ((Option<RowsMut<'a, f64>>, Option<RowsMut<'a, f64>>), Option<R
 pub fn score(
     context: &Context,
     rows: Rows<'_>,
-    model: &Parameters,
+    model: &Mixture,
     columns: Columns,
     outputs: Outputs<'_>,
 ) -> Result<(), Error> {
     let (k, d) = (model.n_components(), model.n_features());
     let job = &Job { context, rows, columns, k, d };
-    match model.covariance_type() {
-        CovarianceType::Full => each_leaf::<Full<f32>, Full<f64>>(job, model, outputs),
-        CovarianceType::Tied => each_leaf::<Tied<f32>, Tied<f64>>(job, model, outputs),
-        CovarianceType::Diagonal | CovarianceType::Spherical => {
+    match model.geometry() {
+        Geometry::Full => each_leaf::<Full<f32>, Full<f64>>(job, model, outputs),
+        Geometry::Tied => each_leaf::<Tied<f32>, Tied<f64>>(job, model, outputs),
+        Geometry::Diagonal | Geometry::Spherical => {
             each_leaf::<Diagonal<f32>, Diagonal<f64>>(job, model, outputs)
         }
     }
@@ -68,9 +69,9 @@ struct Job<'j, 'a> {
     d: usize,
 }
 
-fn each_leaf<S: Family<f32>, D: Family<f64>>(
+fn each_leaf<S: Prepared<f32>, D: Prepared<f64>>(
     job: &Job<'_, '_>,
-    model: &Parameters,
+    model: &Mixture,
     outputs: Outputs<'_>,
 ) -> Result<(), Error> {
     let weighted = job.columns == Columns::Responsibilities;
@@ -81,22 +82,22 @@ fn each_leaf<S: Family<f32>, D: Family<f64>>(
     };
     let outputs = ((outputs.log_likelihoods, outputs.components), outputs.labels);
     job.context.for_each_chunk(&job.rows.partition(), outputs, |range, outputs| {
-        if let Some((family, limit)) = &single
+        if let Some((prepared, limit)) = &single
             && let Some(extent) = Extent::of(job.rows.row_block(range.clone()), None)?
             && limit.admits(&extent)
         {
             let center = Some(&extent.center[..]);
             let means = &S::means(model, center)?;
-            return dispatch(Leaf { job, family, means, center, range, outputs });
+            return dispatch(Leaf { job, prepared, means, center, range, outputs });
         }
-        let (family, means) = double;
-        dispatch(Leaf { job, family, means, center: None, range, outputs })
+        let (prepared, means) = double;
+        dispatch(Leaf { job, prepared, means, center: None, range, outputs })
     })
 }
 
 struct Leaf<'l, 'j, 'a, 'o, E, F> {
     job: &'l Job<'j, 'a>,
-    family: &'l F,
+    prepared: &'l F,
     means: &'l Means<E>,
     /// The point that blocks are centred on.
     center: Option<&'l [f64]>,
@@ -104,7 +105,7 @@ struct Leaf<'l, 'j, 'a, 'o, E, F> {
     outputs: Parts<'o>,
 }
 
-impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, '_, '_, E, F> {
+impl<E: Real, F: Prepared<E>> Kernel for Leaf<'_, '_, '_, '_, E, F> {
     type Output = Result<(), Error>;
 
     #[inline(always)]
@@ -123,7 +124,14 @@ impl<E: Real, F: Family<E>> Kernel for Leaf<'_, '_, '_, '_, E, F> {
             block.pack(rows.row_block(here), None, center, false)?;
             for p in 0..block.n_panels() {
                 let panel = block.panel(p);
-                self.family.log_densities(token, means, panel, &mut scratch, &mut densities, stop);
+                self.prepared.log_densities(
+                    token,
+                    means,
+                    panel,
+                    &mut scratch,
+                    &mut densities,
+                    stop,
+                );
                 let start = first - self.range.start + p * Block::<E::Vector<L>>::PANEL_ROWS;
                 let rows = start..start + block.rows_in_panel(p);
                 write_panel::<E::Vector<L>>(

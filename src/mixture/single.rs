@@ -8,7 +8,8 @@ use std::ops::{Range, RangeInclusive};
 
 use ndarray::{ArrayView1, s};
 
-use super::parameters::{CovarianceType, Parameters};
+use super::geometry::Geometry;
+use super::value::Mixture;
 use crate::error::Error;
 use crate::fold::{Context, Partition, RowsMut};
 use crate::memory;
@@ -126,7 +127,7 @@ impl Extents {
 /// What a model's factors allow.
 #[derive(Debug)]
 pub struct Single<'m> {
-    model: &'m Parameters,
+    model: &'m Mixture,
     /// Whether they fit `f32`, and their condition does not exceed [`LIMIT`].
     fits: bool,
     /// Their largest |entry|.
@@ -141,7 +142,7 @@ impl<'m> Single<'m> {
     /// # Errors
     ///
     /// [`Error::Memory`] if there is no room for a number for each of their rows.
-    pub fn new(model: &'m Parameters) -> Result<Self, Error> {
+    pub fn new(model: &'m Mixture) -> Result<Self, Error> {
         let d = model.n_features();
         let rows = memory::filled(model.n_components() * d, 0.0, WHAT)?;
         let mut single = Self { model, fits: true, largest: 0.0, rows };
@@ -190,20 +191,16 @@ impl<'m> Single<'m> {
 
     /// The entries of a column that may differ from 0.
     fn rows_of(&self, j: usize) -> RangeInclusive<usize> {
-        match self.model.covariance_type() {
-            CovarianceType::Full | CovarianceType::Tied => 0..=j,
-            CovarianceType::Diagonal | CovarianceType::Spherical => j..=j,
-        }
+        if self.model.geometry().is_matrix() { 0..=j } else { j..=j }
     }
 
     /// Entry (i, j) of component k's factor; i is one of [`Self::rows_of`] j.
     fn entry(&self, k: usize, i: usize, j: usize) -> f64 {
-        let (d, u) = (self.model.n_features(), self.model.precisions_cholesky());
-        match self.model.covariance_type() {
-            CovarianceType::Full => u[(k * d + i) * d + j],
-            CovarianceType::Tied => u[i * d + j],
-            CovarianceType::Diagonal => u[k * d + i],
-            CovarianceType::Spherical => u[k],
+        let (d, u) = (self.model.n_features(), self.model.factor(k));
+        match self.model.geometry() {
+            Geometry::Full | Geometry::Tied => u[i * d + j],
+            Geometry::Diagonal => u[i],
+            Geometry::Spherical => u[0],
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Sufficient statistics of a Gaussian mixture: the monoid that one EM iteration folds into.
 
-use super::parameters::{CovarianceType, triangle};
+use super::geometry::{Geometry, triangle};
 use super::unit::times_power;
 use crate::error::Error;
 use crate::fold::{Monoid, Stop};
@@ -30,7 +30,7 @@ pub struct MixtureStatistics {
 /// The moments of each component about its centre.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Moments {
-    pub covariance_type: CovarianceType,
+    pub geometry: Geometry,
     pub n_features: usize,
     /// Σr per component.
     pub counts: Vec<f64>,
@@ -43,18 +43,14 @@ pub(crate) struct Moments {
 }
 
 impl Moments {
-    pub fn zeros(
-        covariance_type: CovarianceType,
-        n_features: usize,
-        centers: Vec<f64>,
-    ) -> Result<Self, Error> {
+    pub fn zeros(geometry: Geometry, n_features: usize, centers: Vec<f64>) -> Result<Self, Error> {
         let k = centers.len() / n_features.max(1);
         Ok(Self {
-            covariance_type,
+            geometry,
             n_features,
             counts: memory::filled(k, 0.0, WHAT)?,
             sums: memory::filled(centers.len(), 0.0, WHAT)?,
-            scatter: memory::filled(covariance_type.scatter_len(k, n_features), 0.0, WHAT)?,
+            scatter: memory::filled(geometry.scatter_len(k, n_features), 0.0, WHAT)?,
             centers,
         })
     }
@@ -120,24 +116,23 @@ impl Moments {
     /// Adds a symmetric matrix, given by its entries, to the scatter of component `k`.
     pub fn add_to_scatter(&mut self, k: usize, entry: impl Fn(usize, usize) -> f64) {
         let d = self.n_features;
-        let lower = |scatter: &mut [f64]| {
-            for i in 0..d {
-                for j in 0..=i {
-                    scatter[triangle(i) + j] += entry(i, j);
+        let scatter = &mut self.scatter[self.geometry.scatter(k, d)];
+        match self.geometry {
+            Geometry::Full | Geometry::Tied => {
+                for i in 0..d {
+                    for j in 0..=i {
+                        scatter[triangle(i) + j] += entry(i, j);
+                    }
                 }
             }
-        };
-        match self.covariance_type {
-            CovarianceType::Full => lower(&mut self.scatter[k * triangle(d)..]),
-            CovarianceType::Tied => lower(&mut self.scatter),
-            CovarianceType::Diagonal => {
+            Geometry::Diagonal => {
                 for i in 0..d {
-                    self.scatter[k * d + i] += entry(i, i);
+                    scatter[i] += entry(i, i);
                 }
             }
-            CovarianceType::Spherical => {
+            Geometry::Spherical => {
                 for i in 0..d {
-                    self.scatter[k] += entry(i, i);
+                    scatter[0] += entry(i, i);
                 }
             }
         }
@@ -160,7 +155,7 @@ impl Moments {
         format!(
             "statistics of {} '{}' components in {} features",
             self.n_components(),
-            self.covariance_type.name(),
+            self.geometry.name(),
             self.n_features
         )
     }
@@ -169,12 +164,12 @@ impl Moments {
 impl MixtureStatistics {
     /// Nothing counted yet, about given centres.
     pub(crate) fn zeros(
-        covariance_type: CovarianceType,
+        geometry: Geometry,
         n_features: usize,
         centers: Vec<f64>,
     ) -> Result<Self, Error> {
         Ok(Self {
-            model: Some(Moments::zeros(covariance_type, n_features, centers)?),
+            model: Some(Moments::zeros(geometry, n_features, centers)?),
             n_rows: 0,
             total_weight: 0.0,
             log_likelihood: 0.0,
@@ -213,8 +208,8 @@ impl MixtureStatistics {
     pub fn check_compatible(&self, other: &Self) -> Result<(), Error> {
         match (&self.model, &other.model) {
             (Some(a), Some(b))
-                if (a.covariance_type, a.n_features, a.n_components())
-                    != (b.covariance_type, b.n_features, b.n_components()) =>
+                if (a.geometry, a.n_features, a.n_components())
+                    != (b.geometry, b.n_features, b.n_components()) =>
             {
                 Err(Error::Incompatible { left: a.describe(), right: b.describe() })
             }
@@ -222,10 +217,10 @@ impl MixtureStatistics {
         }
     }
 
-    /// The covariance family; `None` for the identity.
+    /// How the scatter lies; `None` for the identity.
     #[must_use]
-    pub fn covariance_type(&self) -> Option<CovarianceType> {
-        self.model.as_ref().map(|moments| moments.covariance_type)
+    pub fn geometry(&self) -> Option<Geometry> {
+        self.model.as_ref().map(|moments| moments.geometry)
     }
 
     /// Number of components; 0 for the identity.
@@ -273,7 +268,7 @@ impl MixtureStatistics {
         self.model.as_ref().map_or(Ok(Vec::new()), Moments::means)
     }
 
-    /// Σr(x−m)(x−m)ᵀ about [`Self::means`], in the shape of the family's covariances.
+    /// Σr(x−m)(x−m)ᵀ about [`Self::means`], in the shape of the geometry's covariances.
     ///
     /// # Errors
     ///
@@ -281,19 +276,17 @@ impl MixtureStatistics {
     pub fn scatter(&self, stop: &Stop) -> Result<Vec<f64>, Error> {
         let Some(moments) = &self.model else { return Ok(Vec::new()) };
         let about_means = moments.about(&moments.means()?, stop)?;
-        match moments.covariance_type {
-            CovarianceType::Full | CovarianceType::Tied => {
-                let d = moments.n_features;
-                let matrices = about_means.scatter.chunks_exact(triangle(d).max(1));
-                let mut scatter = memory::with_capacity(matrices.len() * d * d, WHAT)?;
-                for lower in matrices {
-                    stop.check()?;
-                    push_symmetric(&mut scatter, lower, d);
-                }
-                Ok(scatter)
-            }
-            CovarianceType::Diagonal | CovarianceType::Spherical => Ok(about_means.scatter),
+        if !moments.geometry.is_matrix() {
+            return Ok(about_means.scatter);
         }
+        let d = moments.n_features;
+        let matrices = about_means.scatter.chunks_exact(triangle(d).max(1));
+        let mut scatter = memory::with_capacity(matrices.len() * d * d, WHAT)?;
+        for lower in matrices {
+            stop.check()?;
+            push_symmetric(&mut scatter, lower, d);
+        }
+        Ok(scatter)
     }
 
     /// Σw / number of rows: what a row weighs. 1 if none has been counted.
@@ -328,14 +321,10 @@ impl MixtureStatistics {
         let Some(moments) = &self.model else { return loses(self.total_weight) };
         let (k, d) = (moments.counts.len(), moments.n_features);
         let total: f64 = moments.counts.iter().sum();
-        let family = moments.covariance_type;
-        let full = matches!(family, CovarianceType::Full | CovarianceType::Tied);
-        let size = family.scatter_len(1, d);
-        let squares = if full { d } else { size };
+        let geometry = moments.geometry;
         (0..k).filter(|&c| moments.counts[c] > total * NOTHING).any(|c| {
-            let first = if family == CovarianceType::Tied { 0 } else { c * size };
-            let square = |j| moments.scatter[first + if full { triangle(j) + j } else { j }];
-            loses(moments.counts[c]) || (0..squares).any(|j| loses(square(j)))
+            let scatter = &moments.scatter[geometry.scatter(c, d)];
+            loses(moments.counts[c]) || geometry.squares(d).any(|j| loses(scatter[j]))
         })
     }
 
@@ -365,7 +354,7 @@ impl MixtureStatistics {
         self.log_likelihood / self.total_weight
     }
 
-    /// Little-endian bytes: magic, version, family, k, d, Σw, log-likelihood, the moments, the
+    /// Little-endian bytes: magic, version, geometry, k, d, Σw, log-likelihood, the moments, the
     /// number of rows, and a checksum of all before it.
     ///
     /// # Errors
@@ -377,7 +366,7 @@ impl MixtureStatistics {
             bytes.push(IDENTITY);
             return Ok(sealed(bytes));
         };
-        bytes.push(moments.covariance_type as u8);
+        bytes.push(moments.geometry as u8);
         for size in [moments.n_components(), moments.n_features] {
             bytes.extend((size as u64).to_le_bytes());
         }
@@ -407,8 +396,8 @@ impl MixtureStatistics {
         if code == IDENTITY && rest.is_empty() {
             return Ok(Self::default());
         }
-        let family =
-            *CovarianceType::ALL.get(usize::from(code)).ok_or_else(|| corrupt("unknown family"))?;
+        let geometry =
+            *Geometry::ALL.get(usize::from(code)).ok_or_else(|| corrupt("unknown geometry"))?;
         let (words, tail) = rest.as_chunks::<8>();
         if !tail.is_empty() || words.len() < 5 {
             return Err(corrupt("truncated"));
@@ -422,11 +411,11 @@ impl MixtureStatistics {
         // k and d are at most the length of a slice in memory, so the products fit 128 bits.
         let (values, n_rows) = (&words[2..words.len() - 1], words[words.len() - 1]);
         let wide = |n: usize| n as u128;
-        let scatter_len = match family {
-            CovarianceType::Full => wide(k) * (wide(d) * (wide(d) + 1) / 2),
-            CovarianceType::Tied => wide(d) * (wide(d) + 1) / 2,
-            CovarianceType::Diagonal => wide(k) * wide(d),
-            CovarianceType::Spherical => wide(k),
+        let scatter_len = match geometry {
+            Geometry::Full => wide(k) * (wide(d) * (wide(d) + 1) / 2),
+            Geometry::Tied => wide(d) * (wide(d) + 1) / 2,
+            Geometry::Diagonal => wide(k) * wide(d),
+            Geometry::Spherical => wide(k),
         };
         if k == 0 || d == 0 {
             return Err(corrupt("no components or no features"));
@@ -445,12 +434,12 @@ impl MixtureStatistics {
             return Err(corrupt("a negative count"));
         }
         let model = Moments {
-            covariance_type: family,
+            geometry,
             n_features: d,
             counts,
             centers: take(k * d)?,
             sums: take(k * d)?,
-            scatter: take(family.scatter_len(k, d))?,
+            scatter: take(geometry.scatter_len(k, d))?,
         };
         let n_rows = u64::from_le_bytes(n_rows);
         let [total_weight, log_likelihood] = [scalars[0], scalars[1]];
@@ -473,7 +462,7 @@ impl std::hash::Hash for MixtureStatistics {
         bits(&self.total_weight).hash(state);
         bits(&self.log_likelihood).hash(state);
         let Some(moments) = &self.model else { return };
-        (moments.covariance_type, moments.n_features, moments.n_components()).hash(state);
+        (moments.geometry, moments.n_features, moments.n_components()).hash(state);
         for part in [&moments.counts, &moments.centers, &moments.sums, &moments.scatter] {
             part.iter().for_each(|value| bits(value).hash(state));
         }

@@ -12,10 +12,12 @@
 
 use super::block::{Block, PANEL, PanelColumn};
 use super::diagonal::{squared_distance, write_sums};
-use super::family::{Constants, Family, Means, PREPARED, SCRATCH, SUMS, Scratch, centered};
-use super::parameters::{CovarianceType, Parameters, triangle};
+use super::geometry::{Geometry, triangle};
+use super::law::Gaussian;
+use super::prepared::{Means, PREPARED, Prepared, SCRATCH, SUMS, Scratch, centered};
 use super::statistics::MixtureStatistics;
 use super::triangular::{Panels, Scatter, Store, TILE, push_upper, whiten, with_width};
+use super::value::Mixture;
 use crate::error::Error;
 use crate::fold::Stop;
 use crate::memory;
@@ -24,7 +26,7 @@ use crate::simd::{Lanes64, Real, Vector};
 
 /// Prepared parameters of a tied covariance.
 pub struct Tied<E> {
-    constants: Constants<E>,
+    law: Gaussian<E>,
     n_components: usize,
     n_features: usize,
     factor: Vec<E>,
@@ -105,10 +107,10 @@ enum Second {
     Components(Vec<Scatter>),
 }
 
-impl<E: Real> Family<E> for Tied<E> {
+impl<E: Real> Prepared<E> for Tied<E> {
     type Sums = TiedSums;
 
-    fn new(parameters: &Parameters, weighted: bool, _: bool) -> Result<Self, Error> {
+    fn new(parameters: &Mixture, weighted: bool, _: bool) -> Result<Self, Error> {
         let (k, d) = (parameters.n_components(), parameters.n_features());
         let c = parameters.center()?;
         let factor = parameters.precisions_cholesky();
@@ -126,7 +128,7 @@ impl<E: Real> Family<E> for Tied<E> {
         let mut packed = memory::with_capacity(triangle(d), PREPARED)?;
         push_upper(&mut packed, factor, d);
         Ok(Self {
-            constants: Constants::new(parameters, weighted)?,
+            law: Gaussian::new(parameters, weighted)?,
             n_components: k,
             n_features: d,
             mean_columns: memory::collected(mean_columns, PREPARED)?,
@@ -136,7 +138,7 @@ impl<E: Real> Family<E> for Tied<E> {
         })
     }
 
-    fn means(parameters: &Parameters, center: Option<&[f64]>) -> Result<Means<E>, Error> {
+    fn means(parameters: &Mixture, center: Option<&[f64]>) -> Result<Means<E>, Error> {
         let origin = centered(&parameters.center()?, center)?;
         Ok(Means { means: centered(parameters.means(), center)?, origin })
     }
@@ -169,7 +171,7 @@ impl<E: Real> Family<E> for Tied<E> {
             let mut norm = [V::splat(token, E::ZERO); PANEL];
             squared_distance(token, &scratch.y[..d], mean, &mut norm);
             for v in 0..PANEL {
-                self.constants.log_density(token, k, norm[v]).store(&mut density[v]);
+                self.law.log_density(token, k, norm[v]).store(&mut density[v]);
             }
         }
     }
@@ -259,12 +261,12 @@ impl<E: Real> Family<E> for Tied<E> {
     fn finish(
         &self,
         sums: &TiedSums,
-        parameters: &Parameters,
+        parameters: &Mixture,
         stop: &Stop,
     ) -> Result<MixtureStatistics, Error> {
         let (k, d) = (self.n_components, self.n_features);
         let means = memory::copied(parameters.means(), SUMS)?;
-        let mut statistics = MixtureStatistics::zeros(CovarianceType::Tied, d, means)?;
+        let mut statistics = MixtureStatistics::zeros(Geometry::Tied, d, means)?;
         let Some(moments) = &mut statistics.model else { return Ok(statistics) };
         match &sums.second {
             Second::Components(scatters) => {

@@ -9,8 +9,8 @@
 //! The number of multiply-adds is exactly d(d+1)/2 per row and product.
 
 use super::block::{PANEL, PanelColumn};
-use super::family::{SCRATCH, SUMS};
-use super::parameters::triangle;
+use super::geometry::triangle;
+use super::prepared::{SCRATCH, SUMS};
 use crate::error::Error;
 use crate::memory;
 use crate::rows::Element;

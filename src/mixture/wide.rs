@@ -9,8 +9,8 @@
 //! features responsibilities are nearly always close to 0 or 1, and most of the work falls away.
 
 use super::block::{Block, PANEL};
-use super::family::{SCRATCH, SUMS};
-use super::parameters::triangle;
+use super::geometry::triangle;
+use super::prepared::{SCRATCH, SUMS};
 use super::triangular::Panels;
 use crate::error::Error;
 use crate::memory;

@@ -13,8 +13,8 @@ use crate::fold::{Context, Monoid, Partition, RowsMut, Stop};
 use crate::linalg;
 use crate::memory;
 use crate::mixture::{
-    self, Columns, CovarianceType, Method, MixtureStatistics, Options, Outputs, Parameters,
-    Responsibilities, UnitWeights,
+    self, Columns, Em, Geometry, MaximumLikelihood, Method, Mixture, MixtureStatistics, Options,
+    Outputs, Responsibilities, Sample, constraint,
 };
 use crate::rows::Rows;
 
@@ -34,7 +34,7 @@ impl PyMixtureStatistics {
     /// The covariance family, or None for the identity.
     #[getter]
     fn covariance_type(&self) -> Option<&'static str> {
-        self.0.covariance_type().map(CovarianceType::name)
+        self.0.geometry().map(Geometry::name)
     }
     /// Number of components; 0 for the identity.
     #[getter]
@@ -74,8 +74,8 @@ impl PyMixtureStatistics {
     /// Σ w r (x−m)(x−m)ᵀ about ``means``, in the shape of the family's covariances.
     #[getter]
     fn scatter<'py>(&self, py: Python<'py>) -> PyResult<ArrayOut<'py>> {
-        let shape = match self.0.covariance_type() {
-            Some(family) => family.shape(self.0.n_components(), self.0.n_features()),
+        let shape = match self.0.geometry() {
+            Some(geometry) => geometry.shape(self.0.n_components(), self.0.n_features()),
             None => vec![0],
         };
         let scatter = enter(py, self.work(), None, None, |context| self.0.scatter(context.stop()));
@@ -165,8 +165,8 @@ impl PyMixtureStatistics {
     /// A rough time in nanoseconds to go through all moments.
     fn work(&self) -> f64 {
         let (k, d) = (self.n_components(), self.n_features());
-        let values = |family: CovarianceType| family.shape(k, d).into_iter().map(|n| n as f64);
-        4.0 * self.0.covariance_type().map_or(0.0, |family| values(family).product())
+        let values = |geometry: Geometry| geometry.shape(k, d).into_iter().map(|n| n as f64);
+        4.0 * self.0.geometry().map_or(0.0, |geometry| values(geometry).product())
     }
 }
 
@@ -175,7 +175,7 @@ fn array<'py>(py: Python<'py>, shape: &[usize], values: &[f64]) -> PyResult<Arra
 }
 
 /// Model parameters as they come from Python.
-struct Model(Parameters);
+struct Model(Mixture);
 
 impl Model {
     fn extract(
@@ -186,7 +186,7 @@ impl Model {
         n_jobs: Option<isize>,
     ) -> PyResult<Self> {
         let py = means.py();
-        let family = CovarianceType::from_name(covariance_type)?;
+        let geometry = constraint(covariance_type)?.geometry();
         let means: Array2<f64> = arrays::matrix(means, "means")?;
         let (k, d) = means.dim();
         let weights = match weights {
@@ -204,16 +204,16 @@ impl Model {
         }
         let name = "precisions_cholesky";
         let factors = arrays::parameter::<IxDyn>(precisions_cholesky, name)?;
-        check_shape(name, family, k, d, factors.shape())?;
+        check_shape(name, geometry, k, d, factors.shape())?;
         let (means, factors) =
             (means.into_raw_vec_and_offset().0, factors.into_raw_vec_and_offset().0);
-        let work = checking_work(family, d, &factors);
+        let work = checking_work(geometry, d, &factors);
         if work < UNNOTICED_NANOSECONDS {
             let stop = Stop::default();
-            return Ok(Self(Parameters::new(family, d, weights, means, factors, &stop)?));
+            return Ok(Self(Mixture::new(geometry, d, weights, means, factors, &stop)?));
         }
         enter(py, work, n_jobs, None, |context| {
-            Parameters::new(family, d, weights, means, factors, context.stop()).map(Self)
+            Mixture::new(geometry, d, weights, means, factors, context.stop()).map(Self)
         })
     }
 
@@ -244,16 +244,16 @@ fn check_columns(rows: &Rows<'_>, n_features: usize) -> Result<(), Error> {
 
 fn check_shape(
     name: &'static str,
-    family: CovarianceType,
+    geometry: Geometry,
     k: usize,
     d: usize,
     found: &[usize],
 ) -> Result<(), Error> {
-    let expected = family.shape(k, d);
+    let expected = geometry.shape(k, d);
     if expected == found {
         return Ok(());
     }
-    let expected = format!("{expected:?} for {k} '{}' components in {d} features", family.name());
+    let expected = format!("{expected:?} for {k} '{}' components in {d} features", geometry.name());
     Err(Error::Shape { name, expected, found: found.to_vec() })
 }
 
@@ -261,11 +261,10 @@ fn check_shape(
 const UNNOTICED_NANOSECONDS: f64 = 5e4;
 
 /// A rough time in nanoseconds to check factors, of which those that are not triangular are turned.
-pub(super) fn checking_work(family: CovarianceType, d: usize, factors: &[f64]) -> f64 {
-    let matrices = matches!(family, CovarianceType::Full | CovarianceType::Tied);
+pub(super) fn checking_work(geometry: Geometry, d: usize, factors: &[f64]) -> f64 {
     let zero = |(i, row): (usize, &[f64])| row[..i].iter().all(|value| *value == 0.0);
     let triangular = |factor: &[f64]| factor.chunks_exact(d).enumerate().all(zero);
-    if matrices && !factors.chunks_exact((d * d).max(1)).all(triangular) {
+    if geometry.is_matrix() && !factors.chunks_exact((d * d).max(1)).all(triangular) {
         factors.len() as f64 * d as f64
     } else {
         factors.len() as f64
@@ -273,10 +272,10 @@ pub(super) fn checking_work(family: CovarianceType, d: usize, factors: &[f64]) -
 }
 
 /// A rough time in nanoseconds, to decide between the calling thread and the pool.
-fn work(rows: &Rows<'_>, model: &Parameters) -> f64 {
+fn work(rows: &Rows<'_>, model: &Mixture) -> f64 {
     let (k, d) = (model.n_components() as f64, model.n_features() as f64);
-    let per_component = match model.covariance_type() {
-        CovarianceType::Full => d * d / 16.0,
+    let per_component = match model.geometry() {
+        Geometry::Full => d * d / 16.0,
         _ => d / 4.0,
     };
     rows.n_rows() as f64 * k * (2.0 + per_component)
@@ -424,15 +423,15 @@ fn statistics<'py>(
     model.check_features(&rows)?;
     let sample_weight = arrays::weights(sample_weight, "sample_weight", rows.n_rows())?;
     let sample_weight = sample_weight.as_ref().map(|weights| weights.values());
-    let models = [model.0];
-    let folded = enter(py, 2.0 * work(&rows, &models[0]), n_jobs, None, |context| {
-        if check_finite {
-            rows.check_finite("X", context)?;
-        }
-        let weights = UnitWeights::of(sample_weight)?;
-        let (rows, model) = (rows.reborrow(), Responsibilities::Model);
-        let folded = mixture::statistics(context, rows, weights.view(), &models, model)?;
-        in_unit(folded, &weights)
+    let model = &model.0;
+    let folded = enter(py, 2.0 * work(&rows, model), n_jobs, None, |context| {
+        let rows = rows.reborrow();
+        let sample = &match check_finite {
+            true => Sample::new(context, rows, sample_weight)?,
+            false => Sample::of_finite(context, rows, sample_weight)?,
+        };
+        let folded = mixture::statistics(context, sample, &[model], Responsibilities::Model)?;
+        in_unit(folded, sample)
     })?;
     single(folded)
 }
@@ -449,7 +448,7 @@ fn statistics_from_responsibilities<'py>(
     sample_weight: Option<&Bound<'py, PyAny>>,
     n_jobs: Option<isize>,
 ) -> PyResult<PyMixtureStatistics> {
-    let family = CovarianceType::from_name(covariance_type)?;
+    let geometry = constraint(covariance_type)?.geometry();
     let borrowed = arrays::rows(X, "X")?;
     let rows = borrowed.rows();
     let resp = arrays::rows(resp, "responsibilities")?;
@@ -473,8 +472,7 @@ fn statistics_from_responsibilities<'py>(
     let d = rows.n_columns() as f64;
     let work = rows.n_rows() as f64 * resp.ncols() as f64 * d * (1.0 + d / 8.0);
     let folded = enter(py, work, n_jobs, None, |context| {
-        rows.check_finite("X", context)?;
-        let weights = UnitWeights::of(sample_weight)?;
+        let sample = &Sample::new(context, rows.reborrow(), sample_weight)?;
         context.fold(&Partition::of_rows(resp.nrows(), resp.ncols()), |range| {
             let first = range.start;
             let part = resp.slice(s![range, ..]);
@@ -487,11 +485,9 @@ fn statistics_from_responsibilities<'py>(
                 Err(Error::InvalidArgument { name, message })
             })
         })?;
-        let (rows, resp) = (rows.reborrow(), resp.reborrow());
-        let weighted = weights.view();
-        let folded =
-            mixture::statistics_of_responsibilities(context, rows, weighted, family, resp)?;
-        in_unit(vec![folded], &weights)
+        let resp = resp.reborrow();
+        let folded = mixture::statistics_of_responsibilities(context, sample, geometry, resp)?;
+        in_unit(vec![folded], sample)
     })?;
     single(folded)
 }
@@ -505,7 +501,7 @@ fn single(mut folded: Vec<MixtureStatistics>) -> PyResult<PyMixtureStatistics> {
 /// their fault.
 fn in_unit(
     folded: Vec<MixtureStatistics>,
-    weights: &UnitWeights<'_>,
+    sample: &Sample<'_>,
 ) -> Result<Vec<MixtureStatistics>, Error> {
     let scaled = |statistics: MixtureStatistics| {
         let fault = |how: &str| Error::InvalidArgument {
@@ -513,36 +509,41 @@ fn in_unit(
             message: format!("weighted sums {how} the range of float64; scale the weights"),
         };
         statistics.check_finite()?;
-        if statistics.underflows(weights.exponent()) {
+        if statistics.underflows(sample.exponent()) {
             return Err(fault("fall below"));
         }
-        let statistics = statistics.times_power(weights.exponent());
+        let statistics = statistics.times_power(sample.exponent());
         statistics.check_finite().map_err(|_| fault("exceed"))?;
         Ok(statistics)
     };
     folded.into_iter().map(scaled).collect()
 }
 
-/// Maximum-likelihood estimates (nk, means, covariances) from statistics.
+/// Maximum-likelihood estimates (nk, means, covariances) from statistics; of the freest covariances
+/// that lie as these do if no type is named.
 #[pyfunction]
+#[pyo3(signature = (statistics, reg_covar, covariance_type=None))]
 fn moments<'py>(
     py: Python<'py>,
     statistics: &PyMixtureStatistics,
     reg_covar: f64,
+    covariance_type: Option<&str>,
 ) -> PyResult<(Bound<'py, PyArray1<f64>>, ArrayOut<'py>, ArrayOut<'py>)> {
+    let own = statistics.0.geometry().unwrap_or(Geometry::Full).name();
+    let constraint = constraint(covariance_type.unwrap_or(own))?;
     let estimates = enter(py, statistics.work(), None, None, |context| {
-        mixture::estimate(&statistics.0, reg_covar, context.stop())
+        mixture::estimate(&statistics.0, constraint, reg_covar, context.stop())
     })?;
     let (k, d) = (estimates.counts.len(), estimates.n_features());
-    let shape = estimates.covariance_type.shape(k, d);
+    let shape = estimates.geometry.shape(k, d);
     let counts = NewArray::of(py, k, &estimates.counts)?;
     Ok((counts, array(py, &[k, d], &estimates.means)?, array(py, &shape, &estimates.covariances)?))
 }
 
-/// A factorisation of a stack of matrices: context, family, values, number of features.
-type Factorisation = fn(&Context, CovarianceType, &[f64], usize) -> Result<Vec<f64>, Error>;
+/// A factorisation of a stack of matrices: context, geometry, values, number of features.
+type Factorisation = fn(&Context, Geometry, &[f64], usize) -> Result<Vec<f64>, Error>;
 
-/// Applies a factorisation to parameters of a family's shape.
+/// Applies a factorisation to parameters of the geometry's shape.
 fn factorise<'py>(
     matrices: &Bound<'py, PyAny>,
     name: &'static str,
@@ -550,19 +551,14 @@ fn factorise<'py>(
     factor: Factorisation,
 ) -> PyResult<ArrayOut<'py>> {
     let py = matrices.py();
-    let family = CovarianceType::from_name(covariance_type)?;
+    let geometry = constraint(covariance_type)?.geometry();
     let values = arrays::parameter::<IxDyn>(matrices, name)?;
     let shape = values.shape().to_vec();
-    let (k, d) = match (family, &shape[..]) {
-        (CovarianceType::Full, &[k, d, _]) | (CovarianceType::Diagonal, &[k, d]) => (k, d),
-        (CovarianceType::Tied, &[d, _]) => (1, d),
-        (CovarianceType::Spherical, &[k]) => (k, 1),
-        _ => (0, 0),
-    };
-    check_shape(name, family, k, d, &shape)?;
+    let (k, d) = geometry.sizes(&shape).unwrap_or_default();
+    check_shape(name, geometry, k, d, &shape)?;
     let values = values.into_raw_vec_and_offset().0;
     let work = (values.len() * d) as f64;
-    let factors = enter(py, work, None, None, |context| factor(context, family, &values, d))?;
+    let factors = enter(py, work, None, None, |context| factor(context, geometry, &values, d))?;
     array(py, &shape, &factors)
 }
 
@@ -640,7 +636,7 @@ fn initial_statistics<'py>(
     sample_weight: Option<&Bound<'py, PyAny>>,
     n_jobs: Option<isize>,
 ) -> PyResult<Vec<PyMixtureStatistics>> {
-    let family = CovarianceType::from_name(covariance_type)?;
+    let geometry = constraint(covariance_type)?.geometry();
     let method = Method::from_name(method)?;
     let borrowed = arrays::rows(X, "X")?;
     let rows = borrowed.rows();
@@ -648,18 +644,10 @@ fn initial_statistics<'py>(
     let sample_weight = sample_weight.as_ref().map(|weights| weights.values());
     let size = rows.n_rows() as f64 * rows.n_columns() as f64 * n_components as f64;
     let statistics = enter(py, 10.0 * size * seeds.len() as f64, n_jobs, None, |context| {
-        rows.check_finite("X", context)?;
-        let weights = UnitWeights::of(sample_weight)?;
-        let statistics = mixture::initial_statistics(
-            context,
-            rows.reborrow(),
-            n_components,
-            family,
-            method,
-            &seeds,
-            weights.view(),
-        )?;
-        in_unit(statistics, &weights)
+        let sample = &Sample::new(context, rows.reborrow(), sample_weight)?;
+        let statistics =
+            mixture::initial_statistics(context, sample, n_components, geometry, method, &seeds)?;
+        in_unit(statistics, sample)
     })?;
     statistics.into_iter().map(PyMixtureStatistics::checked).collect()
 }
@@ -693,7 +681,7 @@ fn em<'py>(
         let model = Model::extract(Some(weights), means, factors, covariance_type, n_jobs)?;
         model.check_features(&rows)?;
         if let Some(first) =
-            models.first().filter(|m: &&Parameters| m.n_components() != model.0.n_components())
+            models.first().filter(|m: &&Mixture| m.n_components() != model.0.n_components())
         {
             let expected =
                 format!("{} components in every start, as in the first", first.n_components());
@@ -708,20 +696,20 @@ fn em<'py>(
             (format!("({},), one per start", models.len()), vec![previous.len()]);
         return Err(Error::Shape { name: "lower_bounds", expected, found }.into());
     }
-    let options = Options { tolerance: tol, reg_covar, max_iter };
+    let model = MaximumLikelihood { constraint: constraint(covariance_type)?, reg_covar };
+    let options = Options { tolerance: tol, max_iter };
     let work = models.iter().map(|model| 2.0 * max_iter as f64 * work(&rows, model)).sum();
     let fits = enter(py, work, n_jobs, callback, |context| {
-        rows.check_finite("X", context)?;
-        let weights = UnitWeights::of(sample_weight)?;
-        mixture::em(context, rows.reborrow(), weights.view(), models, &previous, options)
+        let sample = &Sample::new(context, rows.reborrow(), sample_weight)?;
+        mixture::em(context, sample, Em::new(model, models, &previous, options))
     })?;
     fits.into_iter().map(|fit| fit_to_dict(py, fit)).collect()
 }
 
 fn fit_to_dict<'py>(py: Python<'py>, fit: mixture::Fit) -> PyResult<Bound<'py, PyDict>> {
-    let parameters = fit.parameters;
+    let parameters = fit.mixture;
     let (k, d) = (parameters.n_components(), parameters.n_features());
-    let shape = parameters.covariance_type().shape(k, d);
+    let shape = parameters.geometry().shape(k, d);
     let result = PyDict::new(py);
     result.set_item("weights", array(py, &[k], parameters.weights())?)?;
     result.set_item("means", array(py, &[k, d], parameters.means())?)?;

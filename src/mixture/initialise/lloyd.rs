@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::memory;
 use crate::mixture::block::{Block, PANEL};
 use crate::mixture::diagonal::squared_distance;
-use crate::mixture::parameters::CovarianceType;
+use crate::mixture::geometry::Geometry;
 use crate::mixture::statistics::Moments;
 use crate::simd::{Kernel, Lanes64, Level, Vector, dispatch};
 
@@ -33,7 +33,7 @@ pub fn lloyd(input: Input<'_, '_>, starts: Vec<Vec<f64>>) -> Result<Vec<Vec<f64>
         }
         let current = active.iter().map(|&i| memory::copied(&centers[i], WHAT));
         let current: Vec<Vec<f64>> = memory::gathered(current, WHAT)?;
-        let folded = input.nearest(CovarianceType::Spherical, current)?;
+        let folded = input.nearest(Geometry::Spherical, current)?;
         let mut moving = Vec::new();
         for (&i, statistics) in active.iter().zip(folded) {
             let moments =
@@ -142,6 +142,7 @@ mod tests {
 
     use super::*;
     use crate::fold::Context;
+    use crate::mixture::Sample;
     use crate::rng;
     use crate::rows::Rows;
 
@@ -153,7 +154,8 @@ mod tests {
     fn run(x: &Array2<f64>, weights: Option<&Array1<f64>>, starts: &[Vec<f64>]) -> Vec<Vec<f64>> {
         let context = &Context::inline();
         let weights = weights.map(|weights| weights.view());
-        lloyd(Input { context, rows: Rows::F64(x.view()), weights }, starts.to_vec()).unwrap()
+        let sample = Sample::new(context, Rows::F64(x.view()), weights).unwrap();
+        lloyd(Input::of(context, &sample), starts.to_vec()).unwrap()
     }
 
     fn squared(a: &[f64], b: ArrayView1<'_, f64>) -> f64 {

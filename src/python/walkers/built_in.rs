@@ -6,9 +6,9 @@ use ndarray::{Array1, Array2, ArrayD};
 
 use crate::error::Error;
 use crate::fold::Stop;
-use crate::mixture::{CovarianceType, Parameters};
+use crate::mixture::{Geometry, Mixture};
 use crate::walkers::densities::{
-    Banana, EggBox, EightSchools, Flat, Funnel, Gaussians, Mixture, Ring, Vectorised,
+    Banana, EggBox, EightSchools, Flat, Funnel, Gaussians, MixtureDensity, Ring, Vectorised,
 };
 use crate::walkers::density::Density;
 use crate::walkers::fused::BuiltIn;
@@ -77,16 +77,16 @@ pub(super) fn mixture(
     means: Array2<f64>,
     covariances: ArrayD<f64>,
     precisions_cholesky: ArrayD<f64>,
-    family: CovarianceType,
+    geometry: Geometry,
     stop: &Stop,
 ) -> Result<Shared, Error> {
     let (k, d) = means.dim();
-    let expected = family.shape(k, d);
+    let expected = geometry.shape(k, d);
     for (name, array) in
         [("covariances", &covariances), ("precisions_cholesky", &precisions_cholesky)]
     {
         if array.shape() != expected {
-            let expected = format!("{expected:?} for {k} '{}' components", family.name());
+            let expected = format!("{expected:?} for {k} '{}' components", geometry.name());
             return Err(Error::Shape { name, expected, found: array.shape().to_vec() });
         }
     }
@@ -94,21 +94,18 @@ pub(super) fn mixture(
         let expected = format!("({k},), one per row of means");
         return Err(Error::Shape { name: "weights", expected, found: vec![weights.len()] });
     }
-    let model = Parameters::new(
-        family,
+    let model = Mixture::new(
+        geometry,
         d,
         weights.into_raw_vec_and_offset().0,
         means.into_raw_vec_and_offset().0,
         precisions_cholesky.into_raw_vec_and_offset().0,
         stop,
     )?;
-    Ok(match family {
-        CovarianceType::Full | CovarianceType::Tied => {
-            Arc::new(BuiltIn(Mixture::triangular(&model)?))
-        }
-        CovarianceType::Diagonal | CovarianceType::Spherical => {
-            Arc::new(BuiltIn(Mixture::diagonal(&model)?))
-        }
+    Ok(if geometry.is_matrix() {
+        Arc::new(BuiltIn(MixtureDensity::triangular(&model)?))
+    } else {
+        Arc::new(BuiltIn(MixtureDensity::diagonal(&model)?))
     })
 }
 

@@ -14,7 +14,7 @@ use super::native::Native;
 use super::original::WithOriginal;
 use crate::error::Error;
 use crate::fold::{Context, Partition, RowsMut, Stop};
-use crate::mixture::CovarianceType;
+use crate::mixture::constraint;
 use crate::python::arrays::{self, BorrowedFloats, BorrowedMut, NewArray};
 use crate::python::enter::enter;
 use crate::python::mixture::checking_work;
@@ -263,10 +263,10 @@ impl WalkerDensity {
         let covariances: ArrayD<f64> = arrays::parameter(covariances, "covariances")?;
         let cholesky: ArrayD<f64> = arrays::parameter(precisions_cholesky, "precisions_cholesky")?;
         let n_dims = checked_dimensions(means.ncols())?;
-        let family = CovarianceType::from_name(covariance_type)?;
-        let work = checking_work(family, n_dims, cholesky.as_slice().unwrap_or_default());
+        let geometry = constraint(covariance_type)?.geometry();
+        let work = checking_work(geometry, n_dims, cholesky.as_slice().unwrap_or_default());
         let density = enter(py, work, None, None, |context| {
-            built_in::mixture(weights, means, covariances, cholesky, family, context.stop())
+            built_in::mixture(weights, means, covariances, cholesky, geometry, context.stop())
         })?;
         Ok(Self::built_in_of(density, n_dims))
     }

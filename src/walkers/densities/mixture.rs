@@ -3,7 +3,7 @@
 use super::{Value, Vectorised};
 use crate::error::Error;
 use crate::memory;
-use crate::mixture::{CovarianceType, Parameters};
+use crate::mixture::{Geometry, Mixture};
 use crate::simd::{Lanes64, Vector, ln};
 
 /// What the memory is for, in errors.
@@ -11,7 +11,7 @@ const WHAT: &str = "the density of the mixture";
 
 /// Σₖ wₖ N(x | mₖ, Σₖ), one component after the other.
 #[derive(Debug, PartialEq)]
-pub struct Mixture<W> {
+pub struct MixtureDensity<W> {
     n_dims: usize,
     means: Vec<f64>,
     offsets: Vec<f64>,
@@ -45,8 +45,8 @@ pub struct Diagonal {
     factors: Vec<f64>,
 }
 
-impl<W> Mixture<W> {
-    fn of(model: &Parameters, whitening: W) -> Result<Self, Error> {
+impl<W> MixtureDensity<W> {
+    fn of(model: &Mixture, whitening: W) -> Result<Self, Error> {
         let offsets = model.weights().iter().enumerate();
         let offsets = offsets.map(|(k, &weight)| ln(weight) + model.log_normalizer(k));
         Ok(Self {
@@ -58,13 +58,13 @@ impl<W> Mixture<W> {
     }
 }
 
-impl Mixture<Triangular> {
+impl MixtureDensity<Triangular> {
     /// A mixture with full or tied covariances.
     ///
     /// # Errors
     ///
     /// [`Error::Memory`] if there is no room for its factors.
-    pub fn triangular(model: &Parameters) -> Result<Self, Error> {
+    pub fn triangular(model: &Mixture) -> Result<Self, Error> {
         let d = model.n_features();
         let factors = model.precisions_cholesky().len() / (d * d);
         let mut columns = memory::with_capacity(factors * d * (d + 1) / 2, WHAT)?;
@@ -73,22 +73,22 @@ impl Mixture<Triangular> {
                 columns.extend((0..=column).map(|row| factor[row * d + column]));
             }
         }
-        let tied = model.covariance_type() == CovarianceType::Tied;
+        let tied = model.geometry() == Geometry::Tied;
         let stride = if tied { 0 } else { d * (d + 1) / 2 };
         Self::of(model, Triangular { columns, stride })
     }
 }
 
-impl Mixture<Diagonal> {
+impl MixtureDensity<Diagonal> {
     /// A mixture with diagonal or spherical covariances.
     ///
     /// # Errors
     ///
-    /// As [`Mixture::triangular`].
-    pub fn diagonal(model: &Parameters) -> Result<Self, Error> {
+    /// As [`MixtureDensity::triangular`].
+    pub fn diagonal(model: &Mixture) -> Result<Self, Error> {
         let each = model.precisions_cholesky();
-        let times = match model.covariance_type() {
-            CovarianceType::Spherical => model.n_features(),
+        let times = match model.geometry() {
+            Geometry::Spherical => model.n_features(),
             _ => 1,
         };
         let mut factors =
@@ -151,7 +151,7 @@ impl Whitening for Diagonal {
     }
 }
 
-impl<W: Whitening> Vectorised for Mixture<W> {
+impl<W: Whitening> Vectorised for MixtureDensity<W> {
     const FACTOR: bool = true;
 
     fn n_dims(&self) -> usize {

@@ -26,7 +26,7 @@ pub use eight_schools::{EFFECTS, ERRORS, EightSchools};
 pub use flat::Flat;
 pub use funnel::Funnel;
 pub use gaussians::Gaussians;
-pub use mixture::{Diagonal, Mixture, Triangular, Whitening};
+pub use mixture::{Diagonal, MixtureDensity, Triangular, Whitening};
 pub use ring::Ring;
 
 use crate::simd::{Lanes64, Vector};

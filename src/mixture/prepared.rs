@@ -1,15 +1,14 @@
-//! What a covariance family has to provide: its E-step and its sums.
+//! What kernels of a geometry have to provide: their E-step and their sums.
 
 use super::block::{Block, PanelColumn};
-use super::parameters::Parameters;
-use super::softmax::lowest;
 use super::statistics::MixtureStatistics;
 use super::triangular::ScatterScratch;
+use super::value::Mixture;
 use super::wide::WideScratch;
 use crate::error::Error;
 use crate::fold::Stop;
 use crate::memory;
-use crate::simd::{Real, Vector, ln};
+use crate::simd::{Real, Vector};
 
 /// What memory is for, in errors: what a thread needs for a block of rows.
 pub const SCRATCH: &str = "a block of rows";
@@ -57,8 +56,8 @@ pub struct Means<E> {
     pub origin: Vec<E>,
 }
 
-/// A covariance family, prepared from parameters for kernels in `E`.
-pub trait Family<E: Real>: Send + Sync + Sized {
+/// A mixture prepared for the kernels of its geometry in `E`.
+pub trait Prepared<E: Real>: Send + Sync + Sized {
     /// Lane accumulators of the statistics, for one leaf.
     type Sums: Send + 'static;
 
@@ -68,14 +67,14 @@ pub trait Family<E: Real>: Send + Sync + Sized {
     /// # Errors
     ///
     /// [`Error::Memory`] if there is no room for them.
-    fn new(parameters: &Parameters, weighted: bool, sparse: bool) -> Result<Self, Error>;
+    fn new(parameters: &Mixture, weighted: bool, sparse: bool) -> Result<Self, Error>;
 
     /// The means of the same parameters, less the point that blocks are centred on.
     ///
     /// # Errors
     ///
     /// As [`Self::new`].
-    fn means(parameters: &Parameters, center: Option<&[f64]>) -> Result<Means<E>, Error> {
+    fn means(parameters: &Mixture, center: Option<&[f64]>) -> Result<Means<E>, Error> {
         Ok(Means { means: centered(parameters.means(), center)?, origin: Vec::new() })
     }
 
@@ -124,45 +123,9 @@ pub trait Family<E: Real>: Send + Sync + Sized {
     fn finish(
         &self,
         sums: &Self::Sums,
-        parameters: &Parameters,
+        parameters: &Mixture,
         stop: &Stop,
     ) -> Result<MixtureStatistics, Error>;
-}
-
-/// The constants of each component's log-density, in the kernel's element type.
-#[derive(Clone)]
-pub struct Constants<E> {
-    /// log det U − (d/2) log 2π.
-    pub normalizers: Vec<E>,
-    /// log wₖ; all 0 where unweighted densities are asked for.
-    pub log_weights: Vec<E>,
-}
-
-impl<E: Real> Constants<E> {
-    /// Of all components; `weighted` says whether log w is included.
-    pub fn new(parameters: &Parameters, weighted: bool) -> Result<Self, Error> {
-        let k = parameters.n_components();
-        let log_weight = |w: &f64| E::from_f64(if weighted { ln(*w) } else { 0.0 });
-        let normalizer = |k| E::from_f64(parameters.log_normalizer(k));
-        Ok(Self {
-            normalizers: memory::collected((0..k).map(normalizer), PREPARED)?,
-            log_weights: memory::collected(parameters.weights().iter().map(log_weight), PREPARED)?,
-        })
-    }
-
-    /// max(−½|y|² + normalizer, lowest) + log w; a squared norm that overflowed counts as lowest.
-    #[inline(always)]
-    pub fn log_density<V: Vector<Scalar = E>>(
-        &self,
-        token: V::Token,
-        k: usize,
-        squared_norm: V,
-    ) -> V {
-        squared_norm
-            .mul_add(V::splat(token, E::from_f64(-0.5)), V::splat(token, self.normalizers[k]))
-            .max(V::splat(token, lowest::<E>()))
-            + V::splat(token, self.log_weights[k])
-    }
 }
 
 /// Rounds a vector of parameters, less a centre repeated along it.
@@ -184,7 +147,7 @@ pub fn centered<E: Real>(values: &[f64], center: Option<&[f64]>) -> Result<Vec<E
 /// n · w · 2⁻¹²⁰ · m² to the trace of a component, in units of its covariance, where m is their
 /// largest Mahalanobis distance. Once the model is near its rows, the component's own weight is
 /// about n · w: they are 2⁻¹⁰⁰ of it at m = 1000, far below rounding, however many rows there are.
-pub fn thresholds(parameters: &Parameters, sparse: bool) -> Result<Vec<f64>, Error> {
+pub fn thresholds(parameters: &Mixture, sparse: bool) -> Result<Vec<f64>, Error> {
     let unit = if sparse { 1.0 / (1_u128 << 120) as f64 } else { 0.0 };
     memory::collected(parameters.weights().iter().map(|w| w * unit), PREPARED)
 }

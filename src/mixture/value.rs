@@ -1,82 +1,11 @@
-//! Covariance families and checked parameters of a Gaussian mixture.
+//! A Gaussian mixture as a value: checked once, and all that a pass needs.
 
+use super::geometry::Geometry;
 use crate::error::Error;
 use crate::fold::Stop;
 use crate::linalg;
 use crate::memory;
 use crate::simd::{Kernel, Level, dispatch, ln};
-
-/// How the covariances of the components are constrained (scikit-learn's `covariance_type`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CovarianceType {
-    /// Each component has its own covariance matrix.
-    Full,
-    /// All components share one covariance matrix.
-    Tied,
-    /// Each component has its own diagonal covariance matrix.
-    Diagonal,
-    /// Each component has its own single variance.
-    Spherical,
-}
-
-impl CovarianceType {
-    /// All families, in the order of their codes.
-    pub const ALL: [Self; 4] = [Self::Full, Self::Tied, Self::Diagonal, Self::Spherical];
-
-    /// scikit-learn's name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::Tied => "tied",
-            Self::Diagonal => "diag",
-            Self::Spherical => "spherical",
-        }
-    }
-
-    /// The family of that name.
-    pub fn from_name(name: &str) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|family| family.name() == name).ok_or_else(|| {
-            Error::InvalidArgument {
-                name: "covariance_type",
-                message: format!("must be 'full', 'tied', 'diag' or 'spherical', found {name:?}"),
-            }
-        })
-    }
-
-    /// Shape of covariances, precisions and their Cholesky factors.
-    #[must_use]
-    pub fn shape(self, n_components: usize, n_features: usize) -> Vec<usize> {
-        match self {
-            Self::Full => vec![n_components, n_features, n_features],
-            Self::Tied => vec![n_features, n_features],
-            Self::Diagonal => vec![n_components, n_features],
-            Self::Spherical => vec![n_components],
-        }
-    }
-
-    /// Number of values in that shape.
-    #[must_use]
-    pub fn len(self, n_components: usize, n_features: usize) -> usize {
-        self.shape(n_components, n_features).iter().product()
-    }
-
-    /// Number of values of a scatter: as `len`, but symmetric matrices keep one triangle.
-    #[must_use]
-    pub fn scatter_len(self, n_components: usize, n_features: usize) -> usize {
-        match self {
-            Self::Full => n_components * triangle(n_features),
-            Self::Tied => triangle(n_features),
-            Self::Diagonal | Self::Spherical => self.len(n_components, n_features),
-        }
-    }
-}
-
-/// Number of entries on and below the diagonal of an n × n matrix.
-#[must_use]
-pub const fn triangle(n: usize) -> usize {
-    n * (n + 1) / 2
-}
 
 /// log 2π.
 const LN_TAU: f64 = 1.837_877_066_409_345_6;
@@ -84,28 +13,28 @@ const LN_TAU: f64 = 1.837_877_066_409_345_6;
 /// What the memory is for, in errors.
 const WHAT: &str = "the parameters of a mixture";
 
-/// Weights, means and Cholesky factors of the precisions: all that an E-step needs.
+/// Weights, means and Cholesky factors of the precisions: all that an E-step needs, checked.
 #[derive(Debug, PartialEq)]
-pub struct Parameters {
-    covariance_type: CovarianceType,
+pub struct Mixture {
+    geometry: Geometry,
     n_features: usize,
     weights: Vec<f64>,
     means: Vec<f64>,
     precisions_cholesky: Vec<f64>,
 }
 
-impl Parameters {
+impl Mixture {
     /// Checks the shapes and that every value is usable.
     ///
     /// `means` is row-major (components × features); `precisions_cholesky` has
-    /// [`CovarianceType::shape`] with any factors F, F Fᵀ = Σ⁻¹: kernels read upper triangles only,
+    /// [`Geometry::shape`] with any factors F, F Fᵀ = Σ⁻¹: kernels read upper triangles only,
     /// so this is where others are turned into the upper triangular ones of the same Σ.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] naming what cannot be used, [`Error::Interrupted`] if stopped.
     pub fn new(
-        covariance_type: CovarianceType,
+        geometry: Geometry,
         n_features: usize,
         weights: Vec<f64>,
         means: Vec<f64>,
@@ -128,12 +57,12 @@ impl Parameters {
                 ),
             );
         }
-        if precisions_cholesky.len() != covariance_type.len(k, n_features) {
+        if precisions_cholesky.len() != geometry.len(k, n_features) {
             return invalid(
                 "precisions_cholesky",
                 &format!(
                     "expected shape {:?} for {k} components, found {} values",
-                    covariance_type.shape(k, n_features),
+                    geometry.shape(k, n_features),
                     precisions_cholesky.len()
                 ),
             );
@@ -154,24 +83,24 @@ impl Parameters {
         if let Some(p) = precisions_cholesky.iter().find(|p| !p.is_finite()) {
             return invalid("precisions_cholesky", &format!("must be finite, found {p:?}"));
         }
-        make_upper(covariance_type, &mut precisions_cholesky, n_features, stop)?;
-        Ok(Self { covariance_type, n_features, weights, means, precisions_cholesky })
+        make_upper(geometry, &mut precisions_cholesky, n_features, stop)?;
+        Ok(Self { geometry, n_features, weights, means, precisions_cholesky })
     }
 
-    /// Parameters for a pass that only accumulates given responsibilities about `centers`.
+    /// Mixture for a pass that only accumulates given responsibilities about `centers`.
     ///
     /// # Errors
     ///
     /// [`Error::Memory`] if there is no room for them.
     pub fn of_centers(
-        covariance_type: CovarianceType,
+        geometry: Geometry,
         n_features: usize,
         centers: Vec<f64>,
     ) -> Result<Self, Error> {
         let k = centers.len() / n_features.max(1);
-        let size = memory::product(&covariance_type.shape(k, n_features), WHAT)?;
+        let size = memory::product(&geometry.shape(k, n_features), WHAT)?;
         Ok(Self {
-            covariance_type,
+            geometry,
             n_features,
             weights: memory::filled(k, 1.0 / k as f64, WHAT)?,
             means: centers,
@@ -193,10 +122,10 @@ impl Parameters {
         })
     }
 
-    /// The covariance family.
+    /// How the factors lie.
     #[must_use]
-    pub fn covariance_type(&self) -> CovarianceType {
-        self.covariance_type
+    pub fn geometry(&self) -> Geometry {
+        self.geometry
     }
     /// Number of components.
     #[must_use]
@@ -229,17 +158,21 @@ impl Parameters {
         &self.precisions_cholesky
     }
 
+    /// That of component `k`: d × d, its diagonal, or what is all along it.
+    #[must_use]
+    pub fn factor(&self, k: usize) -> &[f64] {
+        &self.precisions_cholesky[self.geometry.factor(k, self.n_features)]
+    }
+
     /// log |det U| of component `k`: half the log-determinant of its precision. (The sign of a
     /// column of U does not change U Uᵀ.)
     #[must_use]
     pub fn log_det(&self, k: usize) -> f64 {
         let d = self.n_features;
-        let u = &self.precisions_cholesky;
-        match self.covariance_type {
-            CovarianceType::Full => sum_of_logs(&u[k * d * d..][..d * d], d + 1),
-            CovarianceType::Tied => sum_of_logs(u, d + 1),
-            CovarianceType::Diagonal => sum_of_logs(&u[k * d..][..d], 1),
-            CovarianceType::Spherical => d as f64 * ln(u[k].abs()),
+        let u = self.factor(k);
+        match self.geometry {
+            Geometry::Spherical => d as f64 * ln(u[0].abs()),
+            geometry => sum_of_logs(u, if geometry.is_matrix() { d + 1 } else { 1 }),
         }
     }
 
@@ -270,15 +203,14 @@ impl Parameters {
 /// Turns factors F of precisions F Fᵀ into upper triangular ones, and refuses singular ones: these
 /// would give every row the density 0, without a word.
 fn make_upper(
-    covariance_type: CovarianceType,
+    geometry: Geometry,
     factors: &mut [f64],
     n_features: usize,
     stop: &Stop,
 ) -> Result<(), Error> {
     let d = n_features;
-    let matrix = matches!(covariance_type, CovarianceType::Full | CovarianceType::Tied);
-    for (component, factor) in factors.chunks_exact_mut(covariance_type.len(1, d)).enumerate() {
-        let singular = if matrix {
+    for (component, factor) in factors.chunks_exact_mut(geometry.factor_len(d)).enumerate() {
+        let singular = if geometry.is_matrix() {
             let turned = linalg::make_upper(factor, d, stop)?;
             linalg::is_singular(factor, d, turned)?
         } else {

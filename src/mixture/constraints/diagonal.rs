@@ -1,0 +1,31 @@
+//! A diagonal for each component: σₖⱼ² = Sₖⱼ / nₖ.
+
+use super::{Constraint, Scatter};
+use crate::error::Error;
+use crate::fold::Stop;
+use crate::memory;
+use crate::mixture::ESTIMATES;
+use crate::mixture::geometry::Geometry;
+
+/// A diagonal for each component.
+#[derive(Debug)]
+pub struct Diagonal;
+
+impl Constraint for Diagonal {
+    fn name(&self) -> &'static str {
+        "diag"
+    }
+
+    fn geometry(&self) -> Geometry {
+        Geometry::Diagonal
+    }
+
+    fn n_parameters(&self, n_components: usize, n_features: usize) -> usize {
+        n_components * n_features
+    }
+
+    fn covariances(&self, scatter: &Scatter<'_>, _: &Stop) -> Result<Vec<f64>, Error> {
+        let &Scatter { n_features: d, counts, values } = scatter;
+        memory::collected(values.iter().enumerate().map(|(i, s)| s / counts[i / d]), ESTIMATES)
+    }
+}

@@ -1,0 +1,33 @@
+//! One matrix for all components: Σ = S / Σₖ nₖ with S summed over components.
+
+use super::{Constraint, Scatter, push_divided};
+use crate::error::Error;
+use crate::fold::Stop;
+use crate::memory;
+use crate::mixture::ESTIMATES;
+use crate::mixture::geometry::{Geometry, triangle};
+
+/// One matrix for all components.
+#[derive(Debug)]
+pub struct Tied;
+
+impl Constraint for Tied {
+    fn name(&self) -> &'static str {
+        "tied"
+    }
+
+    fn geometry(&self) -> Geometry {
+        Geometry::Tied
+    }
+
+    fn n_parameters(&self, _: usize, n_features: usize) -> usize {
+        triangle(n_features)
+    }
+
+    fn covariances(&self, scatter: &Scatter<'_>, _: &Stop) -> Result<Vec<f64>, Error> {
+        let &Scatter { n_features: d, counts, values } = scatter;
+        let mut covariance = memory::with_capacity(d * d, ESTIMATES)?;
+        push_divided(&mut covariance, values, d, counts.iter().sum());
+        Ok(covariance)
+    }
+}
