@@ -121,19 +121,19 @@ def test_shapes(function):
     assert function(x[:, :, :0]).shape == (0,)
 
 
-@pytest.mark.parametrize("name", set(FUNCTIONS) - {"nested_r_hat"})
+@pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - {"nested_r_hat"}))
 def test_a_vector_is_one_chain(name):
     x = chains((1, 301))
     assert same(FUNCTIONS[name](x[0]), FUNCTIONS[name](x))
 
 
 @pytest.mark.parametrize("shape", [(0, 10), (4, 0), (1, 1)])
-@pytest.mark.parametrize("name", set(FUNCTIONS) - {"nested_r_hat"})
+@pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - {"nested_r_hat"}))
 def test_too_short(name, shape):
     assert np.isnan(FUNCTIONS[name](np.zeros(shape)))
 
 
-@pytest.mark.parametrize("name", set(FUNCTIONS) - {"nested_r_hat"})
+@pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - {"nested_r_hat"}))
 def test_axes_that_look_like_another_order_are_told(name):
     flat = chains((100, 2))
     with pytest.raises(ValueError, match=r"100 chains of 2 draws each. One chain of 100 draws.*x\[None\].*x\.T"):

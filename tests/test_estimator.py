@@ -266,11 +266,15 @@ def test_fit_predict_is_fit_then_predict(m):
 
 
 def test_fit_computes_no_labels(m, monkeypatch):
-    def fail(*arguments):
-        raise AssertionError("labels are not asked for")
+    class WithoutLabels:
+        def predict(self, *arguments, **options):
+            raise AssertionError("labels are not asked for")
 
-    monkeypatch.setattr(_core, "predict", fail)
-    GaussianMixture(2, covariance_type=m.family, random_state=0).fit(m.X)
+    monkeypatch.setattr(GaussianMixture, "_mixture", lambda model: WithoutLabels())
+    model = GaussianMixture(2, covariance_type=m.family, random_state=0)
+    model.fit(m.X)
+    with pytest.raises(AssertionError, match="not asked for"):
+        model.fit_predict(m.X)
 
 
 def test_private_methods_of_scikit_learn(m, model):

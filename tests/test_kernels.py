@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+import kernel_functions
 import twin
 from foldstat import _core
 from mixtures import FAMILIES, INITS, assert_close, integer_weights, random_mixture, unaligned
@@ -57,23 +58,23 @@ def assert_statistics(actual, expected, rtol=1e-10, centres=None):
 def assert_same_mixture(X, parameters, rtol=1e-10, sample_weight=None, atol=None):
     """All kernels that take parameters agree with the twin on these rows."""
     _, means, factor, family = parameters
-    actual = _core.log_prob(X, means, factor, family)
+    actual = kernel_functions.log_prob(X, means, factor, family)
     assert actual.dtype == np.float64
     assert_close(actual, twin.log_prob(X, means, factor, family), rtol, atol)
     log_likelihood, responsibilities = twin.expectation(X, *parameters)
-    for scores in (_core.score_samples(X, *parameters), _core.expectation(X, *parameters)[0]):
+    for scores in (kernel_functions.score_samples(X, *parameters), kernel_functions.expectation(X, *parameters)[0]):
         assert scores.dtype == np.float64
         assert_close(scores, log_likelihood, rtol, atol)
     # A relative error e of a log-probability of size L is a relative error e L of a probability.
     error = rtol * max(10.0, np.abs(log_likelihood).max(initial=0.0))
-    for resp in (_core.predict_proba(X, *parameters), _core.expectation(X, *parameters)[1]):
+    for resp in (kernel_functions.predict_proba(X, *parameters), kernel_functions.expectation(X, *parameters)[1]):
         assert resp.dtype == np.float64
         np.testing.assert_allclose(resp, responsibilities, rtol=error, atol=error)
         np.testing.assert_allclose(resp.sum(axis=1), 1.0, rtol=max(1e-12, error))
-    labels = _core.predict(X, *parameters)
+    labels = kernel_functions.predict(X, *parameters)
     assert labels.dtype == np.int64
-    np.testing.assert_array_equal(labels, _core.predict_proba(X, *parameters).argmax(axis=1))
-    folded = _core.statistics(X, *parameters, sample_weight)
+    np.testing.assert_array_equal(labels, kernel_functions.predict_proba(X, *parameters).argmax(axis=1))
+    folded = kernel_functions.statistics(X, *parameters, sample_weight)
     assert_statistics(folded, twin.statistics(X, *parameters, sample_weight), error, means)
 
 
@@ -113,9 +114,9 @@ def test_layouts(family, dtype, layout):
     X = LAYOUTS[layout](m.X.astype(dtype))
     plain = np.ascontiguousarray(X)
     before = plain.copy()
-    for kernel in (_core.score_samples, _core.predict_proba, _core.predict):
+    for kernel in (kernel_functions.score_samples, kernel_functions.predict_proba, kernel_functions.predict):
         np.testing.assert_array_equal(kernel(X, *m.parameters), kernel(plain, *m.parameters))
-    assert _core.statistics(X, *m.parameters) == _core.statistics(plain, *m.parameters)
+    assert kernel_functions.statistics(X, *m.parameters) == kernel_functions.statistics(plain, *m.parameters)
     resp = twin.predict_proba(plain, *m.parameters)
     given_resp = _core.statistics_from_responsibilities(X, resp, family)
     assert given_resp == _core.statistics_from_responsibilities(plain, resp, family)
@@ -130,7 +131,7 @@ def test_layouts(family, dtype, layout):
 def test_unaligned_rows_are_named(dtype):
     m = random_mixture("full", n=20)
     with pytest.raises(ValueError, match="X is not aligned"):
-        _core.score_samples(unaligned(m.X.astype(dtype)), *m.parameters)
+        kernel_functions.score_samples(unaligned(m.X.astype(dtype)), *m.parameters)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -156,11 +157,11 @@ def test_sample_weight(family):
     m = random_mixture(family, n=240, d=3, k=3)
     w = integer_weights(len(m.X))
     assert_same_mixture(m.X, m.parameters, sample_weight=w)
-    weighted = _core.statistics(m.X, *m.parameters, w)
+    weighted = kernel_functions.statistics(m.X, *m.parameters, w)
     repeated = np.repeat(m.X, w.astype(int), axis=0)
-    assert_statistics(weighted, _core.statistics(repeated, *m.parameters), 1e-11)
+    assert_statistics(weighted, kernel_functions.statistics(repeated, *m.parameters), 1e-11)
     assert weighted.total_weight == w.sum()
-    dropped = _core.statistics(m.X[w > 0], *m.parameters, w[w > 0])
+    dropped = kernel_functions.statistics(m.X[w > 0], *m.parameters, w[w > 0])
     assert_statistics(weighted, dropped, 1e-11)
 
 
@@ -173,15 +174,15 @@ def test_bad_sample_weight(family, bad):
     resp = np.ones((50, 1))
     start = [(m.weights, m.means, m.factor)]
     for call in (
-        lambda: _core.statistics(m.X, *m.parameters, w),
+        lambda: kernel_functions.statistics(m.X, *m.parameters, w),
         lambda: _core.statistics_from_responsibilities(m.X, resp, family, w),
         lambda: _core.initial_statistics(m.X, 2, family, "kmeans", np.zeros(1, np.uint64), w),
-        lambda: _core.em(m.X, start, family, 1e-3, 1e-6, 5, w),
+        lambda: kernel_functions.em(m.X, start, family, 1e-3, 1e-6, 5, w),
     ):
         with pytest.raises(ValueError, match=r"weight.*31|31.*weight"):
             call()
     with pytest.raises(ValueError, match="sample_weight"):
-        _core.statistics(m.X, *m.parameters, np.ones(49))
+        kernel_functions.statistics(m.X, *m.parameters, np.ones(49))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -192,10 +193,10 @@ def test_far_from_the_origin(family):
     X = np.round(near.X * 2**10) / 2**10
     parameters = near.weights, near.means + 1e8, near.factor, family
     at_origin = twin.statistics(X, near.weights, (near.means + 1e8) - 1e8, near.factor, family)
-    far = _core.statistics(X + 1e8, *parameters)
+    far = kernel_functions.statistics(X + 1e8, *parameters)
     assert_close(far.scatter, at_origin.scatter, 1e-6)
     assert_close(far.means - 1e8, at_origin.means, 1e-6, atol=1e-6)
-    expected = _core.moments(_core.statistics(X, *near.parameters), 0.0)[2]
+    expected = _core.moments(kernel_functions.statistics(X, *near.parameters), 0.0)[2]
     assert_close(_core.moments(far, 0.0)[2], expected, 1e-5)
     for init in INITS[:3]:
         (start,) = _core.initial_statistics(X + 1e8, 2, family, init, np.zeros(1, np.uint64))
@@ -211,11 +212,11 @@ def test_huge_and_tiny_scales(family, exponent):
     factor = m.factor / scale
     parameters = m.weights, m.means * scale, factor, family
     shift = 2 * np.log(scale)  # two dimensions: the density is divided by scale²
-    scores = _core.score_samples(m.X * scale, *parameters)
-    assert_close(scores + shift, _core.score_samples(m.X, *m.parameters), 1e-9)
-    resp = _core.predict_proba(m.X * scale, *parameters)
+    scores = kernel_functions.score_samples(m.X * scale, *parameters)
+    assert_close(scores + shift, kernel_functions.score_samples(m.X, *m.parameters), 1e-9)
+    resp = kernel_functions.predict_proba(m.X * scale, *parameters)
     np.testing.assert_allclose(resp, twin.predict_proba(m.X, *m.parameters), atol=1e-9)
-    folded = _core.statistics(m.X * scale, *parameters)
+    folded = kernel_functions.statistics(m.X * scale, *parameters)
     expected = twin.statistics(m.X, *m.parameters)
     assert_close(folded.means / scale, expected.means, 1e-9)
     assert_close(folded.scatter / scale / scale, expected.scatter, 1e-9)
@@ -227,18 +228,18 @@ def test_a_row_infinitely_far_away(family):
     m = random_mixture(family, n=20, d=2, k=3)
     X = m.X.copy()
     X[3], X[4], X[5] = 1e5, -1e149, 1e300
-    scores = _core.score_samples(X, *m.parameters)
+    scores = kernel_functions.score_samples(X, *m.parameters)
     assert np.isfinite(scores).all()
     assert_close(scores[:5], twin.score_samples(X[:5], *m.parameters), 1e-10)
-    resp = _core.predict_proba(X, *m.parameters)
+    resp = kernel_functions.predict_proba(X, *m.parameters)
     assert np.isfinite(resp).all()
     np.testing.assert_allclose(resp.sum(axis=1), 1.0, rtol=1e-12)
-    assert set(_core.predict(X, *m.parameters)) <= {0, 1, 2}
-    log_likelihood, resp = _core.expectation(X, *m.parameters)
+    assert set(kernel_functions.predict(X, *m.parameters)) <= {0, 1, 2}
+    log_likelihood, resp = kernel_functions.expectation(X, *m.parameters)
     np.testing.assert_array_equal(log_likelihood, scores)
     assert np.isfinite(resp).all()
     near = np.delete(X, 5, axis=0)
-    folded = _core.statistics(near, *m.parameters)
+    folded = kernel_functions.statistics(near, *m.parameters)
     assert np.isfinite(folded.scatter).all()
     assert np.isfinite(folded.log_likelihood)
 
@@ -251,7 +252,7 @@ def test_duplicates_and_constant_columns(family):
     X[10:40] = X[10]
     assert_same_mixture(X, m.parameters)
     same = np.full((50, 3), 0.1)
-    folded = _core.statistics(same, *m.parameters)
+    folded = kernel_functions.statistics(same, *m.parameters)
     assert_statistics(folded, twin.statistics(same, *m.parameters), 1e-13, m.means)
     assert_close(folded.means, np.full((2, 3), 0.1), 1e-14)
 
@@ -260,16 +261,16 @@ def test_duplicates_and_constant_columns(family):
 def test_no_rows(family):
     m = random_mixture(family, n=10, d=3, k=2)
     empty = np.empty((0, 3))
-    assert _core.log_prob(empty, m.means, m.factor, family).shape == (0, 2)
-    assert _core.score_samples(empty, *m.parameters).shape == (0,)
-    assert _core.predict_proba(empty, *m.parameters).shape == (0, 2)
-    assert _core.predict(empty, *m.parameters).shape == (0,)
-    log_likelihood, resp = _core.expectation(empty, *m.parameters)
+    assert kernel_functions.log_prob(empty, m.means, m.factor, family).shape == (0, 2)
+    assert kernel_functions.score_samples(empty, *m.parameters).shape == (0,)
+    assert kernel_functions.predict_proba(empty, *m.parameters).shape == (0, 2)
+    assert kernel_functions.predict(empty, *m.parameters).shape == (0,)
+    log_likelihood, resp = kernel_functions.expectation(empty, *m.parameters)
     assert log_likelihood.shape == (0,)
     assert resp.shape == (0, 2)
-    folded = _core.statistics(empty, *m.parameters)
+    folded = kernel_functions.statistics(empty, *m.parameters)
     assert folded.total_weight == 0
-    whole = _core.statistics(m.X, *m.parameters)
+    whole = kernel_functions.statistics(m.X, *m.parameters)
     assert_statistics(folded + whole, whole, 1e-15)
 
 
@@ -284,14 +285,14 @@ def test_not_finite(family, dtype, value, message):
     start = [(m.weights, m.means, m.factor)]
     seeds = np.zeros(1, np.uint64)
     calls = [
-        lambda: _core.log_prob(X, m.means, m.factor, family),
-        lambda: _core.score_samples(X, *m.parameters),
-        lambda: _core.predict_proba(X, *m.parameters),
-        lambda: _core.predict(X, *m.parameters),
-        lambda: _core.expectation(X, *m.parameters),
-        lambda: _core.statistics(X, *m.parameters),
+        lambda: kernel_functions.log_prob(X, m.means, m.factor, family),
+        lambda: kernel_functions.score_samples(X, *m.parameters),
+        lambda: kernel_functions.predict_proba(X, *m.parameters),
+        lambda: kernel_functions.predict(X, *m.parameters),
+        lambda: kernel_functions.expectation(X, *m.parameters),
+        lambda: kernel_functions.statistics(X, *m.parameters),
         lambda: _core.statistics_from_responsibilities(X, resp, family),
-        lambda: _core.em(X, start, family, 1e-3, 1e-6, 5),
+        lambda: kernel_functions.em(X, start, family, 1e-3, 1e-6, 5),
         *(lambda i=i: _core.initial_statistics(X, 2, family, i, seeds) for i in INITS),
     ]
     for call in calls:
@@ -314,7 +315,12 @@ def test_wrong_shapes(family):
         (m.X, weights, means, factor[None]),
     ]
     for X, w, mu, u in bad:
-        for kernel in (_core.score_samples, _core.predict_proba, _core.predict, _core.statistics):
+        for kernel in (
+            kernel_functions.score_samples,
+            kernel_functions.predict_proba,
+            kernel_functions.predict,
+            kernel_functions.statistics,
+        ):
             with pytest.raises((ValueError, TypeError)):
                 kernel(X, w, mu, u, family)
     with pytest.raises(ValueError, match="resp"):
@@ -323,7 +329,7 @@ def test_wrong_shapes(family):
         _core.statistics_from_responsibilities(m.X, np.ones(30), family)
     for unknown in ("Full", "", "diagonal"):
         with pytest.raises(ValueError, match="full"):
-            _core.score_samples(m.X, weights, means, factor, unknown)
+            kernel_functions.score_samples(m.X, weights, means, factor, unknown)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import kernel_functions
 import twin
 from foldstat import _core
 from mixtures import FAMILIES, INITS, assert_close, integer_weights, random_mixture
@@ -119,7 +120,7 @@ def test_em(family, dtype, weighted):
     # In float32 the two may stop one iteration apart, so they run for a fixed number of them.
     tol, rtol = (1e-4, 1e-9) if dtype == np.float64 else (0.0, 1e-3)
     arguments = (X, starts, family, tol, 1e-6, 12, w)
-    for actual, expected in zip(_core.em(*arguments), twin.em(*arguments), strict=True):
+    for actual, expected in zip(kernel_functions.em(*arguments), twin.em(*arguments), strict=True):
         assert actual["n_iter"] == expected["n_iter"] == len(actual["lower_bounds"])
         assert actual["converged"] is expected["converged"]
         for name in ("weights", "means", "covariances", "precisions_cholesky", "lower_bounds"):
@@ -131,9 +132,9 @@ def test_em(family, dtype, weighted):
 def test_em_shares_passes_without_mixing_restarts(family):
     m = random_mixture(family, n=300, d=2, k=3)
     starts = [(m.weights, m.means + shift, m.factor) for shift in (0.0, 0.1, 1.0)]
-    together = _core.em(m.X, starts, family, 1e-4, 1e-6, 50)
+    together = kernel_functions.em(m.X, starts, family, 1e-4, 1e-6, 50)
     for start, fit in zip(starts, together, strict=True):
-        (alone,) = _core.em(m.X, [start], family, 1e-4, 1e-6, 50)
+        (alone,) = kernel_functions.em(m.X, [start], family, 1e-4, 1e-6, 50)
         assert alone["n_iter"] == fit["n_iter"]
         for name in ("weights", "means", "covariances", "precisions_cholesky", "lower_bounds"):
             np.testing.assert_array_equal(alone[name], fit[name])
@@ -142,15 +143,15 @@ def test_em_shares_passes_without_mixing_restarts(family):
 def test_em_goes_on_from_a_previous_lower_bound():
     m = random_mixture("full", n=300, d=2, k=2, spread=1)
     start = (m.weights, m.means, m.factor)
-    (whole,) = _core.em(m.X, [start], "full", 1e-7, 1e-6, 500)
-    (first,) = _core.em(m.X, [start], "full", 1e-7, 1e-6, 3)
+    (whole,) = kernel_functions.em(m.X, [start], "full", 1e-7, 1e-6, 500)
+    (first,) = kernel_functions.em(m.X, [start], "full", 1e-7, 1e-6, 3)
     assert not first["converged"]
     middle = (first["weights"], first["means"], first["precisions_cholesky"])
     previous = [float(first["lower_bounds"][-1])]
-    (rest,) = _core.em(m.X, [middle], "full", 1e-7, 1e-6, 500, None, None, previous)
+    (rest,) = kernel_functions.em(m.X, [middle], "full", 1e-7, 1e-6, 500, None, None, previous)
     assert whole["n_iter"] == rest["n_iter"] + 3
     assert_close(rest["means"], whole["means"], 1e-12)
-    (at_once,) = _core.em(m.X, [start], "full", 1e9, 1e-6, 9, None, None, [0.0])
+    (at_once,) = kernel_functions.em(m.X, [start], "full", 1e9, 1e-6, 9, None, None, [0.0])
     assert (at_once["n_iter"], at_once["converged"]) == (1, True)
 
 
@@ -162,7 +163,7 @@ def test_em_reports_every_restart_and_propagates_errors():
     def note(reports):
         seen.update({report[0]: report for report in reports})
 
-    fits = _core.em(m.X, starts, "full", 0.0, 1e-6, 7, None, None, None, note)
+    fits = kernel_functions.em(m.X, starts, "full", 0.0, 1e-6, 7, None, None, None, note)
     for restart, fit in enumerate(fits):
         assert seen[restart] == (restart, 7, fit["lower_bounds"][-1], True)
 
@@ -170,7 +171,7 @@ def test_em_reports_every_restart_and_propagates_errors():
         raise RuntimeError("no more")
 
     with pytest.raises(RuntimeError, match="no more"):
-        _core.em(m.X, starts, "full", 0.0, 1e-6, 7, None, None, None, fail)
+        kernel_functions.em(m.X, starts, "full", 0.0, 1e-6, 7, None, None, None, fail)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -184,8 +185,8 @@ def test_em_on_collapsing_data(family):
     start = [(*start[0], factor)]
     # Not the second component: its mean is not zero, and `moments` of the twin says what follows.
     with pytest.raises(ValueError, match="ill-defined empirical covariance"):
-        _core.em(X * 0.0, start, family, 1e-3, 0.0, 100)
-    (fit,) = _core.em(X, start, family, 1e-3, 1e-6, 100)
+        kernel_functions.em(X * 0.0, start, family, 1e-3, 0.0, 100)
+    (fit,) = kernel_functions.em(X, start, family, 1e-3, 1e-6, 100)
     assert np.isfinite(fit["lower_bounds"]).all()
 
 

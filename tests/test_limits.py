@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+import kernel_functions
 from foldstat import MixtureStatistics, _core
 
 UNIT = (np.array([0.5, 0.5]), np.array([[0.0, 0.0], [1.0, 1.0]]), np.ones((2, 2)))
@@ -22,16 +23,16 @@ def test_the_sign_of_a_factor_does_not_matter():
     weights, means, factors = UNIT
     X = rows()
     np.testing.assert_array_equal(
-        _core.score_samples(X, weights, means, -factors, "diag"),
-        _core.score_samples(X, weights, means, factors, "diag"),
+        kernel_functions.score_samples(X, weights, means, -factors, "diag"),
+        kernel_functions.score_samples(X, weights, means, factors, "diag"),
     )
 
 
 def test_far_rows_in_single_precision():
     X = np.vstack([rows(), [[1e20, 0.0]]]).astype(np.float32)
-    ours, exact = (_core.statistics(x, *UNIT, "diag") for x in (X, X.astype(np.float64)))
+    ours, exact = (kernel_functions.statistics(x, *UNIT, "diag") for x in (X, X.astype(np.float64)))
     np.testing.assert_allclose(ours.scatter, exact.scatter, rtol=1e-6)
-    scores = [_core.score_samples(x, *UNIT, "diag") for x in (X, X.astype(np.float64))]
+    scores = [kernel_functions.score_samples(x, *UNIT, "diag") for x in (X, X.astype(np.float64))]
     np.testing.assert_allclose(scores[0], scores[1], rtol=1e-5)
 
 
@@ -39,7 +40,7 @@ def test_far_rows_in_single_precision():
 def test_any_weight_in_single_precision(weight):
     X = rows(dtype=np.float32)
     w = np.full(len(X), weight)
-    statistics = _core.statistics(X, *UNIT, "diag", w)
+    statistics = kernel_functions.statistics(X, *UNIT, "diag", w)
     np.testing.assert_allclose(statistics.responsibility_sums.sum(), statistics.total_weight, rtol=1e-12)
     assert np.isfinite(statistics.log_likelihood)
 
@@ -48,8 +49,8 @@ def test_any_weight_in_single_precision(weight):
 def test_tied_statistics_of_tiny_weights(weight):
     X = rows(300, 8)
     model = (np.array([0.5, 0.5]), np.stack([np.zeros(8), np.ones(8)]), np.eye(8))
-    tiny = _core.statistics(X, *model, "tied", np.full(300, weight)).scatter / weight
-    np.testing.assert_allclose(tiny, _core.statistics(X, *model, "tied").scatter, rtol=1e-9, atol=1e-9)
+    tiny = kernel_functions.statistics(X, *model, "tied", np.full(300, weight)).scatter / weight
+    np.testing.assert_allclose(tiny, kernel_functions.statistics(X, *model, "tied").scatter, rtol=1e-9, atol=1e-9)
 
 
 def test_small_responsibilities_count_with_many_features():
@@ -62,9 +63,9 @@ def test_small_responsibilities_count_with_many_features():
 def test_starts_of_single_precision_do_not_disturb_each_other():
     X = rows(500, 2, np.float32)
     near, far = UNIT, (UNIT[0], UNIT[1] + [[0.0, 0.0], [1e4, 0.0]], UNIT[2])
-    alone = _core.em(X, [near], "diag", 0.0, 1e-6, 3)[0]["lower_bounds"]
+    alone = kernel_functions.em(X, [near], "diag", 0.0, 1e-6, 3)[0]["lower_bounds"]
     for others in ([near, far], [far, near]):
-        fits = _core.em(X, others, "diag", 0.0, 1e-6, 3)
+        fits = kernel_functions.em(X, others, "diag", 0.0, 1e-6, 3)
         beside = next(fit for fit, start in zip(fits, others, strict=True) if start is near)
         np.testing.assert_array_equal(beside["lower_bounds"], alone)
 
@@ -72,7 +73,7 @@ def test_starts_of_single_precision_do_not_disturb_each_other():
 def test_starts_must_be_of_one_size():
     one = tuple(part[:1] for part in UNIT)
     with pytest.raises(ValueError, match="starts"):
-        _core.em(rows(), [UNIT, one], "diag", 0.0, 1e-6, 3)
+        kernel_functions.em(rows(), [UNIT, one], "diag", 0.0, 1e-6, 3)
 
 
 def test_no_features():
@@ -82,7 +83,7 @@ def test_no_features():
 
 def test_weights_that_sum_to_nothing():
     with pytest.raises(ValueError, match="weights"):
-        _core.score_samples(rows(), np.zeros(2), *UNIT[1:], "diag")
+        kernel_functions.score_samples(rows(), np.zeros(2), *UNIT[1:], "diag")
 
 
 @pytest.mark.parametrize("family", ["diag", "spherical"])
@@ -106,7 +107,7 @@ def test_responsibilities_are_checked_where_they_lie():
 
 
 def test_more_threads_than_anyone_needs():
-    statistics = [_core.statistics(rows(20_000), *UNIT, "diag", None, n) for n in (1, 100_000)]
+    statistics = [kernel_functions.statistics(rows(20_000), *UNIT, "diag", None, n) for n in (1, 100_000)]
     assert statistics[0] == statistics[1]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
+import kernel_functions
 from foldstat import GaussianMixture, _core
 from mixtures import INITS, assert_close, random_mixture
 
@@ -23,7 +24,7 @@ def test_restarts_are_nested(init):
     seeds = np.random.RandomState(3).randint(0, 2**63, size=5, dtype=np.uint64)
     starts = _core.initial_statistics(X, 4, "full", init, seeds)
     single = [
-        _core.em(
+        kernel_functions.em(
             X,
             [(*_start(s),)],
             "full",
@@ -90,15 +91,28 @@ def test_given_parameters_replace_found_ones(m):
     np.testing.assert_array_equal(precisions.weights_, found.weights_)
 
 
-def test_nothing_is_looked_for_if_all_is_given(m, monkeypatch):
-    def fail(*arguments):
-        raise AssertionError("initial statistics are not needed")
+def test_nothing_is_looked_for_if_all_is_given(m):
+    def draws_after(**given):
+        rng = np.random.RandomState(0)
+        model = GaussianMixture(2, covariance_type=m.family, n_init=5, random_state=rng, **given).fit(m.X)
+        return model, rng.random_sample()
 
-    monkeypatch.setattr(_core, "initial_statistics", fail)
     given = {"weights_init": m.weights, "means_init": m.means, "precisions_init": m.precisions}
-    GaussianMixture(2, covariance_type=m.family, n_init=5, **given).fit(m.X)
-    with pytest.raises(AssertionError, match="not needed"):
-        GaussianMixture(2, covariance_type=m.family).fit(m.X)
+    model, draw = draws_after(**given)
+    assert draw == np.random.RandomState(0).random_sample()
+    assert draw != draws_after()[1]
+    (start,) = _core.fit(
+        m.X,
+        m.family,
+        tol=0.0,
+        reg_covar=0.0,
+        max_iter=0,
+        initial=(2, "kmeans", [0], m.weights, m.means, m.precisions),
+    )
+    np.testing.assert_array_equal(start["mixture"].weights, m.weights)
+    np.testing.assert_array_equal(start["mixture"].means, m.means)
+    assert_close(start["covariances"], m.covariances, 1e-9, atol=1e-12)
+    assert model.n_iter_ > 0
 
 
 def test_user_arrays_are_left_alone(m):
@@ -134,23 +148,29 @@ def _state(model):
     return {name: np.copy(value) for name, value in vars(model).items() if name.endswith("_")}
 
 
-def _interrupt(*arguments):
+def _interrupt(*arguments, **options):
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize(
-    ("method", "kernel"),
-    [("fit", "initial_statistics"), ("fit", "em"), ("fit_predict", "em"), ("fit_predict", "predict")],
-)
-def test_an_interrupted_fit_leaves_the_model_as_it_was(m, model, monkeypatch, method, kernel):
+class _Interrupted:
+    """A mixture whose labels are interrupted."""
+
+    predict = _interrupt
+
+
+INTERRUPTS = {"fit": (_core, "fit", _interrupt), "labels": (GaussianMixture, "_mixture", lambda model: _Interrupted)}
+
+
+@pytest.mark.parametrize(("method", "where"), [("fit", "fit"), ("fit_predict", "fit"), ("fit_predict", "labels")])
+def test_an_interrupted_fit_leaves_the_model_as_it_was(m, model, monkeypatch, method, where):
     before = _state(model)
-    monkeypatch.setattr(_core, kernel, _interrupt)
+    monkeypatch.setattr(*INTERRUPTS[where])
     with pytest.raises(KeyboardInterrupt):
         getattr(model, method)(m.X[:, :2] + 1)
     np.testing.assert_equal(_state(model), before)
     monkeypatch.undo()
     fresh = GaussianMixture(2, covariance_type=m.family)
-    monkeypatch.setattr(_core, kernel, _interrupt)
+    monkeypatch.setattr(*INTERRUPTS[where])
     with pytest.raises(KeyboardInterrupt):
         getattr(fresh, method)(m.X)
     assert not _state(fresh)

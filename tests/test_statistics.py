@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import foldstat
+import kernel_functions
 import twin
 from foldstat import _core
 from foldstat.mixture import MixtureStatistics, maximization, statistics
@@ -23,7 +24,7 @@ IDENTITY = MixtureStatistics()
 
 def of(family, n=100, d=3, k=2, seed=0):
     m = random_mixture(family, n, d, k, seed)
-    return _core.statistics(m.X, *m.parameters)
+    return kernel_functions.statistics(m.X, *m.parameters)
 
 
 def arrays(s):
@@ -54,7 +55,7 @@ def test_identity(family):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_merge_is_associative_and_does_not_change_its_operands(family, offset):
     m = random_mixture(family, n=300, d=3, k=2, offset=offset)
-    a, b, c = (_core.statistics(part, *m.parameters) for part in np.split(m.X, [50, 120]))
+    a, b, c = (kernel_functions.statistics(part, *m.parameters) for part in np.split(m.X, [50, 120]))
     before = [s.to_bytes() for s in (a, b, c)]
     rtol = 1e-12 if not offset else 1e-9  # rows at 1e6 are themselves rounded at 1e-10
     assert_equal_to((a + b) + c, a + (b + c), rtol)
@@ -74,8 +75,8 @@ def test_shuffled_chunks_merge_to_the_whole(family, seed, cuts, weighted):
     w = integer_weights(200, seed) if weighted else np.ones(200)
     order = np.random.default_rng(seed).permutation(200)
     chunks = np.split(order, sorted(cuts))
-    parts = [_core.statistics(m.X[rows], *m.parameters, w[rows]) for rows in chunks]
-    whole = _core.statistics(m.X, *m.parameters, w)
+    parts = [kernel_functions.statistics(m.X[rows], *m.parameters, w[rows]) for rows in chunks]
+    whole = kernel_functions.statistics(m.X, *m.parameters, w)
     assert_equal_to(sum(parts, MixtureStatistics()), whole)
     assert_equal_to(reduce(lambda a, b: b + a, parts), whole)
 
@@ -224,7 +225,7 @@ def test_whatever_can_be_built_can_be_written_and_read(family, rows, weights, gi
                 r = np.full((len(X), 2), 0.5)
                 part = _core.statistics_from_responsibilities(X, r, family, sample_weight)
             else:
-                part = _core.statistics(X, *m.parameters, sample_weight)
+                part = kernel_functions.statistics(X, *m.parameters, sample_weight)
             total = total + part
         except ValueError as error:
             assert re.search(r"(overflow|(fall below|exceed) the range of) float64; scale the", str(error))  # noqa: PT017 - most examples are no errors
@@ -247,5 +248,5 @@ def test_sums_that_overflow_when_merged_are_refused():
 def test_rows_are_counted():
     m = random_mixture("diag", n=100)
     w = integer_weights(100)
-    one = _core.statistics(m.X, *m.parameters, w)
+    one = kernel_functions.statistics(m.X, *m.parameters, w)
     assert (one.n_rows, (one + one).n_rows, IDENTITY.n_rows) == (75, 150, 0)

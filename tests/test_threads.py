@@ -19,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import foldstat
+import kernel_functions
 from foldstat import GaussianMixture, _core
 from mixtures import random_mixture
 from programs import exit_status
@@ -89,7 +90,7 @@ def test_two_python_threads_fit_at_once(big):
 
     def em(n_jobs, callback=None):
         starts = [(weights, means, factors)]
-        (fit,) = _core.em(big, starts, "full", 0.0, 1e-6, iterations, n_jobs=n_jobs, callback=callback)
+        (fit,) = kernel_functions.em(big, starts, "full", 0.0, 1e-6, iterations, n_jobs=n_jobs, callback=callback)
         return fit["means"]
 
     stamps, results = {1: [], 2: []}, {}

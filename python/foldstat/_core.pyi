@@ -10,6 +10,7 @@ __all__ = [
     "ArrowColumn",
     "DensityStatusError",
     "JointState",
+    "Mixture",
     "MixtureStatistics",
     "SummaryState",
     "WalkerBits",
@@ -21,6 +22,9 @@ __all__ = [
     "arrow_columns",
     "cholesky",
     "count_and_sum",
+    "covariance_types",
+    "covariances_geometry",
+    "covariances_shape",
     "describe_text",
     "diagnostics_autocorrelation_time",
     "diagnostics_ess_bulk",
@@ -32,21 +36,16 @@ __all__ = [
     "diagnostics_order_statistics",
     "diagnostics_r_hat",
     "diagnostics_summary",
-    "em",
-    "expectation",
+    "fit",
     "initial_statistics",
-    "log_prob",
     "moments",
+    "n_covariance_parameters",
     "pairwise_sum",
     "precisions",
     "precisions_cholesky",
     "precisions_cholesky_from_precisions",
-    "predict",
-    "predict_proba",
     "resolve_threads",
-    "score_samples",
     "smallest_eigenvalue",
-    "statistics",
     "statistics_from_responsibilities",
     "summarize_columns",
     "summarize_groups",
@@ -59,17 +58,13 @@ __version__: str
 _Floats = NDArray[np.float64]
 _Words = NDArray[np.uint64]
 _Rows = NDArray[np.float64] | NDArray[np.float32]
-_Family = Literal["full", "tied", "diag", "spherical"]
-_Start = tuple[_Floats, _Floats, _Floats]
+_Initial = tuple[int, str, Any, Any, Any, Any]
 _Report = tuple[int, int, float, bool]
 
 class _Fit(TypedDict):
-    weights: _Floats
-    means: _Floats
+    mixture: Mixture
     covariances: _Floats
-    precisions_cholesky: _Floats
     converged: bool
-    n_iter: int
     lower_bounds: _Floats
 
 class _System(TypedDict):
@@ -82,7 +77,7 @@ class _System(TypedDict):
 class MixtureStatistics:
     def __new__(cls) -> MixtureStatistics: ...
     @property
-    def covariance_type(self) -> _Family | None: ...
+    def covariance_type(self) -> str | None: ...
     @property
     def n_components(self) -> int: ...
     @property
@@ -110,87 +105,87 @@ class MixtureStatistics:
     def __hash__(self) -> int: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
 
-def log_prob(
-    X: _Rows,
-    means: _Floats,
-    precisions_cholesky: _Floats,
-    covariance_type: _Family,
-    n_jobs: int | None = None,
-) -> _Floats: ...
-def score_samples(
-    X: _Rows,
-    weights: _Floats,
-    means: _Floats,
-    precisions_cholesky: _Floats,
-    covariance_type: _Family,
-    n_jobs: int | None = None,
-) -> _Floats: ...
-def predict_proba(
-    X: _Rows,
-    weights: _Floats,
-    means: _Floats,
-    precisions_cholesky: _Floats,
-    covariance_type: _Family,
-    n_jobs: int | None = None,
-) -> _Floats: ...
-def predict(
-    X: _Rows,
-    weights: _Floats,
-    means: _Floats,
-    precisions_cholesky: _Floats,
-    covariance_type: _Family,
-    n_jobs: int | None = None,
-) -> NDArray[np.int64]: ...
-def expectation(
-    X: _Rows,
-    weights: _Floats,
-    means: _Floats,
-    precisions_cholesky: _Floats,
-    covariance_type: _Family,
-    n_jobs: int | None = None,
-) -> tuple[_Floats, _Floats]: ...
-def statistics(
-    X: _Rows,
-    weights: _Floats,
-    means: _Floats,
-    precisions_cholesky: _Floats,
-    covariance_type: _Family,
-    sample_weight: _Floats | None = None,
-    n_jobs: int | None = None,
-    check_finite: bool = True,
-) -> MixtureStatistics: ...
+@final
+class Mixture:
+    def __new__(
+        cls,
+        weights: _Rows | None,
+        means: _Rows,
+        precisions_cholesky: _Rows,
+        covariance_type: str,
+        n_jobs: int | None = None,
+    ) -> Mixture: ...
+    @property
+    def covariance_type(self) -> str: ...
+    @property
+    def n_components(self) -> int: ...
+    @property
+    def n_features(self) -> int: ...
+    @property
+    def n_parameters(self) -> int: ...
+    @property
+    def weights(self) -> _Floats: ...
+    @property
+    def means(self) -> _Floats: ...
+    @property
+    def precisions_cholesky(self) -> _Floats: ...
+    @property
+    def precisions(self) -> _Floats: ...
+    def holds(self, weights: Any, means: Any, precisions_cholesky: Any, covariance_type: str) -> bool: ...
+    def log_prob(self, X: _Rows, n_jobs: int | None = None) -> _Floats: ...
+    def score_samples(self, X: _Rows, n_jobs: int | None = None) -> _Floats: ...
+    def predict_proba(self, X: _Rows, n_jobs: int | None = None) -> _Floats: ...
+    def predict(self, X: _Rows, n_jobs: int | None = None, check_finite: bool = True) -> NDArray[np.int64]: ...
+    def expectation(self, X: _Rows, n_jobs: int | None = None) -> tuple[_Floats, _Floats]: ...
+    def statistics(
+        self,
+        X: _Rows,
+        sample_weight: _Rows | None = None,
+        n_jobs: int | None = None,
+        check_finite: bool = True,
+    ) -> MixtureStatistics: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
+
+def covariance_types() -> list[str]: ...
+def covariances_geometry(covariance_type: str) -> Literal["full", "tied", "diag", "spherical"]: ...
+def covariances_shape(covariance_type: str, n_components: int, n_features: int) -> tuple[int, ...]: ...
+def n_covariance_parameters(covariance_type: str, n_components: int, n_features: int) -> int: ...
 def statistics_from_responsibilities(
     X: _Rows,
     resp: _Floats,
-    covariance_type: _Family,
+    covariance_type: str,
     sample_weight: _Floats | None = None,
     n_jobs: int | None = None,
 ) -> MixtureStatistics: ...
-def moments(statistics: MixtureStatistics, reg_covar: float) -> tuple[_Floats, _Floats, _Floats]: ...
-def precisions_cholesky(covariances: _Floats, covariance_type: _Family) -> _Floats: ...
-def precisions_cholesky_from_precisions(precisions: _Floats, covariance_type: _Family) -> _Floats: ...
-def precisions(precisions_cholesky: _Floats, covariance_type: _Family) -> _Floats: ...
+def moments(
+    statistics: MixtureStatistics, reg_covar: float, covariance_type: str | None = None
+) -> tuple[_Floats, _Floats, _Floats]: ...
+def precisions_cholesky(covariances: _Floats, covariance_type: str) -> _Floats: ...
+def precisions_cholesky_from_precisions(precisions: _Floats, covariance_type: str) -> _Floats: ...
+def precisions(precisions_cholesky: _Floats, covariance_type: str) -> _Floats: ...
 def smallest_eigenvalue(matrix: _Floats) -> float: ...
 def cholesky(matrix: _Floats) -> _Floats: ...
 def initial_statistics(
     X: _Rows,
     n_components: int,
-    covariance_type: _Family,
+    covariance_type: str,
     method: Literal["kmeans", "k-means++", "random", "random_from_data"],
     seeds: NDArray[np.uint64],
     sample_weight: _Floats | None = None,
     n_jobs: int | None = None,
 ) -> list[MixtureStatistics]: ...
-def em(
+def fit(
     X: _Rows,
-    starts: Sequence[_Start],
-    covariance_type: _Family,
+    covariance_type: str,
+    *,
     tol: float,
     reg_covar: float,
     max_iter: int,
+    starts: list[tuple[Mixture, Any]] | None = None,
+    initial: _Initial | None = None,
     sample_weight: _Floats | None = None,
     n_jobs: int | None = None,
-    lower_bounds: Sequence[float] | None = None,
+    lower_bounds: list[float] | None = None,
     callback: Callable[[list[_Report]], object] | None = None,
 ) -> list[_Fit]: ...
 def pairwise_sum(

@@ -1,17 +1,17 @@
 //! The EM loop: fold, read the folded statistics, repeat (Dempster, Laird & Rubin 1977).
 
-use super::maximization::Estimates;
+use std::sync::Arc;
+
+use super::STARTS;
 use super::model::Model;
 use super::pass::{Responsibilities, statistics};
 use super::sample::Sample;
+use super::start::Start;
 use super::statistics::MixtureStatistics;
 use super::value::Mixture;
 use crate::error::Error;
 use crate::fold::{Context, Report};
 use crate::memory;
-
-/// What the memory is for, in errors.
-const WHAT: &str = "the starts of a fit";
 
 /// When to stop.
 #[derive(Clone, Copy, Debug)]
@@ -25,10 +25,10 @@ pub struct Options {
 /// Where a fit ended.
 #[derive(Debug)]
 pub struct Fit {
-    /// The mixture after the last M-step.
-    pub mixture: Mixture,
-    /// Estimates of the last M-step, with the covariances.
-    pub estimates: Estimates,
+    /// The mixture after the last M-step, or the start if there was none.
+    pub mixture: Arc<Mixture>,
+    /// Its covariances, of the shape of its geometry.
+    pub covariances: Vec<f64>,
     /// Whether the change fell below the tolerance.
     pub converged: bool,
     /// The bound found by each iteration's E-step.
@@ -55,8 +55,8 @@ pub struct Em<M> {
 /// A fit under way.
 #[derive(Debug)]
 struct Run {
-    mixture: Mixture,
-    estimates: Option<Estimates>,
+    mixture: Arc<Mixture>,
+    covariances: Vec<f64>,
     bound: f64,
     converged: bool,
     lower_bounds: Vec<f64>,
@@ -65,10 +65,10 @@ struct Run {
 impl<M: Model> Em<M> {
     /// Before the first iteration; `previous` are the bounds that the starts come with (−∞ for a
     /// fresh start).
-    pub fn new(model: M, starts: Vec<Mixture>, previous: &[f64], options: Options) -> Self {
-        let run = |(mixture, &bound)| Run {
-            mixture,
-            estimates: None,
+    pub fn new(model: M, starts: Vec<Start>, previous: &[f64], options: Options) -> Self {
+        let run = |(start, &bound): (Start, _)| Run {
+            mixture: start.mixture,
+            covariances: start.covariances,
             bound,
             converged: false,
             lower_bounds: Vec::new(),
@@ -85,7 +85,7 @@ impl<M: Model> Em<M> {
     pub fn models(&self) -> Result<Vec<&Mixture>, Error> {
         let under_way = self.iteration < self.options.max_iter;
         let runs = self.runs.iter().filter(|run| under_way && !run.converged);
-        memory::collected(runs.map(|run| &run.mixture), WHAT)
+        memory::collected(runs.map(|run| &*run.mixture), STARTS)
     }
 
     /// One iteration, given the statistics of all rows under each of [`Self::models`].
@@ -104,12 +104,12 @@ impl<M: Model> Em<M> {
             let statistics =
                 folded.next().ok_or_else(|| Error::Bug("a pass lost statistics".into()))?;
             let estimates = self.model.maximize(statistics, context.stop())?;
-            run.mixture = estimates.mixture(context)?;
-            run.estimates = Some(estimates);
+            run.mixture = Arc::new(estimates.mixture(context)?);
+            run.covariances = estimates.covariances;
             let bound = self.model.bound(statistics);
             run.converged = (bound - run.bound).abs() < self.options.tolerance;
             run.bound = bound;
-            memory::push(&mut run.lower_bounds, bound, WHAT)?;
+            memory::push(&mut run.lower_bounds, bound, STARTS)?;
             let finished = run.converged || self.iteration == self.options.max_iter;
             context.report(Report { task, step: self.iteration, value: bound, finished });
         }
@@ -117,23 +117,15 @@ impl<M: Model> Em<M> {
     }
 
     /// Where the fits have ended, in the order of their starts.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidArgument`] if there was no iteration.
-    pub fn finish(self) -> Result<Vec<Fit>, Error> {
+    pub fn finish(self) -> Vec<Fit> {
         self.runs.into_iter().map(Run::finish).collect()
     }
 }
 
 impl Run {
-    fn finish(self) -> Result<Fit, Error> {
-        let Self { mixture, estimates, converged, lower_bounds, .. } = self;
-        let estimates = estimates.ok_or_else(|| Error::InvalidArgument {
-            name: "max_iter",
-            message: "at least one iteration is needed".into(),
-        })?;
-        Ok(Fit { mixture, estimates, converged, lower_bounds })
+    fn finish(self) -> Fit {
+        let Self { mixture, covariances, converged, lower_bounds, .. } = self;
+        Fit { mixture, covariances, converged, lower_bounds }
     }
 }
 
@@ -151,7 +143,7 @@ pub fn em(
     loop {
         let models = em.models()?;
         if models.is_empty() {
-            return em.finish();
+            return Ok(em.finish());
         }
         let folded = statistics(context, sample, &models, Responsibilities::Model)?;
         em.advance(context, &folded)?;

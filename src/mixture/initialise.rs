@@ -14,6 +14,7 @@ mod seeding;
 
 use ndarray::ArrayView1;
 
+use super::STARTS as WHAT;
 use super::geometry::Geometry;
 use super::pass::{Responsibilities, statistics};
 use super::present::{Present, positive};
@@ -70,9 +71,6 @@ impl Method {
         })
     }
 }
-
-/// What the memory is for, in errors.
-const WHAT: &str = "the starts of a fit";
 
 /// What every way to start reads.
 #[derive(Clone, Copy)]

@@ -20,6 +20,7 @@
 //! | `score.rs` | one pass: rows → densities, responsibilities, labels |
 //! | `maximization.rs`, `factors.rs` | statistics → estimates → mixture |
 //! | `model.rs` | what EM fits: M-step and bound |
+//! | `initialise.rs`, `start.rs` | where EM starts |
 //! | `em.rs` | EM as a machine, and the loop over rows in memory |
 
 mod block;
@@ -40,6 +41,7 @@ mod sample;
 mod score;
 mod single;
 mod softmax;
+mod start;
 mod statistics;
 mod tied;
 mod triangular;
@@ -57,8 +59,11 @@ pub use model::{MaximumLikelihood, Model};
 pub use pass::{Responsibilities, statistics, statistics_of_responsibilities};
 pub use sample::Sample;
 pub use score::{Columns, Outputs, score};
+pub use start::{Given, Start};
 pub use statistics::MixtureStatistics;
 pub use value::Mixture;
 
+/// What memory is for, in errors: starts.
+const STARTS: &str = "the starts of a fit";
 /// What memory is for, in errors: estimates.
 const ESTIMATES: &str = "the estimates of a mixture";

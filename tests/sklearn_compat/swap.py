@@ -34,7 +34,8 @@ def _estimate_gaussian_parameters(X, resp, reg_covar, covariance_type, xp=None):
 def _estimate_log_gaussian_prob(X, means, precisions_chol, covariance_type, xp=None):
     from foldstat import _core
 
-    return _core.log_prob(X, means, np.asarray(precisions_chol), covariance_type).astype(X.dtype)
+    mixture = _core.Mixture(None, means, np.asarray(precisions_chol), covariance_type)
+    return mixture.log_prob(X).astype(X.dtype)
 
 
 class Swap:

@@ -13,7 +13,6 @@ from foldstat._common.threads import thread_count
 from foldstat._common.weights import within_range
 from foldstat.cells._inputs import (
     data_rows,
-    equal_weights,
     means_and_covariances,
     non_negative,
     number,
@@ -68,8 +67,7 @@ def expectation(X: ArrayLike, mu: ArrayLike, cov: ArrayLike) -> Floats:
     """
     rows = data_rows(X)
     means, _, factors = start_parameters(mu, cov, rows.shape[1])
-    weights = equal_weights(len(means))
-    return _core.predict_proba(rows, weights, means, factors, "full", thread_count(None))
+    return _core.Mixture(None, means, factors, "full").predict_proba(rows, thread_count(None))
 
 
 def maximization(X: ArrayLike, r: ArrayLike) -> tuple[Floats, Floats]:
@@ -246,15 +244,13 @@ def EM(  # noqa: N802 - the notebook's name
     means, covariances, factors = start_parameters(mu, cov, rows.shape[1])
     repeats = whole(n_iter, "n_iter", "a number of iterations", least=0)
     n_jobs = thread_count(None)
-    weights = equal_weights(len(means))
-    used = means, factors
+    used = _core.Mixture(None, means, factors, "full", n_jobs)
     for iteration in range(repeats):
         if iteration > 0:
-            factors = _factorise(covariances, iteration)
-        used = means, factors
-        statistics = _core.statistics(rows, weights, means, factors, "full", None, n_jobs, iteration == 0)
+            used = _core.Mixture(None, means, _factorise(covariances, iteration), "full", n_jobs)
+        statistics = used.statistics(rows, None, n_jobs, iteration == 0)
         means, covariances = means_and_covariances(statistics)
-    return means, covariances, _core.predict_proba(rows, weights, *used, "full", n_jobs)
+    return means, covariances, used.predict_proba(rows, n_jobs)
 
 
 def _factorise(covariances: Floats, iteration: int) -> Floats:
@@ -322,7 +318,8 @@ def log_probability(
     rows, one = _points(X, length)
     factor, own = _factor_and_log_det(as_parameters(inv_cov, (length, length), "inv_cov"))
     given = number(log_det, "log_det", "the logarithm of a determinant")
-    values: Floats = _core.log_prob(rows, mean[np.newaxis], factor, "full", thread_count(None))[:, 0]
+    normal = _core.Mixture(None, mean[np.newaxis], factor, "full")
+    values: Floats = normal.log_prob(rows, thread_count(None))[:, 0]
     values += 0.5 * (own - given)
     return float(values[0]) if one else values
 

@@ -72,11 +72,6 @@ def start_parameters(mu: ArrayLike, cov: ArrayLike, n_features: int) -> tuple[Fl
     return means, covariances.copy(), factors
 
 
-def equal_weights(n_components: int) -> Floats:
-    """Give every component the weight 1 / k."""
-    return np.full(n_components, 1.0 / n_components)
-
-
 def means_and_covariances(statistics: _core.MixtureStatistics) -> tuple[Floats, Floats]:
     """Read the M-step off the folded statistics, without regularisation."""
     sums = statistics.responsibility_sums

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from foldstat import _core
 from foldstat._common.arrays import FLOAT32, Floats, as_floats, as_parameters
-from foldstat.mixture._parameters import as_family, as_weights, covariances_shape, sums_to_one
+from foldstat.mixture._parameters import are_matrices, as_family, as_weights, sums_to_one
 
 
 def as_set(values: Any, name: str) -> Floats:
@@ -37,8 +38,8 @@ def means_and_covariances_of(model: Any) -> tuple[Floats, Floats]:
         raise ValueError(f"means_ must have shape (n_components, n_features), got {means.shape}")
     family = as_family(model.covariance_type)
     as_parameters(means, means.shape, "means_")
-    as_parameters(covariances, covariances_shape(family, *means.shape), "covariances_")
-    variances = covariances if family in ("diag", "spherical") else np.diagonal(covariances, axis1=-2, axis2=-1)
+    as_parameters(covariances, _core.covariances_shape(family, *means.shape), "covariances_")
+    variances = np.diagonal(covariances, axis1=-2, axis2=-1) if are_matrices(family) else covariances
     if (variances < 0).any():
         raise ValueError(f"covariances_ must have no negative variance, got {variances.min()}")
     return means, covariances

@@ -111,22 +111,25 @@ def em(
     >>> fit.converged
     True
     """
-    m = checked(X, weights, means, covariances, covariance_type)
+    rows, mixture, sigma = checked(X, weights, means, covariances, covariance_type)
     if max_iter < 1 or not tol >= 0 or not reg_covar >= 0:
         raise ValueError(
             "max_iter must be at least 1, tol and reg_covar must not be negative, got "
             f"max_iter={max_iter!r}, tol={tol!r}, reg_covar={reg_covar!r}"
         )
-    w = as_sample_weight(sample_weight, len(m.X))
+    w = as_sample_weight(sample_weight, len(rows))
     threads = thread_count(n_jobs)
-    start = [(m.weights, m.means, m.factors)]
     with progress_bar(int(max_iter), show=as_progress(progress)) as report:
-        (fit,) = _core.em(m.X, start, m.family, tol, reg_covar, max_iter, w, threads, None, report)
-    return MixtureFit(
-        fit["weights"],
-        fit["means"],
-        fit["covariances"],
-        fit["lower_bounds"],
-        fit["converged"],
-        fit["n_iter"],
-    )
+        (fit,) = _core.fit(
+            rows,
+            mixture.covariance_type,
+            tol=tol,
+            reg_covar=reg_covar,
+            max_iter=max_iter,
+            starts=[(mixture, sigma)],
+            sample_weight=w,
+            n_jobs=threads,
+            callback=report,
+        )
+    found, bounds = fit["mixture"], fit["lower_bounds"]
+    return MixtureFit(found.weights, found.means, fit["covariances"], bounds, fit["converged"], len(bounds))

@@ -11,13 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from foldstat import _core
 from foldstat._common.arrays import FLOAT32, FLOAT64, Floats, Rows
 from foldstat._common.threads import thread_count
 from foldstat._common.weights import as_sample_weight, within_range
 from foldstat.mixture._attributes import means_and_covariances_of, weights_of
 from foldstat.mixture._hooks import ScikitLearnHooks
-from foldstat.mixture._parameters import Family, as_family
+from foldstat.mixture._parameters import Family
 from foldstat.mixture._rows import validated
 from foldstat.mixture._sample import draw
 
@@ -53,7 +52,7 @@ class FittedMixture(ScikitLearnHooks):
         ValueError
             If X has NaN or infinite entries or the wrong number of features.
         """
-        log_likelihood: Rows = self._apply(_core.score_samples, X)
+        log_likelihood: Rows = self._apply("score_samples", X)
         return log_likelihood
 
     def predict_proba(self, X: ArrayLike) -> Rows:
@@ -76,7 +75,7 @@ class FittedMixture(ScikitLearnHooks):
         ValueError
             If X has NaN or infinite entries or the wrong number of features.
         """
-        probabilities: Rows = self._apply(_core.predict_proba, X)
+        probabilities: Rows = self._apply("predict_proba", X)
         return probabilities
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
@@ -99,7 +98,7 @@ class FittedMixture(ScikitLearnHooks):
         ValueError
             If X has NaN or infinite entries or the wrong number of features.
         """
-        labels: NDArray[np.int64] = self._apply(_core.predict, X)
+        labels: NDArray[np.int64] = self._apply("predict", X)
         return labels
 
     def score(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> float:
@@ -191,23 +190,14 @@ class FittedMixture(ScikitLearnHooks):
         means, covariances = means_and_covariances_of(self)
         return draw(rng, n_samples, weights_of(self), means, covariances, self.covariance_type)
 
-    def _kernel_arguments(self) -> tuple[Any, ...]:
-        self._check_overrides()
-        return (
-            self.weights_,
-            self.means_,
-            self.precisions_cholesky_,
-            self.covariance_type if type(self.covariance_type) is str else as_family(self.covariance_type),
-            thread_count(self.n_jobs),
-        )
-
-    def _apply(self, kernel: Callable[..., Any], X: Any) -> Any:
+    def _apply(self, kernel: str, X: Any) -> Any:
         plain = self._is_plain(X)
         if not plain:
             check_is_fitted(self)
             X = validated(self, X, reset=False)
         try:
-            result = kernel(X, *self._kernel_arguments())
+            self._check_overrides()
+            result = getattr(self._mixture(), kernel)(X, thread_count(self.n_jobs))
         except ValueError:
             if plain:
                 validated(self, X, reset=False)  # scikit-learn's own message, if it has one

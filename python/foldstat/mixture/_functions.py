@@ -34,33 +34,23 @@ class MixtureParameters(NamedTuple):
     covariances: Floats
 
 
-class Mixture(NamedTuple):
-    """Checked arguments, in the order of the kernels."""
-
-    X: Rows
-    weights: Floats
-    means: Floats
-    factors: Floats
-    family: Family
-
-
 def checked(
     X: ArrayLike,
     weights: ArrayLike | None,
     means: ArrayLike,
     covariances: ArrayLike,
     covariance_type: str,
-) -> Mixture:
-    """Check rows and parameters; without weights, components share equally."""
+) -> tuple[Rows, _core.Mixture, Floats]:
+    """Check rows and parameters; give them as the kernels take them. Without weights, components share equally."""
     family = as_family(covariance_type)
     rows = as_rows(X)
     mu = as_means(means)
     k, d = mu.shape
     if rows.shape[1] != d:
         raise ValueError(f"X has {rows.shape[1]} features, means have {d}")
-    _, factors = as_covariances(covariances, family, k, d)
-    shares = np.full(k, 1.0 / k) if weights is None else as_weights(weights, k)
-    return Mixture(rows, shares, mu, factors, family)
+    sigma, factors = as_covariances(covariances, family, k, d)
+    shares = None if weights is None else as_weights(weights, k)
+    return rows, _core.Mixture(shares, mu, factors, family), sigma
 
 
 def log_prob(
@@ -108,8 +98,8 @@ def log_prob(
     array([[-0.9189],
            [-1.4189]])
     """
-    m = checked(X, None, means, covariances, covariance_type)
-    return _core.log_prob(m.X, m.means, m.factors, m.family, thread_count(n_jobs))
+    rows, mixture, _ = checked(X, None, means, covariances, covariance_type)
+    return mixture.log_prob(rows, thread_count(n_jobs))
 
 
 def expectation(
@@ -165,8 +155,8 @@ def expectation(
            [0.5  , 0.5  ],
            [0.119, 0.881]])
     """
-    m = checked(X, weights, means, covariances, covariance_type)
-    return _core.expectation(*m, thread_count(n_jobs))
+    rows, mixture, _ = checked(X, weights, means, covariances, covariance_type)
+    return mixture.expectation(rows, thread_count(n_jobs))
 
 
 def statistics(
@@ -223,9 +213,8 @@ def statistics(
     array([[ 0.5],
            [11. ]])
     """
-    m = checked(X, weights, means, covariances, covariance_type)
-    w = as_sample_weight(sample_weight, len(m.X))
-    return _core.statistics(*m, w, thread_count(n_jobs))
+    rows, mixture, _ = checked(X, weights, means, covariances, covariance_type)
+    return mixture.statistics(rows, as_sample_weight(sample_weight, len(rows)), thread_count(n_jobs))
 
 
 def _statistics_of(

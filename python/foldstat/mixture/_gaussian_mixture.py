@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import warnings
 from collections.abc import Iterator
@@ -18,10 +19,11 @@ from sklearn.utils import check_random_state
 from foldstat import _core
 from foldstat._common.arrays import FLOAT32, FLOAT64, Floats, Rows
 from foldstat._common.threads import thread_count
-from foldstat._common.weights import as_sample_weight, within_range
+from foldstat._common.weights import as_sample_weight
 from foldstat.mixture._attributes import as_set, weights_of
 from foldstat.mixture._fitted import FittedMixture
 from foldstat.mixture._parameters import (
+    FAMILIES,
     Family,
     Method,
     as_covariances,
@@ -34,7 +36,7 @@ from foldstat.mixture._parameters import (
 from foldstat.mixture._progress import Callback, progress_bar
 from foldstat.mixture._rows import ROW_DTYPES, validated
 from foldstat.mixture._sklearn import Interval, StrOptions, fit_context
-from foldstat.mixture._start import Given, Start, check_given, start_from, with_copies
+from foldstat.mixture._start import Given, Start, check_given, with_copies
 
 _NOT_CONVERGED = (
     "Best performing initialization did not converge. Try different init parameters, "
@@ -145,7 +147,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "covariance_type": [StrOptions({"full", "tied", "diag", "spherical"})],
+        "covariance_type": [StrOptions(set(FAMILIES))],
         "tol": [Interval(Real, 0.0, None, closed="left")],
         "reg_covar": [Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
@@ -249,7 +251,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         sigma, factor = as_covariances(covariances, family, k, d)
         model = cls(k, covariance_type=family, **params)
         model.n_features_in_ = d
-        model._keep_start(Start(shares, mu, factor, sigma), FLOAT64)
+        model._keep_start(Start(shares, mu, sigma, factor), FLOAT64)
         return model
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -327,7 +329,8 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         """
         draft = self._draft()
         rows = draft._fit(X, sample_weight)
-        labels = _core.predict(rows, *draft._kernel_arguments())
+        draft._check_overrides()
+        labels = draft._mixture().predict(rows, thread_count(self.n_jobs), check_finite=False)
         self._become(draft)
         return labels
 
@@ -363,13 +366,34 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
             changes=self.verbose > 1,
         )
         with _float32_hint(rows.dtype), bar as report:
-            starts = [self._last()] if warm else self._starts(rows, w, given)
-            fits = self._em(rows, w, starts, warm, report) if self.max_iter else []
-        if fits:
+            fits = self._fits(rows, w, given, warm, report)
+        if self.max_iter:
             self._keep_best(fits, rows.dtype)
         else:
-            self._keep_start(starts[0], rows.dtype)
+            self._keep_start(_parameters_of(fits[-1]), rows.dtype)
         return rows
+
+    def _fits(self, rows: Rows, w: Floats | None, given: Given, warm: bool, report: Callback | None) -> list[Any]:
+        """Fit from every start; what EM does not go on from, it finds in the rows."""
+        options: dict[str, Any] = {
+            "tol": self.tol,
+            "reg_covar": self.reg_covar,
+            "max_iter": self.max_iter,
+            "sample_weight": w,
+            "n_jobs": thread_count(self.n_jobs),
+            "callback": report,
+        }
+        fit = functools.partial(_core.fit, covariance_type=self.covariance_type)
+        if warm:
+            starts = [self._last()]
+            return fit(rows, starts=starts, lower_bounds=[float(self.lower_bound_)], **options)
+        initial = self.n_components, self.init_params, self._seeds(given), *given
+        chosen, copies = (rows, w) if given.complete else with_copies(rows, w, self.n_components)
+        if chosen is rows:
+            return fit(rows, initial=initial, **options)
+        # Rows that are spelt out are there for the start only.
+        found = fit(chosen, initial=initial, **options | {"sample_weight": copies, "max_iter": 0})
+        return fit(rows, starts=[(start["mixture"], start["covariances"]) for start in found], **options)
 
     def _training_rows(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Rows, Floats | None]:
         least = 2 if sample_weight is None else 1
@@ -391,49 +415,18 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
             )
         return rows, w
 
-    def _last(self) -> Start:
+    def _last(self) -> tuple[_core.Mixture, Floats]:
+        """Where the fit before this one ended."""
         means, factors = as_set(self.means_, "means_"), as_set(self.precisions_cholesky_, "precisions_cholesky_")
-        return Start(weights_of(self), means, factors, as_set(self.covariances_, "covariances_"))
+        mixture = _core.Mixture(weights_of(self), means, factors, self.covariance_type, thread_count(self.n_jobs))
+        return mixture, as_set(self.covariances_, "covariances_")
 
-    def _starts(self, rows: Rows, w: Floats | None, given: Given) -> list[Start]:
-        family = self.covariance_type
+    def _seeds(self, given: Given) -> list[int]:
         if given.complete:
-            return [start_from(given, None, family, self.reg_covar)]
-        seeds = restart_seeds(check_random_state(self.random_state), self.n_init)
-        if self.max_iter == 0:
-            seeds = seeds[-1:]  # nothing tells the starts apart: the last one stays
-        rows, w = with_copies(rows, w, self.n_components)
-        statistics = _core.initial_statistics(
-            rows,
-            self.n_components,
-            family,
-            self.init_params,
-            seeds,
-            None if w is None else within_range(w),
-            thread_count(self.n_jobs),
-        )
-        return [start_from(given, s, family, self.reg_covar) for s in statistics]
-
-    def _em(
-        self,
-        rows: Rows,
-        w: Floats | None,
-        starts: list[Start],
-        warm: bool,
-        report: Callback | None,
-    ) -> list[Any]:
-        return _core.em(
-            rows,
-            [start.of_kernel for start in starts],
-            self.covariance_type,
-            self.tol,
-            self.reg_covar,
-            self.max_iter,
-            w,
-            thread_count(self.n_jobs),
-            [float(self.lower_bound_)] if warm else None,
-            report,
-        )
+            return [0]  # nothing is drawn
+        seeds: list[int] = restart_seeds(check_random_state(self.random_state), self.n_init).tolist()
+        # Without iterations nothing tells the starts apart: the last one stays.
+        return seeds if self.max_iter else seeds[-1:]
 
     def _keep_start(self, start: Start, dtype: np.dtype[Any]) -> None:
         # A start from single rows weighs each component by its row, which is no share of 1 yet.
@@ -445,18 +438,23 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
 
     def _keep_best(self, fits: list[Any], dtype: np.dtype[Any]) -> None:
         best = max(fits, key=lambda fit: fit["lower_bounds"][-1])
-        self._keep(Start(*(best[name] for name in Start._fields)), dtype)
+        self._keep(_parameters_of(best), dtype)
         self.converged_ = best["converged"]
-        self.n_iter_ = best["n_iter"]
         self.lower_bounds_ = best["lower_bounds"].tolist()
+        self.n_iter_ = len(self.lower_bounds_)
         self.lower_bound_ = self.lower_bounds_[-1]
         if not self.converged_:
             warnings.warn(_NOT_CONVERGED, ConvergenceWarning, stacklevel=5)
 
     def _keep(self, start: Start, dtype: np.dtype[Any]) -> None:
-        parameters = start.weights, start.means, start.covariances, start.precisions_cholesky
-        weights, means, covariances, factors = (np.asarray(array, dtype=dtype) for array in parameters)
+        weights, means, covariances, factors = (np.asarray(array, dtype=dtype) for array in start)
         self._set_parameters((weights, means, covariances, factors))
+        self._mixture()
+
+
+def _parameters_of(fit: dict[str, Any]) -> Start:
+    mixture = fit["mixture"]
+    return Start(mixture.weights, mixture.means, fit["covariances"], mixture.precisions_cholesky)
 
 
 @contextlib.contextmanager

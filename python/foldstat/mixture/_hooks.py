@@ -14,7 +14,7 @@ from foldstat import _core
 from foldstat._common.arrays import FLOAT32, Floats, Rows, as_rows
 from foldstat._common.threads import thread_count
 from foldstat.mixture._attributes import weights_of
-from foldstat.mixture._parameters import Family
+from foldstat.mixture._parameters import Family, as_family
 
 # What `fit` and the methods that score call there and the compiled passes have no place for.
 _NEVER_CALLED = (
@@ -49,6 +49,7 @@ class ScikitLearnHooks:
     precisions_: Floats
     precisions_cholesky_: Floats
     _checked: ClassVar[type | None] = None
+    _compiled: _core.Mixture
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Refuse overrides that would have no effect, and nobody would notice."""
@@ -79,8 +80,9 @@ class ScikitLearnHooks:
         """Log-density of every row under every component, not weighted."""
         rows = as_rows(X)
         threads = thread_count(self.n_jobs)
-        found = _core.log_prob(rows, self.means_, self.precisions_cholesky_, self.covariance_type, threads)
-        return self._as_precise_as(rows, found)
+        # Its weights are not looked at: they may not be there yet.
+        mixture = _core.Mixture(None, self.means_, self.precisions_cholesky_, self.covariance_type, threads)
+        return self._as_precise_as(rows, mixture.log_prob(rows, threads))
 
     def _estimate_log_weights(self, xp: Any = None) -> Rows:
         """Logarithms of the weights."""
@@ -94,8 +96,7 @@ class ScikitLearnHooks:
     def _estimate_log_prob_resp(self, X: ArrayLike, xp: Any = None) -> tuple[Rows, Rows]:
         """Log-likelihood of every row, and the logarithms of its responsibilities."""
         rows = as_rows(X)
-        parameters = self.weights_, self.means_, self.precisions_cholesky_, self.covariance_type
-        total = self._as_precise_as(rows, _core.score_samples(rows, *parameters, thread_count(self.n_jobs)))
+        total = self._as_precise_as(rows, self._mixture().score_samples(rows, thread_count(self.n_jobs)))
         return total, self._estimate_weighted_log_prob(rows) - total[:, np.newaxis]
 
     def _get_parameters(self) -> tuple[Floats, Floats, Floats, Floats]:
@@ -112,13 +113,21 @@ class ScikitLearnHooks:
     def _n_parameters(self) -> int:
         """Count the free parameters."""
         k, d = np.shape(self.means_)
-        of_covariances = {
-            "full": k * d * (d + 1) // 2,
-            "tied": d * (d + 1) // 2,
-            "diag": k * d,
-            "spherical": k,
-        }[self.covariance_type]
-        return int(of_covariances + k * d + k - 1)
+        return int(_core.n_covariance_parameters(self.covariance_type, k, d) + k * d + k - 1)
+
+    def _mixture(self) -> _core.Mixture:
+        """Give the parameters as the kernels take them: checked once, and again where somebody has set others."""
+        family = self.covariance_type if type(self.covariance_type) is str else as_family(self.covariance_type)
+        parameters = self.weights_, self.means_, self.precisions_cholesky_, family
+        known = vars(self).get("_compiled")
+        if known is None or not known.holds(*parameters):
+            known = self._compiled = _core.Mixture(*parameters, thread_count(self.n_jobs))
+        return known
+
+    def __getstate__(self) -> Any:
+        """Give what is pickled and copied: all but what the kernels make of it."""
+        state: Any = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_compiled"}
 
     def _as_precise_as(self, rows: Rows, found: Floats) -> Rows:
         """Give float32 where both the rows and the model are, as scikit-learn."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,23 +11,23 @@ from foldstat import _core
 from foldstat._common.arrays import FLOAT32, Floats, as_floats, as_parameters
 from foldstat._common.matrices import LAPACK_FEATURES, named_matrices, symmetrised
 
-Family: TypeAlias = Literal["full", "tied", "diag", "spherical"]
+# What a value of `covariance_type` is called; the names are those that the compiled module knows.
+Family: TypeAlias = str
+FAMILIES = tuple(_core.covariance_types())
 Method: TypeAlias = Literal["kmeans", "k-means++", "random", "random_from_data"]
 
 
 def as_family(covariance_type: str) -> Family:
     """Check the name of a covariance family."""
-    for family in get_args(Family):
+    for family in FAMILIES:
         if covariance_type == family:
-            return family  # type: ignore[no-any-return]
-    raise ValueError(
-        f"covariance_type must be one of {', '.join(map(repr, get_args(Family)))}, got {covariance_type!r}"
-    )
+            return family
+    raise ValueError(f"covariance_type must be one of {', '.join(map(repr, FAMILIES))}, got {covariance_type!r}")
 
 
-def covariances_shape(family: Family, k: int, d: int) -> tuple[int, ...]:
-    """Shape of the covariances of `k` components in `d` dimensions."""
-    return {"full": (k, d, d), "tied": (d, d), "diag": (k, d), "spherical": (k,)}[family]
+def are_matrices(family: Family) -> bool:
+    """Whether covariances of a family are matrices, and not variances."""
+    return _core.covariances_geometry(family) in ("full", "tied")
 
 
 def as_means(values: ArrayLike) -> Floats:
@@ -58,8 +58,8 @@ def sums_to_one(total: float, dtype: np.dtype[Any]) -> bool:
 def as_covariances(values: ArrayLike, family: Family, k: int, d: int) -> tuple[Floats, Floats]:
     """Check covariances (symmetric, positive definite); return them and the precisions' factors."""
     floats = as_floats(values, "covariances")
-    covariances = as_parameters(floats, covariances_shape(family, k, d), "covariances")
-    if family in ("full", "tied"):
+    covariances = as_parameters(floats, _core.covariances_shape(family, k, d), "covariances")
+    if are_matrices(family):
         covariances = symmetrised(covariances, "covariances", floats.dtype)
     try:
         return covariances, _core.precisions_cholesky(covariances, family)
@@ -73,7 +73,7 @@ def restart_seeds(random_state: np.random.RandomState, n: int) -> NDArray[np.uin
 
 
 def _not_positive_definite(covariances: Floats, family: Family) -> str:
-    if family in ("diag", "spherical"):
+    if not are_matrices(family):
         where = tuple(int(i) for i in np.argwhere(~(covariances > 0))[0])
         return f"covariances must be positive, got {covariances[where]} at {where}"
     if covariances.shape[-1] > LAPACK_FEATURES:

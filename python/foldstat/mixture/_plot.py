@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from foldstat import _core
 from foldstat._common.arrays import as_doubles, as_floats
 from foldstat._common.pyplot import import_pyplot
 from foldstat._common.room import room_for
-from foldstat.mixture._parameters import as_family, as_weights
+from foldstat.mixture._parameters import Family, as_family, as_weights
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -217,8 +218,12 @@ def _number_of(feature: int | str, names: list[str | None]) -> int:
 
 def full_covariances(model: FittedMixture, k: int, d: int) -> Floats:
     """Spell the covariances of any type out as k matrices."""
-    covariances = as_doubles(model.covariances_, "covariances_")
-    match as_family(model.covariance_type):
+    return full_matrices(as_doubles(model.covariances_, "covariances_"), as_family(model.covariance_type), k, d)
+
+
+def full_matrices(covariances: Floats, family: Family, k: int, d: int) -> Floats:
+    """Spell covariances of any family out as k matrices."""
+    match _core.covariances_geometry(family):
         case "full":
             return covariances
         case "tied":

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foldstat._common.arrays import Floats
-from foldstat.mixture._parameters import Family
+from foldstat.mixture._parameters import Family, are_matrices
 
 
 def draw(
@@ -25,8 +25,8 @@ def draw(
     blocks = []
     for component, count in enumerate(counts):
         mean = means[component]
-        if family in ("full", "tied"):
-            covariance = covariances[component] if family == "full" else covariances
+        if are_matrices(family):
+            covariance = covariances[component] if covariances.ndim == 3 else covariances
             blocks.append(rng.multivariate_normal(mean, covariance, int(count)))
         else:
             noise = rng.standard_normal(size=(count, len(mean)))

@@ -10,23 +10,17 @@ from sklearn.utils import check_array
 from foldstat import _core
 from foldstat._common.arrays import Floats, Rows
 from foldstat._common.matrices import symmetrised
-from foldstat._core import MixtureStatistics
-from foldstat.mixture._parameters import Family, covariances_shape, sums_to_one
+from foldstat.mixture._parameters import Family, are_matrices, sums_to_one
 from foldstat.mixture._rows import numbers_only
 
 
 class Start(NamedTuple):
-    """Parameters of a mixture; the EM loop starts from the first three."""
+    """Parameters that EM starts from."""
 
     weights: Floats
     means: Floats
-    precisions_cholesky: Floats
     covariances: Floats
-
-    @property
-    def of_kernel(self) -> tuple[Floats, Floats, Floats]:
-        """What the compiled EM loop takes."""
-        return self.weights, self.means, self.precisions_cholesky
+    precisions_cholesky: Floats
 
 
 class Given(NamedTuple):
@@ -78,8 +72,8 @@ def _check_weights(values: Any, k: int) -> Any:
 
 def _check_precisions(values: Any, family: Family, k: int, d: int) -> Any:
     precisions = _floats(values, "precisions_init", allow_nd=family == "full")
-    _check_shape(precisions, covariances_shape(family, k, d), f"{family} precision")
-    if family in ("diag", "spherical"):
+    _check_shape(precisions, _core.covariances_shape(family, k, d), f"{family} precision")
+    if not are_matrices(family):
         if (precisions <= 0.0).any():
             raise ValueError(f"'{family} precision' should be positive")
         return precisions
@@ -104,32 +98,3 @@ def with_copies(rows: Rows, w: Floats | None, k: int) -> tuple[Rows, Floats | No
     copies = np.clip(np.floor(w[there]), 1, k).astype(np.intp)
     numbers = np.repeat(there, copies)
     return rows[numbers], np.repeat(w[there] / copies, copies)
-
-
-def start_from(given: Given, statistics: MixtureStatistics | None, family: Family, reg_covar: float) -> Start:
-    """Complete the given parameters with those that maximise the likelihood of the statistics.
-
-    `statistics` may be None if everything is given.
-    """
-    weights, means, factor, covariances = given.weights, given.means, None, None
-    if given.precisions is not None:
-        factor = _core.precisions_cholesky_from_precisions(given.precisions, family)
-        covariances = _covariances_of(given.precisions, family)
-    if statistics is not None:
-        sizes, centres, found = _core.moments(statistics, reg_covar)
-        weights = sizes / statistics.total_weight if weights is None else weights
-        means = centres if means is None else means
-        if factor is None:
-            factor, covariances = _core.precisions_cholesky(found, family), found
-    assert weights is not None
-    assert means is not None
-    assert factor is not None
-    assert covariances is not None
-    return Start(weights, means, factor, covariances)
-
-
-def _covariances_of(precisions: Floats, family: Family) -> Floats:
-    if family in ("diag", "spherical"):
-        return 1.0 / np.asarray(precisions, dtype=np.float64)
-    # The precision of a precision; by our own factorisations, which have the same bits on every machine.
-    return _core.precisions(_core.precisions_cholesky(precisions, family), family)

@@ -1,0 +1,230 @@
+//! The one door for a fit: starts and EM, over rows that are searched once.
+
+use ndarray::{Ix1, IxDyn};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::statistics::{PyMixtureStatistics, in_unit};
+use super::value::{PyMixture, check_features, work};
+use super::{array, check_shape};
+use crate::error::Error;
+use crate::fold::Context;
+use crate::mixture::{
+    self, Constraint, Em, Fit, Given, MaximumLikelihood, Method, Mixture, Options, Sample, Start,
+    constraint,
+};
+use crate::python::arrays::{self, NewArray};
+use crate::python::enter::enter;
+use crate::rows::Rows;
+
+/// A rough time in nanoseconds to look for one start.
+fn initial_work(rows: &Rows<'_>, n_components: usize) -> f64 {
+    10.0 * rows.n_rows() as f64 * rows.n_columns() as f64 * n_components as f64
+}
+
+/// Statistics to start from, one per seed; all starts share each pass over the rows.
+#[pyfunction]
+#[pyo3(signature = (X, n_components, covariance_type, method, seeds, sample_weight=None, n_jobs=None))]
+#[allow(non_snake_case, clippy::too_many_arguments)]
+pub(super) fn initial_statistics<'py>(
+    py: Python<'py>,
+    X: &Bound<'py, PyAny>,
+    n_components: usize,
+    covariance_type: &str,
+    method: &str,
+    seeds: Vec<u64>,
+    sample_weight: Option<&Bound<'py, PyAny>>,
+    n_jobs: Option<isize>,
+) -> PyResult<Vec<PyMixtureStatistics>> {
+    let geometry = constraint(covariance_type)?.geometry();
+    let method = Method::from_name(method)?;
+    let borrowed = arrays::rows(X, "X")?;
+    let rows = borrowed.rows();
+    let sample_weight = arrays::weights(sample_weight, "sample_weight", rows.n_rows())?;
+    let sample_weight = sample_weight.as_ref().map(|weights| weights.values());
+    let work = initial_work(&rows, n_components) * seeds.len() as f64;
+    let statistics = enter(py, work, n_jobs, None, |context| {
+        let sample = &Sample::new(context, rows.reborrow(), sample_weight)?;
+        let found =
+            mixture::initial_statistics(context, sample, n_components, geometry, method, &seeds)?;
+        in_unit(found, sample)
+    })?;
+    statistics.into_iter().map(PyMixtureStatistics::checked).collect()
+}
+
+/// How starts are found: number of components, method, seeds, and the weights, means and precisions that
+/// are given in place of those found.
+type Initial<'py> = (
+    usize,
+    String,
+    Vec<u64>,
+    Option<Bound<'py, PyAny>>,
+    Option<Bound<'py, PyAny>>,
+    Option<Bound<'py, PyAny>>,
+);
+
+/// Where the starts of a fit come from.
+enum Starts {
+    /// They are there.
+    Known(Vec<Start>),
+    /// They are looked for.
+    Initial { n_components: usize, method: Method, seeds: Vec<u64>, given: Given },
+}
+
+/// Fits a mixture by EM; all starts share each pass over the rows.
+///
+/// ``starts`` are mixtures with their covariances; ``initial`` says how they are found: (n_components,
+/// method, seeds, weights, means, precisions), where the last three replace what is found unless None.
+/// With ``max_iter=0`` the starts are returned.
+#[pyfunction]
+#[pyo3(signature = (
+    X, covariance_type, *, tol, reg_covar, max_iter, starts=None, initial=None,
+    sample_weight=None, n_jobs=None, lower_bounds=None, callback=None
+))]
+#[allow(non_snake_case, clippy::too_many_arguments)]
+pub(super) fn fit<'py>(
+    py: Python<'py>,
+    X: &Bound<'py, PyAny>,
+    covariance_type: &str,
+    tol: f64,
+    reg_covar: f64,
+    max_iter: usize,
+    starts: Option<Vec<(PyRef<'py, PyMixture>, Bound<'py, PyAny>)>>,
+    initial: Option<Initial<'py>>,
+    sample_weight: Option<&Bound<'py, PyAny>>,
+    n_jobs: Option<isize>,
+    lower_bounds: Option<Vec<f64>>,
+    callback: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    let constraint = constraint(covariance_type)?;
+    let borrowed = arrays::rows(X, "X")?;
+    let rows = borrowed.rows();
+    let sample_weight = arrays::weights(sample_weight, "sample_weight", rows.n_rows())?;
+    let sample_weight = sample_weight.as_ref().map(|weights| weights.values());
+    let starts = match (starts, initial) {
+        (Some(starts), None) => Starts::Known(known(&rows, constraint, starts)?),
+        (None, Some(initial)) => of_initial(&rows, constraint, initial)?,
+        _ => return Err(PyTypeError::new_err("one of starts and initial is needed")),
+    };
+    let (n_starts, work) = match &starts {
+        Starts::Known(starts) => {
+            let each = starts.iter().map(|start| 2.0 * work(&rows, &start.mixture));
+            (starts.len(), each.sum::<f64>() * max_iter as f64)
+        }
+        Starts::Initial { n_components, seeds, .. } => {
+            let n = seeds.len();
+            (n, initial_work(&rows, *n_components) * n as f64 * (1 + max_iter) as f64)
+        }
+    };
+    let previous = lower_bounds.unwrap_or_else(|| vec![f64::NEG_INFINITY; n_starts]);
+    if previous.len() != n_starts {
+        let (expected, found) = (format!("({n_starts},), one per start"), vec![previous.len()]);
+        return Err(Error::Shape { name: "lower_bounds", expected, found }.into());
+    }
+    let options = Options { tolerance: tol, max_iter };
+    let fits = enter(py, work, n_jobs, callback, |context| {
+        let sample = &Sample::new(context, rows.reborrow(), sample_weight)?;
+        let starts = starts.find(context, sample, constraint, reg_covar)?;
+        let model = MaximumLikelihood { constraint, reg_covar };
+        mixture::em(context, sample, Em::new(model, starts, &previous, options))
+    })?;
+    fits.into_iter().map(|fit| to_dict(py, fit, constraint)).collect()
+}
+
+/// Starts that are there, all of one size and geometry.
+fn known<'py>(
+    rows: &Rows<'_>,
+    constraint: &dyn Constraint,
+    starts: Vec<(PyRef<'py, PyMixture>, Bound<'py, PyAny>)>,
+) -> PyResult<Vec<Start>> {
+    let mut known: Vec<Start> = Vec::with_capacity(starts.len());
+    for (start, covariances) in starts {
+        let mixture = &start.mixture;
+        check_features(rows, mixture)?;
+        let (k, d) = (mixture.n_components(), mixture.n_features());
+        let first = known.first().map_or(k, |first| first.mixture.n_components());
+        if first != k || mixture.geometry() != constraint.geometry() {
+            let expected = format!("{first} '{}' components in every start", constraint.name());
+            return Err(Error::Shape { name: "starts", expected, found: vec![k] }.into());
+        }
+        let covariances = arrays::parameter::<IxDyn>(&covariances, "covariances")?;
+        check_shape("covariances", mixture.geometry(), k, d, covariances.shape())?;
+        let covariances = covariances.into_raw_vec_and_offset().0;
+        known.push(Start { mixture: mixture.clone(), covariances });
+    }
+    Ok(known)
+}
+
+/// How to look for starts, where what is given has the shapes that are needed.
+fn of_initial(
+    rows: &Rows<'_>,
+    constraint: &dyn Constraint,
+    initial: Initial<'_>,
+) -> PyResult<Starts> {
+    let (n_components, method, seeds, weights, means, precisions) = initial;
+    let (k, d) = (n_components, rows.n_columns());
+    let read = |array: Option<Bound<'_, PyAny>>, name, expected: Vec<usize>| -> PyResult<_> {
+        let Some(array) = array else { return Ok(None) };
+        let values = arrays::parameter::<IxDyn>(&array, name)?;
+        if values.shape() != expected {
+            let (expected, found) = (format!("{expected:?}"), values.shape().to_vec());
+            return Err(Error::Shape { name, expected, found }.into());
+        }
+        Ok(Some(values.into_raw_vec_and_offset().0))
+    };
+    let given = Given {
+        weights: read(weights, "weights", vec![k])?,
+        means: read(means, "means", vec![k, d])?,
+        precisions: read(precisions, "precisions", constraint.geometry().shape(k, d))?,
+    };
+    Ok(Starts::Initial { n_components, method: Method::from_name(&method)?, seeds, given })
+}
+
+impl Starts {
+    fn find(
+        self,
+        context: &Context,
+        sample: &Sample<'_>,
+        constraint: &dyn Constraint,
+        reg_covar: f64,
+    ) -> Result<Vec<Start>, Error> {
+        let (n_components, method, seeds, given) = match self {
+            Self::Known(starts) => return Ok(starts),
+            Self::Initial { n_components, method, seeds, given } => {
+                (n_components, method, seeds, given)
+            }
+        };
+        let geometry = constraint.geometry();
+        if !given.is_complete() {
+            let found = mixture::initial_statistics(
+                context,
+                sample,
+                n_components,
+                geometry,
+                method,
+                &seeds,
+            )?;
+            let start = |found| Start::new(context, found, constraint, reg_covar, &given);
+            return found.iter().map(start).collect();
+        }
+        // Nothing is left to be found from the rows.
+        Ok(vec![Start::given(context, geometry, sample.rows().n_columns(), given)?])
+    }
+}
+
+fn to_dict<'py>(
+    py: Python<'py>,
+    fit: Fit,
+    constraint: &'static dyn Constraint,
+) -> PyResult<Bound<'py, PyDict>> {
+    let mixture: &Mixture = &fit.mixture;
+    let shape = mixture.geometry().shape(mixture.n_components(), mixture.n_features());
+    let result = PyDict::new(py);
+    result.set_item("covariances", array(py, &shape, &fit.covariances)?)?;
+    result.set_item("converged", fit.converged)?;
+    let bounds = NewArray::<_, Ix1>::of(py, fit.lower_bounds.len(), &fit.lower_bounds)?;
+    result.set_item("lower_bounds", bounds)?;
+    result.set_item("mixture", PyMixture { mixture: fit.mixture, constraint })?;
+    Ok(result)
+}
