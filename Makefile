@@ -15,6 +15,8 @@ BIN := $(abspath $(VENV))/bin
 WHEELS := target/wheels
 SDIST := target/sdist
 REPORT := build/test
+# Processes that pytest shares its tests among: half of the tests wait for programs they start.
+WORKERS ?= auto
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Paths of this machine have no place in a wheel: panics name their file below these instead.
@@ -151,12 +153,12 @@ clippy: install
 .PHONY: cargo-test
 cargo-test: install
 	@$(BIN)/python -c "$$LIBPYTHON_IS_THERE"
-	$(EMBED) cargo test --locked $(FILTER)
+	$(EMBED) cargo test --lib --locked $(FILTER)
 
 .PHONY: pytest
 pytest: install wheel sdist
 	FOLDSTAT_WHEEL="$$(ls $(abspath $(WHEELS))/foldstat-*.whl)" \
-	FOLDSTAT_SDIST="$$(ls $(abspath $(SDIST))/foldstat-*.tar.gz)" $(BIN)/python -m pytest
+	FOLDSTAT_SDIST="$$(ls $(abspath $(SDIST))/foldstat-*.tar.gz)" $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .PHONY: test-notebooks
 test-notebooks: install

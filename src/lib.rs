@@ -43,6 +43,11 @@ pub mod simd;
 pub mod summary;
 pub mod walkers;
 
+// Programs of their own would be linked with another copy of the crate, which takes minutes.
+#[cfg(test)]
+#[path = "../tests/crate/mod.rs"]
+mod from_outside;
+
 use pyo3::prelude::*;
 
 #[global_allocator]

@@ -34,15 +34,15 @@ def model(m):
     return GaussianMixture(2, covariance_type=m.family, random_state=0).fit(m.X)
 
 
-REMARKS = pytest.StashKey[list[str]]()
-
-
 @pytest.fixture
-def remark(request):
+def remark(record_property):
     """Says something in the closing output of the whole run: what a test that passed has found."""
-    return request.config.stash.setdefault(REMARKS, []).append
+    return lambda text: record_property("remark", text)
 
 
-def pytest_terminal_summary(terminalreporter, config):
-    for text in config.stash.get(REMARKS, []):
-        terminalreporter.write_line(text)
+def pytest_terminal_summary(terminalreporter):
+    # They come with the reports, which workers send to the process that writes.
+    for report in terminalreporter.stats.get("passed", []):
+        for name, text in report.user_properties if report.when == "call" else []:
+            if name == "remark":
+                terminalreporter.write_line(text)

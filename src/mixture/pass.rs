@@ -193,7 +193,8 @@ impl<'m, E: Real, F: Prepared<E>> Kernels<'m, E, F> {
         center: Option<&[f64]>,
         range: Range<usize>,
     ) -> Result<Vec<MixtureStatistics>, Error> {
-        dispatch(Leaf { context, input, members, center, idle: &self.idle, range })
+        let leaf = Leaf { context, input, members, center, idle: &self.idle, range };
+        dispatch((members[0].prepared, leaf))
     }
 }
 

@@ -88,10 +88,10 @@ fn each_leaf<S: Prepared<f32>, D: Prepared<f64>>(
         {
             let center = Some(&extent.center[..]);
             let means = &S::means(model, center)?;
-            return dispatch(Leaf { job, prepared, means, center, range, outputs });
+            return dispatch((prepared, Leaf { job, prepared, means, center, range, outputs }));
         }
         let (prepared, means) = double;
-        dispatch(Leaf { job, prepared, means, center: None, range, outputs })
+        dispatch((prepared, Leaf { job, prepared, means, center: None, range, outputs }))
     })
 }
 

@@ -34,7 +34,7 @@ use std::sync::OnceLock;
 
 #[cfg(target_arch = "x86_64")]
 use pulp::x86::{V3, V4};
-use pulp::{NullaryFnOnce, Scalar, Simd};
+use pulp::{Scalar, Simd};
 
 pub use self::normal::{cosine_and_sine, normal_pair};
 pub use self::portable::{Portable, ln};
@@ -342,11 +342,59 @@ pub trait Registers: Level {
 }
 
 /// A computation written over a SIMD level; every function below `run` must be inlined into it.
-pub trait Kernel {
+///
+/// The compiler lays these methods beside the type that has them (of a tuple, its first), where
+/// instances of a generic function are all laid in one place, and what lies in one place is compiled
+/// on one core.
+pub trait Kernel: Sized {
     /// What it returns.
     type Output;
+
     /// Computes with the instructions that `level` proves.
     fn run<L: Level>(self, level: L) -> Self::Output;
+
+    /// [`Kernel::run`], compiled for AVX-512.
+    ///
+    /// # Safety
+    ///
+    /// The CPU must have the instructions, as `level` proves.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(
+        enable = "sse,sse2,fxsr,sse3,ssse3,sse4.1,sse4.2,popcnt,avx,avx2,bmi1,bmi2,fma,lzcnt"
+    )]
+    #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
+    unsafe fn run_avx512(self, level: V4) -> Self::Output {
+        self.run(level)
+    }
+
+    /// [`Kernel::run`], compiled for AVX2.
+    ///
+    /// # Safety
+    ///
+    /// The CPU must have the instructions, as `level` proves.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(
+        enable = "sse,sse2,fxsr,sse3,ssse3,sse4.1,sse4.2,popcnt,avx,avx2,bmi1,bmi2,fma,lzcnt"
+    )]
+    unsafe fn run_avx2(self, level: V3) -> Self::Output {
+        self.run(level)
+    }
+
+    /// [`Kernel::run`], compiled for any CPU.
+    #[inline(never)]
+    fn run_portable(self) -> Self::Output {
+        self.run(Scalar)
+    }
+}
+
+/// A kernel that is laid beside another type: instances for many types are compiled apart.
+impl<T, K: Kernel> Kernel for (&T, K) {
+    type Output = K::Output;
+
+    #[inline(always)]
+    fn run<L: Level>(self, level: L) -> Self::Output {
+        self.1.run(level)
+    }
 }
 
 /// The level in use, chosen once per process.
@@ -412,19 +460,13 @@ pub fn level_name() -> &'static str {
 
 /// Runs a kernel compiled for the best instructions of this CPU.
 pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
-    struct Call<K, L>(K, L);
-    impl<K: Kernel, L: Level> NullaryFnOnce for Call<K, L> {
-        type Output = K::Output;
-        #[inline(always)]
-        fn call(self) -> K::Output {
-            self.0.run(self.1)
-        }
-    }
     match chosen() {
+        // SAFETY: a `V4` is made only where the CPU has what the method is compiled for.
         #[cfg(target_arch = "x86_64")]
-        Chosen::Avx512(level) => level.vectorize(Call(kernel, level)),
+        Chosen::Avx512(level) => unsafe { kernel.run_avx512(level) },
+        // SAFETY: as above, with a `V3`.
         #[cfg(target_arch = "x86_64")]
-        Chosen::Avx2(level) => level.vectorize(Call(kernel, level)),
-        Chosen::Scalar => Call(kernel, Scalar).call(),
+        Chosen::Avx2(level) => unsafe { kernel.run_avx2(level) },
+        Chosen::Scalar => kernel.run_portable(),
     }
 }

@@ -68,7 +68,8 @@ impl<D: Vectorised> Density for BuiltIn<D> {
             let reason = Reason::Memory(length * size_of::<Lanes64>());
             return Err(Failure { row: 0, reason });
         };
-        dispatch(Rows { density: &self.0, points, n_dims, values, columns: &mut columns });
+        let rows = Rows { density: &self.0, points, n_dims, values, columns: &mut columns };
+        dispatch((&self.0, rows));
         Ok(())
     }
 
@@ -88,15 +89,15 @@ impl<D: Vectorised> Density for BuiltIn<D> {
 impl<D: Vectorised> Fused for BuiltIn<D> {
     fn log_densities(&self, points: &[Lanes64], values: &mut [Lanes64]) {
         match values.len() {
-            WIDE => dispatch(Values::<D, WIDE> { density: &self.0, points, values }),
-            _ => dispatch(Values::<D, 1> { density: &self.0, points, values }),
+            WIDE => dispatch((&self.0, Values::<D, WIDE> { density: &self.0, points, values })),
+            _ => dispatch((&self.0, Values::<D, 1> { density: &self.0, points, values })),
         }
     }
 
     fn update(&self, walk: Walk<'_>) {
         match walk.width {
-            WIDE => dispatch(Updates::<D, WIDE> { density: &self.0, walk }),
-            _ => dispatch(Updates::<D, 1> { density: &self.0, walk }),
+            WIDE => dispatch((&self.0, Updates::<D, WIDE> { density: &self.0, walk })),
+            _ => dispatch((&self.0, Updates::<D, 1> { density: &self.0, walk })),
         }
     }
 }

@@ -2,16 +2,16 @@
 
 use std::f64::consts::PI;
 
-use _core::error::Error;
-use _core::fold::Stop;
-use _core::mixture::{Geometry, Mixture};
-use _core::simd::{Kernel, Lanes64, Level, Vector, dispatch};
-use _core::walkers::densities::{
+use crate::error::Error;
+use crate::fold::Stop;
+use crate::mixture::{Geometry, Mixture};
+use crate::simd::{Kernel, Lanes64, Level, Vector, dispatch};
+use crate::walkers::densities::{
     Banana, EFFECTS, ERRORS, EggBox, EightSchools, Funnel, Gaussians, MixtureDensity, Ring, Value,
     Vectorised, cos_each,
 };
-use _core::walkers::density::Density;
-use _core::walkers::fused::BuiltIn;
+use crate::walkers::density::Density;
+use crate::walkers::fused::BuiltIn;
 
 const WEIGHTS: [f64; 3] = [0.5, 0.3, 0.2];
 const MEANS: [[f64; 2]; 3] = [[0.0, 0.0], [3.0, 3.0], [3.0, -3.0]];

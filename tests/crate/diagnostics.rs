@@ -1,8 +1,8 @@
 //! Diagnostics against slow, obvious code.
 
-use _core::diagnostics::{self, DimensionSummary, Draws, Superchains, normal_quantile, summary};
-use _core::error::Error;
-use _core::fold::{Context, Pool};
+use crate::diagnostics::{self, DimensionSummary, Draws, Superchains, normal_quantile, summary};
+use crate::error::Error;
+use crate::fold::{Context, Pool};
 use ndarray::{Array3, ArrayView3, s};
 use rand::{RngExt, SeedableRng};
 

@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use _core::error::Error;
-use _core::fold::{Context, Halted, Monoid, Output, Partition, Pool, Report, RowsMut};
+use crate::error::Error;
+use crate::fold::{Context, Halted, Monoid, Output, Partition, Pool, Report, RowsMut};
 
 /// Writes down how it was merged: `((0 1) 2)`. Neither associative nor commutative on purpose.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use _core::error::Error;
-use _core::fold::{Context, Pool};
-use _core::mixture::{self, Geometry, Method, MixtureStatistics, Sample};
-use _core::rng;
-use _core::rows::Rows;
+use crate::error::Error;
+use crate::fold::{Context, Pool};
+use crate::mixture::{self, Geometry, Method, MixtureStatistics, Sample};
+use crate::rng;
+use crate::rows::Rows;
 use ndarray::{Array1, Array2, ArrayView1, Axis, concatenate, s};
 use proptest::prelude::*;
 

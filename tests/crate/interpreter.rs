@@ -17,10 +17,10 @@ pub fn load_lapack() {
         Python::initialize();
         Python::attach(|py| {
             find_packages(py).unwrap();
-            _core::lapack::load(py).unwrap();
+            crate::lapack::load(py).unwrap();
         });
     });
-    _core::lapack::require().unwrap();
+    crate::lapack::require().unwrap();
 }
 
 /// An embedded interpreter does not know the virtual environment of the Python it was built for.

@@ -1,8 +1,8 @@
 //! Our short factorisations against LAPACK's, and LAPACK itself as borrowed from SciPy.
 
-use _core::error::Error;
-use _core::fold::Stop;
-use _core::linalg;
+use crate::error::Error;
+use crate::fold::Stop;
+use crate::linalg;
 use ndarray::{Array1, Array2, ArrayView2, ShapeBuilder, array};
 use ndarray_linalg::{Cholesky, Eigh, Solve, UPLO};
 use proptest::prelude::*;
@@ -37,7 +37,7 @@ proptest! {
 
     #[test]
     fn cholesky_is_that_of_lapack((d, values) in positive_definite()) {
-        crate::interpreter::load_lapack();
+        super::interpreter::load_lapack();
         let factor = linalg::cholesky(&values, d, &Stop::default()).unwrap();
         let expected = matrix(&values, d).cholesky(UPLO::Lower).unwrap();
         assert_close(matrix(&factor, d), expected.view(), 1e-13);
@@ -107,7 +107,7 @@ proptest! {
     fn the_smallest_eigenvalue_is_that_of_the_shifted_matrix(
         (d, values) in positive_definite(), shift in 0.0..5.0_f64
     ) {
-        crate::interpreter::load_lapack();
+        super::interpreter::load_lapack();
         let (eigenvalues, vectors) = matrix(&values, d).eigh(UPLO::Lower).unwrap();
         let rebuilt = vectors.dot(&Array2::from_diag(&eigenvalues)).dot(&vectors.t());
         assert_close(rebuilt.view(), matrix(&values, d), 1e-12);
@@ -120,12 +120,12 @@ proptest! {
 
 #[test]
 fn lapack_solves_and_reports_what_it_cannot_factorise() {
-    crate::interpreter::load_lapack();
+    super::interpreter::load_lapack();
     let a = array![[4.0, 1.0], [1.0, 3.0]];
     let x: Array1<f64> = a.solve(&array![1.0, 2.0]).unwrap();
     assert!((&a.dot(&x) - &array![1.0, 2.0]).iter().all(|error: &f64| error.abs() < 1e-15));
     assert!(array![[1.0, 2.0], [2.0, 1.0]].cholesky(UPLO::Lower).is_err());
-    assert!(_core::lapack::origin().unwrap().starts_with("scipy.linalg.cython_lapack "));
+    assert!(crate::lapack::origin().unwrap().starts_with("scipy.linalg.cython_lapack "));
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn matrices_without_rows_are_fine_where_they_make_sense() {
 
 #[test]
 fn the_smallest_eigenvalue_takes_any_layout_and_names_what_is_wrong() {
-    crate::interpreter::load_lapack();
+    super::interpreter::load_lapack();
     let fortran = Array2::from_shape_vec((2, 2).f(), vec![2.0, 1.0, 1.0, 2.0]).unwrap();
     assert!((linalg::smallest_eigenvalue(fortran.view()).unwrap() - 1.0).abs() < 1e-15);
     assert!((linalg::smallest_eigenvalue(array![[-3.0]].view()).unwrap() + 3.0).abs() < 1e-15);

@@ -1,10 +1,10 @@
 //! Sums over pairs against the plain double loop.
 
-use _core::error::Error;
-use _core::fold::{Context, Pool};
-use _core::pairwise::{PairwiseKernel, count_and_sum, pairwise_sum};
-use _core::rng;
-use _core::rows::Rows;
+use crate::error::Error;
+use crate::fold::{Context, Pool};
+use crate::pairwise::{PairwiseKernel, count_and_sum, pairwise_sum};
+use crate::rng;
+use crate::rows::Rows;
 use ndarray::{Array2, Axis, s};
 use proptest::prelude::*;
 

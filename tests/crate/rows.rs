@@ -1,8 +1,8 @@
 //! Rows as they lie in memory: any strides, both precisions, the first bad value.
 
-use _core::error::{Error, NonFiniteKind};
-use _core::fold::{Context, Pool};
-use _core::rows::Rows;
+use crate::error::{Error, NonFiniteKind};
+use crate::fold::{Context, Pool};
+use crate::rows::Rows;
 use ndarray::{Array2, ArrayView2, Axis, ShapeBuilder, s};
 
 fn numbers(rows: usize, columns: usize) -> Array2<f64> {

@@ -1,6 +1,6 @@
 //! The vectors against the standard library, and every level against the portable one, bit by bit.
 
-use _core::simd::{Kernel, Lanes, Level, Real, Vector, dispatch, ln};
+use crate::simd::{Kernel, Lanes, Level, Real, Vector, dispatch, ln};
 
 /// exp and ln of many numbers, by the vectors of one level.
 struct Functions<'a, T>(&'a [T]);

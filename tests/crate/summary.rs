@@ -1,7 +1,7 @@
 //! Laws of summaries, to the last bit, and exact sums against big integers.
 
-use _core::fold::{Context, Pool};
-use _core::summary::{
+use crate::fold::{Context, Pool};
+use crate::summary::{
     Bits, Column, Id, Ids, Joint, Number, Settings, Summary, Values, summarize_columns,
     summarize_groups,
 };

@@ -366,7 +366,11 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
             changes=self.verbose > 1,
         )
         with _float32_hint(rows.dtype), bar as report:
-            fits = self._fits(rows, w, given, warm, report)
+            try:
+                fits = self._fits(rows, w, given, warm, report)
+            except ValueError:
+                validated(self, X)  # scikit-learn's own message, if it has one
+                raise
         if self.max_iter:
             self._keep_best(fits, rows.dtype)
         else:
@@ -397,7 +401,8 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
 
     def _training_rows(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Rows, Floats | None]:
         least = 2 if sample_weight is None else 1
-        rows = validated(self, X, dtype=ROW_DTYPES, ensure_min_samples=least)
+        # NaN and infinity are found by the fit itself, in its first pass.
+        rows = validated(self, X, dtype=ROW_DTYPES, ensure_min_samples=least, ensure_all_finite=False)
         w = as_sample_weight(sample_weight, len(rows))
         n = len(rows)
         if w is not None:

@@ -1,8 +1,8 @@
 //! Moves that look at the walkers of the other half.
 
-use _core::simd::{Kernel, Lanes, Lanes64, Level, dispatch};
-use _core::walkers::generators::{Generators, Octet};
-use _core::walkers::moves::{
+use crate::simd::{Kernel, Lanes, Lanes64, Level, dispatch};
+use crate::walkers::generators::{Generators, Octet};
+use crate::walkers::moves::{
     DifferentialEvolution, EnsembleMove, NormalStep, Others, Proposal, Snooker, Stretch,
 };
 

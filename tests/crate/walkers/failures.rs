@@ -3,9 +3,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use _core::fold::{Context, Pool, Stop};
-use _core::walkers::transitions::Schedule;
-use _core::walkers::{Calls, Density, Failed, Failure, Reason, Rules, Sampler};
+use crate::fold::{Context, Pool, Stop};
+use crate::walkers::transitions::Schedule;
+use crate::walkers::{Calls, Density, Failed, Failure, Reason, Rules, Sampler};
 
 use super::{
     Called, KEY, LOGARITHMS, Moves, PLAN, Plan, THREADS, Trace, assert_same, called, every_move,

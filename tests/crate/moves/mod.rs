@@ -5,9 +5,9 @@ mod ensemble;
 mod normals;
 mod walks;
 
-use _core::simd::{Lanes, Lanes64};
-use _core::walkers::generators::{Octet, Purpose, octet};
-use _core::walkers::moves::{Increments, RandomWalkMove};
+use crate::simd::{Lanes, Lanes64};
+use crate::walkers::generators::{Octet, Purpose, octet};
+use crate::walkers::moves::{Increments, RandomWalkMove};
 
 /// The proposal generators of eight walkers.
 fn generators(seed: u8, first: usize) -> Octet {

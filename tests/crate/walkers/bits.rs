@@ -1,8 +1,8 @@
 //! The same bits for any number of threads, in any portions, and from a state that was kept.
 
-use _core::fold::{Context, Pool};
-use _core::walkers::transitions::Schedule;
-use _core::walkers::{Calls, Density, Sampler};
+use crate::fold::{Context, Pool};
+use crate::walkers::transitions::Schedule;
+use crate::walkers::{Calls, Density, Sampler};
 
 use super::{
     KEY, LOGARITHMS, PLAN, Plan, THREADS, Trace, adaptive, assert_same, called, every_move, run,

@@ -1,4 +1,4 @@
-//! Tests of the crate from outside, in one program: each program is linked with all of the crate.
+//! Tests of the crate from outside: they use what is public.
 
 mod densities;
 mod diagnostics;
@@ -6,7 +6,9 @@ mod fold;
 mod initialise;
 mod interpreter;
 mod linalg;
+mod moves;
 mod pairwise;
 mod rows;
 mod simd;
 mod summary;
+mod walkers;

@@ -7,18 +7,18 @@ mod streams;
 
 use std::sync::Arc;
 
-use _core::error::Error;
-use _core::fold::{Context, Pool, Stop};
-use _core::walkers::densities::Gaussians;
-use _core::walkers::fused::BuiltIn;
-use _core::walkers::moves::{
+use crate::error::Error;
+use crate::fold::{Context, Pool, Stop};
+use crate::walkers::densities::Gaussians;
+use crate::walkers::fused::BuiltIn;
+use crate::walkers::moves::{
     AdaptiveStep, ComponentwiseStep, DifferentialEvolution, EnsembleMove, NormalStep,
     RandomWalkMove, Snooker, Stretch, UniformStep,
 };
-use _core::walkers::transitions::{
+use crate::walkers::transitions::{
     Cycle, Ensemble, Independence, RandomWalk, Schedule, Slice, Transition,
 };
-use _core::walkers::{
+use crate::walkers::{
     Calls, Density, Failure, Moments, Output, Reason, Rules, Sampler, State, Stopped,
 };
 

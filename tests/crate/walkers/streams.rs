@@ -4,10 +4,10 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_xoshiro::Xoshiro256Plus;
 
-use _core::simd::{Kernel, Lanes, Lanes64, Level, Vector, Words, dispatch};
-use _core::walkers::Stream;
-use _core::walkers::generators::{Generators, Octet, Purpose, octet};
-use _core::walkers::transitions::Schedule;
+use crate::simd::{Kernel, Lanes, Lanes64, Level, Vector, Words, dispatch};
+use crate::walkers::Stream;
+use crate::walkers::generators::{Generators, Octet, Purpose, octet};
+use crate::walkers::transitions::Schedule;
 
 use super::{KEY, adaptive, stretch, uniform};
 

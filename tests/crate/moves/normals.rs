@@ -1,7 +1,7 @@
 //! Standard normal numbers.
 
-use _core::simd::{Kernel, Lanes, Lanes64, Level, Vector, cosine_and_sine, dispatch, normal_pair};
-use _core::walkers::generators::{Generators, Octet};
+use crate::simd::{Kernel, Lanes, Lanes64, Level, Vector, cosine_and_sine, dispatch, normal_pair};
+use crate::walkers::generators::{Generators, Octet};
 
 use super::{generators, kolmogorov};
 
@@ -36,7 +36,7 @@ impl Kernel for OfWords {
 
     #[inline(always)]
     fn run<L: Level>(self, token: L) -> [f64; 2] {
-        use _core::simd::Words;
+        use crate::simd::Words;
         let pair = normal_pair(token, L::U64::splat(token, self.0), L::U64::splat(token, self.1));
         let mut lanes = [Lanes64::ZERO; 2];
         pair[0].store(&mut lanes[0]);

@@ -1,7 +1,7 @@
 //! Random walks with fixed increments, and what all moves check.
 
-use _core::simd::{Lanes, Lanes64};
-use _core::walkers::moves::{
+use crate::simd::{Lanes, Lanes64};
+use crate::walkers::moves::{
     AdaptiveStep, ComponentwiseStep, DifferentialEvolution, EnsembleMove, NormalStep,
     RandomWalkMove, Snooker, Stretch, UniformStep,
 };
@@ -165,15 +165,17 @@ fn fingerprint() -> u64 {
 #[test]
 #[ignore = "run by the test below, in processes of their own"]
 fn print_fingerprint() {
-    println!("fingerprint {:016x} {}", fingerprint(), _core::simd::level_name());
+    println!("fingerprint {:016x} {}", fingerprint(), crate::simd::level_name());
 }
 
 #[test]
 fn every_level_gives_the_same_bits() {
     let program = std::env::current_exe().unwrap();
+    let (_, room) = module_path!().split_once("::").unwrap();
+    let test = format!("{room}::print_fingerprint");
     for level in ["avx512", "avx2", "scalar"] {
         let output = std::process::Command::new(&program)
-            .args(["--exact", "walks::print_fingerprint", "--ignored", "--nocapture"])
+            .args(["--exact", &test, "--ignored", "--nocapture"])
             .env("FOLDSTAT_SIMD", level)
             .output()
             .unwrap();
@@ -185,7 +187,7 @@ fn every_level_gives_the_same_bits() {
 
 #[test]
 fn numbers_that_cannot_be_used_are_refused_by_name() {
-    let message = |result: Result<(), _core::error::Error>| result.unwrap_err().to_string();
+    let message = |result: Result<(), crate::error::Error>| result.unwrap_err().to_string();
     let refused = [
         (
             UniformStep::new(vec![1.0, 0.0]).map(drop),

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use _core::fold::{Context, Pool, Stop};
-use _core::walkers::densities::Funnel;
-use _core::walkers::fused::BuiltIn;
-use _core::walkers::moves::ComponentwiseStep;
-use _core::walkers::transitions::Schedule;
-use _core::walkers::{Calls, Density, Failure, Histogram, Moments, Output, Rules, Sampler};
+use crate::fold::{Context, Pool, Stop};
+use crate::walkers::densities::Funnel;
+use crate::walkers::fused::BuiltIn;
+use crate::walkers::moves::ComponentwiseStep;
+use crate::walkers::transitions::Schedule;
+use crate::walkers::{Calls, Density, Failure, Histogram, Moments, Output, Rules, Sampler};
 
 use super::{
     Called, KEY, LOGARITHMS, PLAN, Plan, Trace, bits, called, every_move, run, sampler, three,

@@ -1,7 +1,7 @@
 //! The robust adaptive Metropolis algorithm.
 
-use _core::simd::{Lanes, Lanes64};
-use _core::walkers::moves::{Adaptation, AdaptiveStep};
+use crate::simd::{Lanes, Lanes64};
+use crate::walkers::moves::{Adaptation, AdaptiveStep};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
