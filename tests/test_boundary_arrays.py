@@ -18,7 +18,6 @@ CHANGED = """
 import json, threading, time
 import numpy as np
 from foldstat import _core
-import kernel_functions
 x = np.random.default_rng(0).random(size=SHAPE)
 model = lambda d: (np.full(32, 1 / 32), np.zeros((32, d)), np.ones((32, d)), "diag")
 def work(x):
@@ -51,8 +50,8 @@ print(json.dumps([found == expected, str(y.dtype)]))
 @pytest.mark.parametrize(
     ("shape", "work"),
     [
-        ((1_000_000, 4), "kernel_functions.score_samples(x, *model(4), n_jobs=1)[::1000]"),
-        ((1_000_000,), "kernel_functions.statistics(np.ones((len(x), 1)), *model(1), x, n_jobs=1).log_likelihood"),
+        ((1_000_000, 4), "_core.Mixture(*model(4)).score_samples(x, 1)[::1000]"),
+        ((1_000_000,), "_core.Mixture(*model(1)).statistics(np.ones((len(x), 1)), x, 1).log_likelihood"),
         ((4, 300_000, 4), "_core.diagnostics_r_hat(x, n_jobs=1)"),
         ((8_000, 8), "_core.pairwise_sum(x, None, 'rbf', 0.5, n_jobs=1)"),
     ],

@@ -270,7 +270,7 @@ def test_fit_computes_no_labels(m, monkeypatch):
         def predict(self, *arguments, **options):
             raise AssertionError("labels are not asked for")
 
-    monkeypatch.setattr(GaussianMixture, "_mixture", lambda model: WithoutLabels())
+    monkeypatch.setattr(GaussianMixture, "_compiled_mixture", lambda model: WithoutLabels())
     model = GaussianMixture(2, covariance_type=m.family, random_state=0)
     model.fit(m.X)
     with pytest.raises(AssertionError, match="not asked for"):

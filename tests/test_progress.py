@@ -51,11 +51,11 @@ def test_the_bar_is_closed_whatever_happens(error, monkeypatch):
             super().__init__(*arguments, **keywords)
             bars.append(self)
 
-    def fail(*arguments):
+    def fail(*arguments, **options):
         raise error
 
     monkeypatch.setattr(tqdm.auto, "tqdm", Bar)
-    monkeypatch.setattr(_core, "em", fail)
+    monkeypatch.setattr(_core, "fit", fail)
     X = random_mixture("full").X
 
     def fit():

@@ -169,15 +169,26 @@ def test_rows_are_not_copied(method, monkeypatch):
     """Whatever its strides, a float array reaches the kernels as it is."""
     X = random_mixture("full").X
     seen = []
-    kernel = "em" if method == "fit" else method
-    original = getattr(_core, kernel)
+    fit, compiled = _core.fit, GaussianMixture._compiled_mixture
+
+    class Seeing:
+        """The mixture of a model, which notes the rows that it is given."""
+
+        def __init__(self, model):
+            self.mixture = compiled(model)
+
+        def __getattr__(self, name):
+            return lambda rows, *rest: (seen.append(rows), getattr(self.mixture, name)(rows, *rest))[1]
+
     model = GaussianMixture(2, random_state=0).fit(X)
-    monkeypatch.setattr(_core, kernel, lambda rows, *rest: (seen.append(rows), original(rows, *rest))[1])
+    monkeypatch.setattr(_core, "fit", lambda rows, **rest: (seen.append(rows), fit(rows, **rest))[1])
+    monkeypatch.setattr(GaussianMixture, "_compiled_mixture", lambda model: Seeing(model))
     read_only = X.copy()
     read_only.setflags(write=False)
     for rows in (X, np.asfortranarray(X), X[::-1], X[::2], read_only, X.astype(np.float32)):
         seen.clear()
         getattr(model, method)(rows)
+        assert seen
         assert np.shares_memory(seen[0], rows)
         assert seen[0].strides == rows.strides
 

@@ -158,7 +158,10 @@ class _Interrupted:
     predict = _interrupt
 
 
-INTERRUPTS = {"fit": (_core, "fit", _interrupt), "labels": (GaussianMixture, "_mixture", lambda model: _Interrupted)}
+INTERRUPTS = {
+    "fit": (_core, "fit", _interrupt),
+    "labels": (GaussianMixture, "_compiled_mixture", lambda model: _Interrupted),
+}
 
 
 @pytest.mark.parametrize(("method", "where"), [("fit", "fit"), ("fit_predict", "fit"), ("fit_predict", "labels")])

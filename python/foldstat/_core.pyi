@@ -181,7 +181,7 @@ def fit(
     tol: float,
     reg_covar: float,
     max_iter: int,
-    starts: list[tuple[Mixture, Any]] | None = None,
+    starts: list[tuple[Mixture, Any | None]] | None = None,
     initial: _Initial | None = None,
     sample_weight: _Floats | None = None,
     n_jobs: int | None = None,

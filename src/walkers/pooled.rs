@@ -15,6 +15,10 @@
 //! | 6½, 7½ | a random walk | covariance since 5, scale |
 //! | 7½, 8 | independent proposals | how many are accepted |
 //!
+//! Independent proposals go no farther than walkers have been, or than normal draws would be: Student's
+//! tails reach where a user's function may underflow or raise. Walkers far below the others, which have
+//! not arrived, are led in by those that are tried.
+//!
 //! Afterwards nothing changes. Where Student's t distribution with the mean and the covariance that
 //! were learnt is near enough to the target, most steps after the burn-in are independent proposals
 //! of it ([`Independence`]), and the others those of the random walk, which takes walkers out of
@@ -55,15 +59,16 @@ const MOST_INDEPENDENT: f64 = 0.8;
 const ENOUGH_ACCEPTED: f64 = 0.05;
 /// Fewer are not worth their part of the steps.
 const LEAST_ACCEPTED: f64 = 0.01;
-/// Independent proposals go √d and so many standard deviations far: of normal draws one in a million
-/// lies farther, and the steps of the walk, which a user's function must bear, go as far. Student's
-/// tails alone would go forty deviations out in a long run, where a function may underflow or raise.
+/// Independent proposals go √d and so many standard deviations far at least. Of normal draws not one in
+/// 10⁸ lies farther, and the steps of the walk, which a user's function must bear, go as far.
 const REACH: f64 = 5.0;
+/// And so many times as far as the farthest walker that was looked at.
+const BEYOND: f64 = 1.1;
 /// Steps of a pooled walk that make one independent point, in dimensions.
 const STEPS_PER_POINT: f64 = 3.5;
 
 /// Numbers of [`Pooled::numbers`] before the vectors.
-const HEAD: usize = 8;
+const HEAD: usize = 10;
 
 /// What a pooled walk has learnt, and what it learns from at the moment.
 #[derive(Debug, PartialEq)]
@@ -85,6 +90,11 @@ pub struct Pooled {
     factor: Vec<f64>,
     /// How often a step is an independent proposal.
     independence: f64,
+    /// The square of how far from the mean walkers were that were looked at, in units of the
+    /// covariance.
+    farthest: f64,
+    /// The log-density below which walkers have not arrived when independent proposals are tried.
+    least: f64,
 }
 
 /// Moments of points, one by one: Welford's recurrence.
@@ -242,6 +252,8 @@ impl Pooled {
             mean: Vec::new(),
             factor: Vec::new(),
             independence: 0.0,
+            farthest: 0.0,
+            least: f64::MIN,
         })
     }
 
@@ -263,7 +275,7 @@ impl Pooled {
         (self.first, self.looked, self.learnt) = (step, step, step);
         self.accepted = (state.accepted.iter().sum(), step);
         if self.independence == TRIAL || Plan::new(step, burn_in, state).is_some() {
-            self.independence = 0.0;
+            (self.independence, self.farthest) = (0.0, 0.0);
         }
     }
 
@@ -311,6 +323,7 @@ impl Pooled {
         }
         if begins_window {
             self.window.clear();
+            self.farthest = 0.0;
         }
         let changes = moments.is_some() || changes_scale || ends_trial;
         if let Some(moments) = moments {
@@ -318,24 +331,36 @@ impl Pooled {
         }
         if is_at(&[BEGINS_TRIAL]) && !self.factor.is_empty() {
             self.independence = TRIAL;
+            self.least = least(state)?;
         }
         Ok(changes)
     }
 
     /// Adds where the walkers are that have arrived.
     fn look(&mut self, state: &State) -> Result<(), Error> {
-        let mut sorted = memory::copied(&state.log_densities, WHAT)?;
-        sorted.sort_unstable_by(f64::total_cmp);
-        let n = sorted.len();
-        let (low, high) = (sorted[n / 4], sorted[n - 1 - n / 4]);
-        let least = low - FAR * (high - low);
+        let least = least(state)?;
         let mut difference = memory::filled(state.n_dims, 0.0, WHAT)?;
         for (walker, &log_density) in state.log_densities.iter().enumerate() {
             if log_density >= least {
-                self.window.add(state.position(walker), &mut difference);
+                let point = state.position(walker);
+                self.window.add(point, &mut difference);
+                self.farthest = self.farthest.max(self.square_of(point, &mut difference));
             }
         }
         Ok(())
+    }
+
+    /// |L⁻¹(x−m)|², where they are learnt.
+    fn square_of(&self, point: &[f64], room: &mut [f64]) -> f64 {
+        let d = point.len();
+        let mut square = 0.0;
+        for (j, row) in self.factor.chunks_exact(d).enumerate() {
+            let solved = row.iter().zip(&*room).take(j).map(|(entry, solved)| entry * solved);
+            let rest = point[j] - self.mean[j] - solved.sum::<f64>();
+            room[j] = rest / row[j];
+            square += room[j] * room[j];
+        }
+        square
     }
 
     /// How many of the points of this window count as independent.
@@ -390,8 +415,11 @@ impl Pooled {
         }
         if self.independence > 0.0 {
             let proposals = Independence::new(&self.mean, &self.factor)?;
-            let reach = (d as f64).sqrt() + REACH;
-            let reach = if self.independence == TRIAL { Towards(reach) } else { Within(reach) };
+            let reach = ((d as f64).sqrt() + REACH).max(BEYOND * self.farthest.sqrt());
+            let reach = match self.independence == TRIAL {
+                true => Towards(reach, self.least),
+                false => Within(reach),
+            };
             steps.push((self.independence, Arc::new(proposals.cut(reach))));
         }
         Schedule::new(steps, key, d, state.n_walkers()).map(Some)
@@ -408,7 +436,8 @@ impl Pooled {
         let steps = [self.first, step, self.looked, self.learnt].map(|step| step as f64);
         let [first, step, looked, learnt] = steps;
         let (scale, count) = (self.scale, self.window.count);
-        let head = [first, step, looked, learnt, accepted, self.independence, scale, count];
+        let (share, farthest, least) = (self.independence, self.farthest, self.least);
+        let head = [first, step, looked, learnt, accepted, share, scale, count, farthest, least];
         let mut numbers = memory::copied(&head, WHAT)?;
         for part in [&self.window.mean, &self.window.scatter, &self.mean, &self.factor] {
             memory::append(&mut numbers, part, WHAT)?;
@@ -432,7 +461,9 @@ impl Pooled {
             return invalid();
         };
         let (head, tail) = numbers.split_at(HEAD);
-        let &[first, step, looked, learnt, accepted, independence, scale, count] = head else {
+        let &[first, step, looked, learnt, accepted, independence, scale, count, farthest, least] =
+            head
+        else {
             return invalid();
         };
         let (window_mean, tail) = tail.split_at(n_dims);
@@ -443,7 +474,7 @@ impl Pooled {
         let lengths = [0, n_dims + square];
         let share = 0.0..=if rest == 0 { 0.0 } else { TRIAL };
         let fits = share.contains(&independence) && lengths.contains(&rest);
-        if !(whole && scale > 0.0 && count >= 0.0 && fits) {
+        if !(whole && scale > 0.0 && count >= 0.0 && farthest >= 0.0 && fits) {
             return invalid();
         }
         let [first, step, looked, learnt] = steps.map(|step| step as u64);
@@ -451,6 +482,27 @@ impl Pooled {
         let window = Window { count, mean: copied(window_mean)?, scatter: copied(scatter)? };
         let (mean, factor) = (copied(mean)?, copied(factor)?);
         let accepted = (accepted, step);
-        Ok(Self { first, window, looked, learnt, accepted, scale, mean, factor, independence })
+        Ok(Self {
+            first,
+            window,
+            looked,
+            learnt,
+            accepted,
+            scale,
+            mean,
+            factor,
+            independence,
+            farthest,
+            least,
+        })
     }
+}
+
+/// The log-density below which walkers are taken for such that have not arrived.
+fn least(state: &State) -> Result<f64, Error> {
+    let mut sorted = memory::copied(&state.log_densities, WHAT)?;
+    sorted.sort_unstable_by(f64::total_cmp);
+    let n = sorted.len();
+    let (low, high) = (sorted[n / 4], sorted[n - 1 - n / 4]);
+    Ok((low - FAR * (high - low)).max(f64::MIN))
 }

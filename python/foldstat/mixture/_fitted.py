@@ -197,7 +197,7 @@ class FittedMixture(ScikitLearnHooks):
             X = validated(self, X, reset=False)
         try:
             self._check_overrides()
-            result = getattr(self._mixture(), kernel)(X, thread_count(self.n_jobs))
+            result = getattr(self._compiled_mixture(), kernel)(X, thread_count(self.n_jobs))
         except ValueError:
             if plain:
                 validated(self, X, reset=False)  # scikit-learn's own message, if it has one

@@ -330,7 +330,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         draft = self._draft()
         rows = draft._fit(X, sample_weight)
         draft._check_overrides()
-        labels = draft._mixture().predict(rows, thread_count(self.n_jobs), check_finite=False)
+        labels = draft._compiled_mixture().predict(rows, thread_count(self.n_jobs), check_finite=False)
         self._become(draft)
         return labels
 
@@ -357,6 +357,10 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
             rows.shape[1],
         )
         warm = self.warm_start and hasattr(self, "converged_")
+        if warm and not self.max_iter:
+            validated(self, X, dtype=ROW_DTYPES)  # nobody else looks at the rows
+            self._keep_start(self._last(), rows.dtype)
+            return rows
         single = warm or given.complete or self.max_iter == 0
         bar = progress_bar(
             self.max_iter,
@@ -367,9 +371,9 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         )
         with _float32_hint(rows.dtype), bar as report:
             try:
-                fits = self._fits(rows, w, given, warm, report)
+                fits = self._all_fits(rows, w, given, warm, report)
             except ValueError:
-                validated(self, X)  # scikit-learn's own message, if it has one
+                validated(self, X, dtype=ROW_DTYPES)  # scikit-learn's own message, if it has one
                 raise
         if self.max_iter:
             self._keep_best(fits, rows.dtype)
@@ -377,7 +381,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
             self._keep_start(_parameters_of(fits[-1]), rows.dtype)
         return rows
 
-    def _fits(self, rows: Rows, w: Floats | None, given: Given, warm: bool, report: Callback | None) -> list[Any]:
+    def _all_fits(self, rows: Rows, w: Floats | None, given: Given, warm: bool, report: Callback | None) -> list[Any]:
         """Fit from every start; what EM does not go on from, it finds in the rows."""
         options: dict[str, Any] = {
             "tol": self.tol,
@@ -389,9 +393,10 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         }
         fit = functools.partial(_core.fit, covariance_type=self.covariance_type)
         if warm:
-            starts = [self._last()]
-            return fit(rows, starts=starts, lower_bounds=[float(self.lower_bound_)], **options)
-        initial = self.n_components, self.init_params, self._seeds(given), *given
+            weights, means, _, factors = self._last()
+            last = _core.Mixture(weights, means, factors, self.covariance_type, options["n_jobs"])
+            return fit(rows, starts=[(last, None)], lower_bounds=[float(self.lower_bound_)], **options)
+        initial = self.n_components, self.init_params, self._seeds_of_starts(given), *given
         chosen, copies = (rows, w) if given.complete else with_copies(rows, w, self.n_components)
         if chosen is rows:
             return fit(rows, initial=initial, **options)
@@ -420,13 +425,12 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
             )
         return rows, w
 
-    def _last(self) -> tuple[_core.Mixture, Floats]:
+    def _last(self) -> Start:
         """Where the fit before this one ended."""
         means, factors = as_set(self.means_, "means_"), as_set(self.precisions_cholesky_, "precisions_cholesky_")
-        mixture = _core.Mixture(weights_of(self), means, factors, self.covariance_type, thread_count(self.n_jobs))
-        return mixture, as_set(self.covariances_, "covariances_")
+        return Start(weights_of(self), means, as_set(self.covariances_, "covariances_"), factors)
 
-    def _seeds(self, given: Given) -> list[int]:
+    def _seeds_of_starts(self, given: Given) -> list[int]:
         if given.complete:
             return [0]  # nothing is drawn
         seeds: list[int] = restart_seeds(check_random_state(self.random_state), self.n_init).tolist()
@@ -454,7 +458,9 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
     def _keep(self, start: Start, dtype: np.dtype[Any]) -> None:
         weights, means, covariances, factors = (np.asarray(array, dtype=dtype) for array in start)
         self._set_parameters((weights, means, covariances, factors))
-        self._mixture()
+        # Those that a class keeps elsewhere, or that float32 cannot hold, are refused by the methods that need them.
+        with contextlib.suppress(ValueError, TypeError, AttributeError):
+            self._compiled_mixture()
 
 
 def _parameters_of(fit: dict[str, Any]) -> Start:

@@ -49,7 +49,6 @@ class ScikitLearnHooks:
     precisions_: Floats
     precisions_cholesky_: Floats
     _checked: ClassVar[type | None] = None
-    _compiled: _core.Mixture
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Refuse overrides that would have no effect, and nobody would notice."""
@@ -96,7 +95,7 @@ class ScikitLearnHooks:
     def _estimate_log_prob_resp(self, X: ArrayLike, xp: Any = None) -> tuple[Rows, Rows]:
         """Log-likelihood of every row, and the logarithms of its responsibilities."""
         rows = as_rows(X)
-        total = self._as_precise_as(rows, self._mixture().score_samples(rows, thread_count(self.n_jobs)))
+        total = self._as_precise_as(rows, self._compiled_mixture().score_samples(rows, thread_count(self.n_jobs)))
         return total, self._estimate_weighted_log_prob(rows) - total[:, np.newaxis]
 
     def _get_parameters(self) -> tuple[Floats, Floats, Floats, Floats]:
@@ -115,13 +114,14 @@ class ScikitLearnHooks:
         k, d = np.shape(self.means_)
         return int(_core.n_covariance_parameters(self.covariance_type, k, d) + k * d + k - 1)
 
-    def _mixture(self) -> _core.Mixture:
+    def _compiled_mixture(self) -> _core.Mixture:
         """Give the parameters as the kernels take them: checked once, and again where somebody has set others."""
         family = self.covariance_type if type(self.covariance_type) is str else as_family(self.covariance_type)
         parameters = self.weights_, self.means_, self.precisions_cholesky_, family
-        known = vars(self).get("_compiled")
+        known: _core.Mixture | None = vars(self).get("_compiled")
         if known is None or not known.holds(*parameters):
-            known = self._compiled = _core.Mixture(*parameters, thread_count(self.n_jobs))
+            known = _core.Mixture(*parameters, thread_count(self.n_jobs))
+            vars(self)["_compiled"] = known  # past a __setattr__ of the user's
         return known
 
     def __getstate__(self) -> Any:

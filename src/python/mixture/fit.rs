@@ -64,6 +64,9 @@ type Initial<'py> = (
     Option<Bound<'py, PyAny>>,
 );
 
+/// A mixture and its covariances, which only a fit without iterations needs.
+type KnownStart<'py> = (PyRef<'py, PyMixture>, Option<Bound<'py, PyAny>>);
+
 /// Where the starts of a fit come from.
 enum Starts {
     /// They are there.
@@ -74,7 +77,7 @@ enum Starts {
 
 /// Fits a mixture by EM; all starts share each pass over the rows.
 ///
-/// ``starts`` are mixtures with their covariances; ``initial`` says how they are found: (n_components,
+/// ``starts`` are mixtures with their covariances (or None, if there are iterations); ``initial`` says how they are found: (n_components,
 /// method, seeds, weights, means, precisions), where the last three replace what is found unless None.
 /// With ``max_iter=0`` the starts are returned.
 #[pyfunction]
@@ -90,7 +93,7 @@ pub(super) fn fit<'py>(
     tol: f64,
     reg_covar: f64,
     max_iter: usize,
-    starts: Option<Vec<(PyRef<'py, PyMixture>, Bound<'py, PyAny>)>>,
+    starts: Option<Vec<KnownStart<'py>>>,
     initial: Option<Initial<'py>>,
     sample_weight: Option<&Bound<'py, PyAny>>,
     n_jobs: Option<isize>,
@@ -98,12 +101,16 @@ pub(super) fn fit<'py>(
     callback: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Vec<Bound<'py, PyDict>>> {
     let constraint = constraint(covariance_type)?;
+    if tol.is_nan() || tol < 0.0 {
+        let message = format!("must not be negative, found {tol}");
+        return Err(Error::InvalidArgument { name: "tol", message }.into());
+    }
     let borrowed = arrays::rows(X, "X")?;
     let rows = borrowed.rows();
     let sample_weight = arrays::weights(sample_weight, "sample_weight", rows.n_rows())?;
     let sample_weight = sample_weight.as_ref().map(|weights| weights.values());
     let starts = match (starts, initial) {
-        (Some(starts), None) => Starts::Known(known(&rows, constraint, starts)?),
+        (Some(starts), None) => Starts::Known(known(&rows, constraint, starts, max_iter)?),
         (None, Some(initial)) => of_initial(&rows, constraint, initial)?,
         _ => return Err(PyTypeError::new_err("one of starts and initial is needed")),
     };
@@ -112,9 +119,9 @@ pub(super) fn fit<'py>(
             let each = starts.iter().map(|start| 2.0 * work(&rows, &start.mixture));
             (starts.len(), each.sum::<f64>() * max_iter as f64)
         }
-        Starts::Initial { n_components, seeds, .. } => {
-            let n = seeds.len();
-            (n, initial_work(&rows, *n_components) * n as f64 * (1 + max_iter) as f64)
+        Starts::Initial { n_components, seeds, given, .. } => {
+            let n = if given.is_complete() { 1 } else { seeds.len() };
+            (n, initial_work(&rows, *n_components) * n as f64 * (1.0 + max_iter as f64))
         }
     };
     let previous = lower_bounds.unwrap_or_else(|| vec![f64::NEG_INFINITY; n_starts]);
@@ -136,7 +143,8 @@ pub(super) fn fit<'py>(
 fn known<'py>(
     rows: &Rows<'_>,
     constraint: &dyn Constraint,
-    starts: Vec<(PyRef<'py, PyMixture>, Bound<'py, PyAny>)>,
+    starts: Vec<KnownStart<'py>>,
+    max_iter: usize,
 ) -> PyResult<Vec<Start>> {
     let mut known: Vec<Start> = Vec::with_capacity(starts.len());
     for (start, covariances) in starts {
@@ -148,9 +156,16 @@ fn known<'py>(
             let expected = format!("{first} '{}' components in every start", constraint.name());
             return Err(Error::Shape { name: "starts", expected, found: vec![k] }.into());
         }
-        let covariances = arrays::parameter::<IxDyn>(&covariances, "covariances")?;
-        check_shape("covariances", mixture.geometry(), k, d, covariances.shape())?;
-        let covariances = covariances.into_raw_vec_and_offset().0;
+        let covariances = match covariances {
+            Some(covariances) => {
+                let covariances = arrays::parameter::<IxDyn>(&covariances, "covariances")?;
+                check_shape("covariances", mixture.geometry(), k, d, covariances.shape())?;
+                covariances.into_raw_vec_and_offset().0
+            }
+            // The first iteration makes them.
+            None if max_iter > 0 => Vec::new(),
+            None => return Err(PyTypeError::new_err("without iterations, covariances are needed")),
+        };
         known.push(Start { mixture: mixture.clone(), covariances });
     }
     Ok(known)
@@ -163,6 +178,10 @@ fn of_initial(
     initial: Initial<'_>,
 ) -> PyResult<Starts> {
     let (n_components, method, seeds, weights, means, precisions) = initial;
+    if n_components == 0 {
+        let message = "must be at least 1, found 0".into();
+        return Err(Error::InvalidArgument { name: "n_components", message }.into());
+    }
     let (k, d) = (n_components, rows.n_columns());
     let read = |array: Option<Bound<'_, PyAny>>, name, expected: Vec<usize>| -> PyResult<_> {
         let Some(array) = array else { return Ok(None) };

@@ -22,8 +22,8 @@ pub const FREEDOM: usize = 8;
 /// Hastings' factor is t(x)/t(y) with t(x) ∝ (1 + |L⁻¹(x−m)|²/ν)^(−(ν+d)/2). Where the target is
 /// nearly of that form a step is nearly an independent draw of it.
 ///
-/// With a [`Reach`] R the distribution is cut where |L⁻¹(y−m)| exceeds R: a proposal there, and any
-/// of a walker that is there, is rejected before the density is asked.
+/// With a [`Reach`] R the distribution is cut where |L⁻¹(y−m)| exceeds R: instead of going there, and
+/// if it is there, a walker is proposed to stay.
 #[derive(Clone, Debug)]
 pub struct Independence {
     mean: Vec<f64>,
@@ -32,8 +32,8 @@ pub struct Independence {
     inverse: Vec<f64>,
     /// R².
     reach: f64,
-    /// The same for where walkers are.
-    leaves: f64,
+    /// Walkers whose log-density is below this leave whatever is farther; −∞ for none.
+    leaves_below: f64,
 }
 
 /// How far [`Independence`] goes.
@@ -41,9 +41,9 @@ pub struct Independence {
 pub enum Reach {
     /// Up to R.
     Within(f64),
-    /// Up to R, but a walker that is farther out is led back in: for a burn-in, in which walkers
-    /// arrive. It is no Markov kernel of the target.
-    Towards(f64),
+    /// Up to R, but a walker that is farther out and whose log-density is below the second number is
+    /// led in: for a burn-in, in which walkers arrive. It is no Markov kernel of the target.
+    Towards(f64, f64),
 }
 
 impl Independence {
@@ -62,17 +62,18 @@ impl Independence {
         let factor = pack("factor", factor, d)?;
         let inverse = (0..d).map(|j| 1.0 / factor[row_start(j) + j]);
         let (mean, inverse) = (memory::copied(mean, WHAT)?, memory::collected(inverse, WHAT)?);
-        Ok(Self { mean, factor, inverse, reach: f64::INFINITY, leaves: f64::INFINITY })
+        let (reach, leaves_below) = (f64::INFINITY, f64::NEG_INFINITY);
+        Ok(Self { mean, factor, inverse, reach, leaves_below })
     }
 
     /// The same, cut.
     #[must_use]
     pub fn cut(self, reach: Reach) -> Self {
-        let (reach, leaves) = match reach {
-            Reach::Within(reach) => (reach, reach),
-            Reach::Towards(reach) => (reach, f64::INFINITY),
+        let (reach, leaves_below) = match reach {
+            Reach::Within(reach) => (reach, f64::NEG_INFINITY),
+            Reach::Towards(reach, below) => (reach, below),
         };
-        Self { reach: reach * reach, leaves: leaves * leaves, ..self }
+        Self { reach: reach * reach, leaves_below, ..self }
     }
 }
 
@@ -169,13 +170,15 @@ impl Kernel for Propose<'_> {
         }
         generators.store(&mut block.proposal[vector]);
         let stretch = splat(token, -0.5 * FREEDOM as f64).div(product.ln());
-        // A product that is 1 has the logarithm 0: such a proposal is infinitely far.
+        // A product that is 1 has the logarithm 0: what is no number is rejected.
         let scale = stretch.sqrt();
         let there = square * stretch;
-        // Where it is cut, a walker is proposed to stay.
-        let (reach, leaves) = (splat(token, of.reach), splat(token, of.leaves));
+        let reach = splat(token, of.reach);
+        let log_density = L::F64::load(token, &block.log_density[vector]);
+        // How far a walker is, but for one that is led in.
+        let bound = log_density.select_less(splat(token, of.leaves_below), reach, here);
         let unless_cut = |value: L::F64, otherwise: L::F64| {
-            leaves.select_less(here, otherwise, reach.select_less(there, otherwise, value))
+            reach.select_less(bound, otherwise, reach.select_less(there, otherwise, value))
         };
         multiply(token, &of.factor[..], room, 1, d);
         for j in 0..d {
