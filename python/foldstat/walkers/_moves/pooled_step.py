@@ -20,12 +20,12 @@ class PooledStep(Move):
     steps with :math:`2.38^2 / d` times the covariance of where all of them have been, times a scale that
     brings the acceptance to what that gives for a normal distribution. Covariance and scale are renewed
     twice before the burn-in ends. After it nothing changes: four of five steps are independent proposals of
-    Student's t distribution with the mean and the covariance that were learnt (`IndependentStep`, but cut
-    :math:`\sqrt d + 5` standard deviations from the mean, where a density may not be made for what its tails
-    would ask), the others those of the random walk, both with the right limit. Of targets that are far from normal
-    fewer steps are independent, or none: as many as fit the acceptance of such proposals, which is found from where
-    the walkers are at the end of the burn-in. A burn-in shorter than 100 steps, or than 20 for each dimension,
-    is too short to learn from, and the move remains that of the first half.
+    Student's t distribution with the mean and the covariance that were learnt (`IndependentStep`, but no
+    farther from the mean than walkers have been or :math:`\sqrt d + 5` standard deviations, as a density may not
+    be made for what its tails would ask), the others those of the random walk, both with the right limit. Of
+    targets that are far from normal fewer steps are independent, or none: as many as fit the acceptance of such
+    proposals, which is found from where the walkers are at the end of the burn-in. A burn-in shorter than 100
+    steps, or than 20 for each dimension, is too short to learn from, and the move remains that of the first half.
 
     Walkers whose density is far below that of the others have no say in the covariance. Everybody looks at
     everybody: with other walkers, the draws of each are others.
