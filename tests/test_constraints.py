@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foldstat import _core
-from foldstat.mixture._plot import full_matrices
+from foldstat.mixture._parameters import as_matrices
 
 every = pytest.mark.parametrize("name", _core.covariance_types())
 
@@ -30,7 +30,7 @@ def matrices_of(name, k, X, r):
     d = X.shape[1]
     sizes, means, covariances = _core.moments(folded(X, r, name), 0.0, name)
     scatter = np.stack([(r[:, c, None] * (X - means[c])).T @ (X - means[c]) for c in range(k)])
-    return sizes, full_matrices(covariances, name, k, d), scatter
+    return sizes, as_matrices(covariances, name, k, d), scatter
 
 
 @every

@@ -30,6 +30,13 @@ def are_matrices(family: Family) -> bool:
     return _core.covariances_geometry(family) in ("full", "tied")
 
 
+def as_matrices(covariances: Floats, family: Family, k: int, d: int) -> Floats:
+    """Spell the covariances of `k` components in `d` dimensions out as matrices."""
+    if are_matrices(family):
+        return np.broadcast_to(covariances, (k, d, d))
+    return covariances.reshape(k, -1, 1) * np.eye(d)
+
+
 def as_means(values: ArrayLike) -> Floats:
     """Check the means of a mixture: finite, two-dimensional, at least one component and feature."""
     shape = np.shape(as_floats(values, "means"))

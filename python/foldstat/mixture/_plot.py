@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from foldstat import _core
 from foldstat._common.arrays import as_doubles, as_floats
 from foldstat._common.pyplot import import_pyplot
 from foldstat._common.room import room_for
-from foldstat.mixture._parameters import Family, as_family, as_weights
+from foldstat.mixture._parameters import as_family, as_matrices, as_weights
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -218,20 +217,7 @@ def _number_of(feature: int | str, names: list[str | None]) -> int:
 
 def full_covariances(model: FittedMixture, k: int, d: int) -> Floats:
     """Spell the covariances of any type out as k matrices."""
-    return full_matrices(as_doubles(model.covariances_, "covariances_"), as_family(model.covariance_type), k, d)
-
-
-def full_matrices(covariances: Floats, family: Family, k: int, d: int) -> Floats:
-    """Spell covariances of any family out as k matrices."""
-    match _core.covariances_geometry(family):
-        case "full":
-            return covariances
-        case "tied":
-            return np.broadcast_to(covariances, (k, d, d))
-        case "diag":
-            return covariances[:, :, np.newaxis] * np.eye(d)
-        case "spherical":
-            return covariances[:, np.newaxis, np.newaxis] * np.eye(d)
+    return as_matrices(as_doubles(model.covariances_, "covariances_"), as_family(model.covariance_type), k, d)
 
 
 def _rows(X: ArrayLike | None, model: FittedMixture, features: tuple[int, ...]) -> Floats:

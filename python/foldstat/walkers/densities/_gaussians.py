@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from foldstat import _core
 from foldstat._common.arrays import Floats, as_parameters
 from foldstat._common.sums import scatter, weighted_sum
-from foldstat.mixture._parameters import Family, are_matrices, as_covariances, as_family, as_means, as_weights
+from foldstat.mixture._parameters import Family, as_covariances, as_family, as_matrices, as_means, as_weights
 from foldstat.walkers.densities._density import Density
 
 _MEANS = ((0.0, 0.0), (3.0, 3.0), (3.0, -3.0))
@@ -244,10 +244,7 @@ class GaussianMixtureDensity(Density):
 
     def _matrices(self) -> Floats:
         """Give the covariance of every component as a matrix."""
-        k, d = self.means.shape
-        if are_matrices(self.covariance_type):
-            return np.broadcast_to(self.covariances, (k, d, d))
-        return self.covariances.reshape(k, -1, 1) * np.eye(d)
+        return as_matrices(self.covariances, self.covariance_type, *self.means.shape)
 
     def _draw(self, n: int, rng: np.random.Generator) -> Floats:
         component = rng.choice(len(self.weights), size=n, p=self.weights / self.weights.sum())
