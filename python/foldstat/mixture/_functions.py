@@ -310,7 +310,7 @@ def maximization(
     if isinstance(statistics_or_X, MixtureStatistics):
         if responsibilities is not None or sample_weight is not None:
             raise TypeError("statistics contain the responsibilities and weights: do not pass them")
-        if family not in ("full", statistics_or_X.covariance_type):
+        if family != "full" and _core.covariances_geometry(family) != statistics_or_X.covariance_type:
             raise ValueError(
                 f"covariance_type is {family!r}, but the statistics are of {statistics_or_X.covariance_type!r}"
             )
@@ -321,5 +321,7 @@ def maximization(
         folded = _statistics_of(statistics_or_X, responsibilities, family, sample_weight, n_jobs)
     if folded.covariance_type is None:
         raise ValueError("the statistics are empty: no row has been added to them")
-    sizes, means, covariances = _core.moments(folded, float(reg_covar))
+    # The default is that of the statistics.
+    wanted = None if family == "full" else family
+    sizes, means, covariances = _core.moments(folded, float(reg_covar), wanted)
     return MixtureParameters(sizes / sizes.sum(), means, covariances)
