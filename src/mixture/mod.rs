@@ -59,7 +59,7 @@ pub use model::{MaximumLikelihood, Model};
 pub use pass::{Responsibilities, statistics, statistics_of_responsibilities};
 pub use sample::Sample;
 pub use score::{Columns, Outputs, score};
-pub use start::{Given, Start};
+pub use start::{Given, Start, Starts};
 pub use statistics::MixtureStatistics;
 pub use value::Mixture;
 

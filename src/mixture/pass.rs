@@ -80,7 +80,14 @@ pub fn statistics(
         };
         return memory::gathered(models.iter().map(zeros), SUMS);
     };
-    let (weights, extents) = (sample.weights(), sample.extents());
+    // Kernels in `f32` are for responsibilities of the model only.
+    let extents = match responsibilities {
+        Responsibilities::Model => {
+            Some(sample.extents(context)?).filter(|extents| !extents.is_empty())
+        }
+        _ => None,
+    };
+    let weights = sample.weights();
     let input = Input { rows, weights, extents, responsibilities: responsibilities.reborrow() };
     match first.geometry() {
         Geometry::Full => fold::<Full<f32>, Full<f64>>(context, &input, models),
@@ -129,7 +136,8 @@ pub fn statistics_of_responsibilities(
 struct Input<'a> {
     rows: Rows<'a>,
     weights: Option<ArrayView1<'a, f64>>,
-    extents: &'a Extents,
+    /// Where kernels in `f32` may do.
+    extents: Option<&'a Extents>,
     responsibilities: Responsibilities<'a>,
 }
 
@@ -226,15 +234,13 @@ fn fold<S: Prepared<f32>, D: Prepared<f64>>(
     let doubles = Kernels::<f64, D>::new(models, sparse)?;
     let means = doubles.means(None)?;
     let all = &doubles.members(&means, |_| true)?[..];
-    let extents = input.extents;
-    let singles =
-        if extents.is_empty() || !sparse { None } else { Some(Singles::<S>::new(models, sparse)?) };
+    let singles = input.extents.map(|extents| Ok((Singles::<S>::new(models, sparse)?, extents)));
+    let singles = singles.transpose()?;
     context.fold(&input.rows.partition(), |range| {
         let in_double =
             |members: &[_], range| doubles.statistics(context, input, members, None, range);
-        let (Some(singles), Some(extent)) = (&singles, extents.of_block(&range)) else {
-            return in_double(all, range);
-        };
+        let Some((singles, extents)) = &singles else { return in_double(all, range) };
+        let Some(extent) = extents.of_block(&range) else { return in_double(all, range) };
         let admitted = singles.admitted(extent)?;
         if !admitted.contains(&true) {
             return in_double(all, range);

@@ -1,5 +1,7 @@
 //! What every pass over a sample reads: rows and their weights, checked once.
 
+use std::sync::OnceLock;
+
 use ndarray::ArrayView1;
 
 use super::single::Extents;
@@ -11,12 +13,13 @@ use crate::rows::Rows;
 /// Rows and their weights.
 ///
 /// All values are finite, no weight is negative, and weights have no unit ([`UnitWeights`]). Where
-/// the rows of each block lie is found out once, for all passes that follow ([`Extents`]).
+/// the rows of each block lie is found out by the first pass that asks, for all that follow
+/// ([`Extents`]).
 #[derive(Debug)]
 pub struct Sample<'a> {
     rows: Rows<'a>,
     weights: UnitWeights<'a>,
-    extents: Extents,
+    extents: OnceLock<Extents>,
 }
 
 impl<'a> Sample<'a> {
@@ -32,22 +35,16 @@ impl<'a> Sample<'a> {
         weights: Option<ArrayView1<'a, f64>>,
     ) -> Result<Self, Error> {
         rows.check_finite("X", context)?;
-        Self::of_finite(context, rows, weights)
+        Self::of_finite(rows, weights)
     }
 
     /// The same of rows that have been searched for NaN and infinity.
     ///
     /// # Errors
     ///
-    /// As [`Self::new`].
-    pub fn of_finite(
-        context: &Context,
-        rows: Rows<'a>,
-        weights: Option<ArrayView1<'a, f64>>,
-    ) -> Result<Self, Error> {
-        let weights = UnitWeights::of(weights)?;
-        let extents = Extents::of(context, rows.reborrow(), weights.view())?;
-        Ok(Self { rows, weights, extents })
+    /// [`Error::InvalidWeight`] with the first of its kind.
+    pub fn of_finite(rows: Rows<'a>, weights: Option<ArrayView1<'a, f64>>) -> Result<Self, Error> {
+        Ok(Self { rows, weights: UnitWeights::of(weights)?, extents: OnceLock::new() })
     }
 
     /// The rows.
@@ -69,9 +66,16 @@ impl<'a> Sample<'a> {
     }
 
     /// Where the rows of each block lie.
-    #[must_use]
-    pub fn extents(&self) -> &Extents {
-        &self.extents
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Interrupted`] if stopped.
+    pub fn extents(&self, context: &Context) -> Result<&Extents, Error> {
+        if let Some(extents) = self.extents.get() {
+            return Ok(extents);
+        }
+        let extents = Extents::of(context, self.rows(), self.weights())?;
+        Ok(self.extents.get_or_init(|| extents))
     }
 
     /// Checks that some row counts.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::constraints::Constraint;
 use super::factors::{precisions, precisions_cholesky, precisions_cholesky_from_precisions};
 use super::geometry::Geometry;
+use super::initialise::{Method, initial_statistics};
 use super::maximization::estimate;
+use super::sample::Sample;
 use super::statistics::MixtureStatistics;
 use super::value::Mixture;
 use super::{ESTIMATES, STARTS};
@@ -31,6 +33,69 @@ pub struct Given {
     pub means: Option<Vec<f64>>,
     /// Inverse covariances, of [`Geometry::shape`].
     pub precisions: Option<Vec<f64>>,
+}
+
+/// Where the starts of a fit come from.
+#[derive(Debug)]
+pub enum Starts {
+    /// They are there.
+    Known(Vec<Start>),
+    /// They are looked for.
+    Initial {
+        /// Number of components.
+        n_components: usize,
+        /// How.
+        method: Method,
+        /// One for each start.
+        seeds: Vec<u64>,
+        /// What replaces what is found; one start is made of it if it is complete.
+        given: Given,
+    },
+}
+
+impl Starts {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Known(starts) => starts.len(),
+            Self::Initial { given, .. } if given.is_complete() => 1,
+            Self::Initial { seeds, .. } => seeds.len(),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The starts themselves.
+    ///
+    /// # Errors
+    ///
+    /// As [`initial_statistics`] and [`Start::new`].
+    pub fn find(
+        self,
+        context: &Context,
+        sample: &Sample<'_>,
+        constraint: &dyn Constraint,
+        reg_covar: f64,
+    ) -> Result<Vec<Start>, Error> {
+        let geometry = constraint.geometry();
+        match self {
+            Self::Known(starts) => Ok(starts),
+            Self::Initial { given, .. } if given.is_complete() => {
+                let d = sample.rows().n_columns();
+                Ok(vec![Start::given(context, geometry, d, given)?])
+            }
+            Self::Initial { n_components: k, method, seeds, given } => {
+                let found = initial_statistics(context, sample, k, geometry, method, &seeds)?;
+                let start = |found| Start::new(context, found, constraint, reg_covar, &given);
+                found.iter().map(start).collect()
+            }
+        }
+    }
 }
 
 impl Given {

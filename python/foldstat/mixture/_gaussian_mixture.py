@@ -347,7 +347,8 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
 
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Rows:
         thread_count(self.n_jobs)  # refused before the work, not after it
-        rows, w = self._training_rows(X, sample_weight)
+        warm = self.warm_start and hasattr(self, "converged_")
+        rows, w = self._training_rows(X, sample_weight, searched=warm and not self.max_iter)
         given = check_given(
             self.weights_init,
             self.means_init,
@@ -356,9 +357,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
             self.n_components,
             rows.shape[1],
         )
-        warm = self.warm_start and hasattr(self, "converged_")
         if warm and not self.max_iter:
-            validated(self, X, dtype=ROW_DTYPES)  # nobody else looks at the rows
             self._keep_start(self._last(), rows.dtype)
             return rows
         single = warm or given.complete or self.max_iter == 0
@@ -404,10 +403,12 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         found = fit(chosen, initial=initial, **options | {"sample_weight": copies, "max_iter": 0})
         return fit(rows, starts=[(start["mixture"], start["covariances"]) for start in found], **options)
 
-    def _training_rows(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Rows, Floats | None]:
+    def _training_rows(
+        self, X: ArrayLike, sample_weight: ArrayLike | None, *, searched: bool
+    ) -> tuple[Rows, Floats | None]:
+        """Check the rows and their weights; NaN and infinity are mostly found by the first pass of the fit."""
         least = 2 if sample_weight is None else 1
-        # NaN and infinity are found by the fit itself, in its first pass.
-        rows = validated(self, X, dtype=ROW_DTYPES, ensure_min_samples=least, ensure_all_finite=False)
+        rows = validated(self, X, dtype=ROW_DTYPES, ensure_min_samples=least, ensure_all_finite=searched)
         w = as_sample_weight(sample_weight, len(rows))
         n = len(rows)
         if w is not None:

@@ -9,10 +9,9 @@ use super::statistics::{PyMixtureStatistics, in_unit};
 use super::value::{PyMixture, check_features, work};
 use super::{array, check_shape};
 use crate::error::Error;
-use crate::fold::Context;
 use crate::mixture::{
     self, Constraint, Em, Fit, Given, MaximumLikelihood, Method, Mixture, Options, Sample, Start,
-    constraint,
+    Starts, constraint,
 };
 use crate::python::arrays::{self, NewArray};
 use crate::python::enter::enter;
@@ -67,19 +66,11 @@ type Initial<'py> = (
 /// A mixture and its covariances, which only a fit without iterations needs.
 type KnownStart<'py> = (PyRef<'py, PyMixture>, Option<Bound<'py, PyAny>>);
 
-/// Where the starts of a fit come from.
-enum Starts {
-    /// They are there.
-    Known(Vec<Start>),
-    /// They are looked for.
-    Initial { n_components: usize, method: Method, seeds: Vec<u64>, given: Given },
-}
-
 /// Fits a mixture by EM; all starts share each pass over the rows.
 ///
-/// ``starts`` are mixtures with their covariances (or None, if there are iterations); ``initial`` says how they are found: (n_components,
-/// method, seeds, weights, means, precisions), where the last three replace what is found unless None.
-/// With ``max_iter=0`` the starts are returned.
+/// ``starts`` are mixtures with their covariances (or None, if there are iterations); ``initial`` says
+/// how they are found: (n_components, method, seeds, weights, means, precisions), where the last three
+/// replace what is found unless None. With ``max_iter=0`` the starts are returned.
 #[pyfunction]
 #[pyo3(signature = (
     X, covariance_type, *, tol, reg_covar, max_iter, starts=None, initial=None,
@@ -114,14 +105,14 @@ pub(super) fn fit<'py>(
         (None, Some(initial)) => of_initial(&rows, constraint, initial)?,
         _ => return Err(PyTypeError::new_err("one of starts and initial is needed")),
     };
-    let (n_starts, work) = match &starts {
+    let n_starts = starts.len();
+    let work = match &starts {
         Starts::Known(starts) => {
             let each = starts.iter().map(|start| 2.0 * work(&rows, &start.mixture));
-            (starts.len(), each.sum::<f64>() * max_iter as f64)
+            each.sum::<f64>() * max_iter as f64
         }
-        Starts::Initial { n_components, seeds, given, .. } => {
-            let n = if given.is_complete() { 1 } else { seeds.len() };
-            (n, initial_work(&rows, *n_components) * n as f64 * (1.0 + max_iter as f64))
+        Starts::Initial { n_components, .. } => {
+            initial_work(&rows, *n_components) * n_starts as f64 * (1.0 + max_iter as f64)
         }
     };
     let previous = lower_bounds.unwrap_or_else(|| vec![f64::NEG_INFINITY; n_starts]);
@@ -198,38 +189,6 @@ fn of_initial(
         precisions: read(precisions, "precisions", constraint.geometry().shape(k, d))?,
     };
     Ok(Starts::Initial { n_components, method: Method::from_name(&method)?, seeds, given })
-}
-
-impl Starts {
-    fn find(
-        self,
-        context: &Context,
-        sample: &Sample<'_>,
-        constraint: &dyn Constraint,
-        reg_covar: f64,
-    ) -> Result<Vec<Start>, Error> {
-        let (n_components, method, seeds, given) = match self {
-            Self::Known(starts) => return Ok(starts),
-            Self::Initial { n_components, method, seeds, given } => {
-                (n_components, method, seeds, given)
-            }
-        };
-        let geometry = constraint.geometry();
-        if !given.is_complete() {
-            let found = mixture::initial_statistics(
-                context,
-                sample,
-                n_components,
-                geometry,
-                method,
-                &seeds,
-            )?;
-            let start = |found| Start::new(context, found, constraint, reg_covar, &given);
-            return found.iter().map(start).collect();
-        }
-        // Nothing is left to be found from the rows.
-        Ok(vec![Start::given(context, geometry, sample.rows().n_columns(), given)?])
-    }
 }
 
 fn to_dict<'py>(

@@ -219,7 +219,7 @@ impl PyMixture {
             let rows = rows.reborrow();
             let sample = &match check_finite {
                 true => Sample::new(context, rows, sample_weight)?,
-                false => Sample::of_finite(context, rows, sample_weight)?,
+                false => Sample::of_finite(rows, sample_weight)?,
             };
             let model = Responsibilities::Model;
             let folded = mixture::statistics(context, sample, &[mixture], model)?;
