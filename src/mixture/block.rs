@@ -6,7 +6,7 @@ use super::prepared::SCRATCH;
 use crate::error::Error;
 use crate::memory;
 use crate::rows::{Element, Rows};
-use crate::simd::{Lanes64, Real, Vector};
+use crate::simd::{Lanes64, Level, Real, Vector};
 use crate::with_rows;
 
 /// Vectors in a panel: with 8 lanes a panel is 32 rows.
@@ -14,6 +14,57 @@ pub const PANEL: usize = 4;
 
 /// One feature (or one component) of the rows of a panel.
 pub type PanelColumn<V> = [<V as Vector>::Lanes; PANEL];
+
+/// The same few columns of each panel of a block.
+///
+/// The number of panels is kept, as a tile over a block is soon done and a division is not.
+#[derive(Clone, Copy)]
+pub struct Panels<'a, V: Vector> {
+    columns: &'a [PanelColumn<V>],
+    n_panels: usize,
+    /// Columns from one panel to the next.
+    stride: usize,
+    /// The first of a panel's columns that are read.
+    offset: usize,
+}
+
+impl<'a, V: Vector> Panels<'a, V> {
+    /// Panels of `stride` columns, one behind the other.
+    #[inline(always)]
+    pub fn new(columns: &'a [PanelColumn<V>], n_panels: usize, stride: usize) -> Self {
+        Self { columns: &columns[..n_panels * stride], n_panels, stride, offset: 0 }
+    }
+
+    /// The same, where column `offset` of those that are read is the first one.
+    #[inline(always)]
+    pub fn from(self, offset: usize) -> Self {
+        Self { offset: self.offset + offset, ..self }
+    }
+
+    /// How many panels there are.
+    #[inline(always)]
+    pub fn n_panels(self) -> usize {
+        self.n_panels
+    }
+
+    /// Columns in a panel.
+    #[inline(always)]
+    pub fn stride(self) -> usize {
+        self.stride
+    }
+
+    /// The first column of panel `p`.
+    #[inline(always)]
+    pub fn column(self, p: usize) -> &'a PanelColumn<V> {
+        &self.columns[p * self.stride + self.offset]
+    }
+
+    /// The first W columns of panel `p`.
+    #[inline(always)]
+    pub fn tile<const W: usize>(self, p: usize) -> &'a [PanelColumn<V>] {
+        &self.columns[p * self.stride + self.offset..][..W]
+    }
+}
 
 /// Rows of a block in the layouts the kernels read.
 pub struct Block<V: Vector> {
@@ -52,10 +103,10 @@ impl<V: Vector> Block<V> {
         self.n_rows.div_ceil(Self::PANEL_ROWS)
     }
 
-    /// Panel by panel, one column per feature, x − c (see [`Block::pack`]). Rows past the end are 0.
+    /// One column per feature of each panel, x − c (see [`Block::pack`]). Rows past the end are 0.
     #[inline(always)]
-    pub fn columns(&self) -> &[PanelColumn<V>] {
-        &self.columns[..self.n_panels() * self.n_features]
+    pub fn panels(&self) -> Panels<'_, V> {
+        Panels::new(&self.columns, self.n_panels(), self.n_features)
     }
 
     /// The columns of one panel.
@@ -80,6 +131,7 @@ impl<V: Vector> Block<V> {
     #[inline(always)]
     pub fn pack(
         &mut self,
+        token: V::Token,
         rows: Rows<'_>,
         weights: Option<ArrayView1<'_, f64>>,
         center: Option<&[f64]>,
@@ -96,7 +148,7 @@ impl<V: Vector> Block<V> {
             let first = p * Self::PANEL_ROWS;
             let count = self.rows_in_panel(p);
             let here = rows.row_block(first..first + count);
-            with_rows!(here, view => self.pack_panel(p, view, center));
+            with_rows!(here, view => self.pack_panel(token, p, view, center));
             let panel_weights = V::scalars_mut(&mut self.weights[p]);
             panel_weights.fill(V::Scalar::ZERO);
             match weights {
@@ -119,6 +171,7 @@ impl<V: Vector> Block<V> {
     #[inline(always)]
     fn pack_panel<T: Element>(
         &mut self,
+        token: V::Token,
         p: usize,
         rows: ArrayView2<'_, T>,
         center: Option<&[f64]>,
@@ -129,9 +182,11 @@ impl<V: Vector> Block<V> {
             columns.fill([V::ZERO; PANEL]);
         }
         match (rows.to_slice(), center) {
-            (Some(values), None) => transpose::<V, T>(values, columns, |value, _| value.to_f64()),
+            (Some(values), None) => {
+                transpose::<V, T>(token, values, columns, |value, _| value.to_f64());
+            }
             (Some(values), Some(c)) => {
-                transpose::<V, T>(values, columns, |value, j| value.to_f64() - c[j]);
+                transpose::<V, T>(token, values, columns, |value, j| value.to_f64() - c[j]);
             }
             (None, _) => {
                 for (j, (column, source)) in columns.iter_mut().zip(rows.columns()).enumerate() {
@@ -163,6 +218,7 @@ const GROUP: usize = 8;
 /// Writes rows of contiguous values as columns, in squares of eight rows by eight columns.
 #[inline(always)]
 fn transpose<V: Vector, T: Element>(
+    token: V::Token,
     values: &[T],
     columns: &mut [PanelColumn<V>],
     convert: impl Fn(T, usize) -> f64,
@@ -174,8 +230,8 @@ fn transpose<V: Vector, T: Element>(
             macro_rules! square {
                 ($($width:literal)*) => {
                     match columns.len() {
-                        $($width => transpose_square::<V, T, $width>(group, d, start, g, columns, &convert),)*
-                        _ => transpose_square::<V, T, GROUP>(group, d, start, g, columns, &convert),
+                        $($width => transpose_square::<V, T, $width>(token, group, d, start, g, columns, &convert),)*
+                        _ => transpose_square::<V, T, GROUP>(token, group, d, start, g, columns, &convert),
                     }
                 };
             }
@@ -190,9 +246,10 @@ fn transpose<V: Vector, T: Element>(
     }
 }
 
-/// Eight rows by W columns; every index is a constant, so nothing is checked one by one.
+/// Eight rows by W columns, four by four; every index is a constant, so nothing is checked one by one.
 #[inline(always)]
 fn transpose_square<V: Vector, T: Element, const W: usize>(
+    token: V::Token,
     group: &[T],
     d: usize,
     start: usize,
@@ -200,14 +257,25 @@ fn transpose_square<V: Vector, T: Element, const W: usize>(
     columns: &mut [PanelColumn<V>],
     convert: &impl Fn(T, usize) -> f64,
 ) {
-    let mut square = [[T::ZERO; W]; GROUP];
-    for (i, row) in square.iter_mut().enumerate() {
-        row.copy_from_slice(&group[i * d + start..][..W]);
-    }
-    for (j, column) in columns.iter_mut().enumerate().take(W) {
-        let target = &mut V::scalars_mut(column)[g * GROUP..][..GROUP];
-        for i in 0..GROUP {
-            target[i] = V::Scalar::from_f64(convert(square[i][j], start + j));
+    let columns = &mut columns[..W];
+    for top in (0..GROUP).step_by(4) {
+        for left in (0..W).step_by(4) {
+            let width = 4.min(W - left);
+            let mut square = [[0.0; 4]; 4];
+            for i in 0..4 {
+                let row = &group[(top + i) * d + start + left..][..width];
+                for j in 0..width {
+                    square[i][j] = convert(row[j], start + left + j);
+                }
+            }
+            let square = token.transpose(square);
+            for j in 0..width {
+                let column = V::scalars_mut(&mut columns[left + j]);
+                let target = &mut column[g * GROUP + top..][..4];
+                for i in 0..4 {
+                    target[i] = V::Scalar::from_f64(square[j][i]);
+                }
+            }
         }
     }
 }

@@ -3,19 +3,19 @@
 //! E-step: |(x−μ) p|² with p the square roots of the precisions. M-step: Σr, Σr(x−μ) and
 //! Σr(x−μ)², per feature or (spherical) summed over features.
 
-use super::block::{Block, PANEL, PanelColumn};
+use super::block::{Block, PANEL, PanelColumn, Panels};
 use super::full::any_above;
 use super::geometry::Geometry;
 use super::law::Gaussian;
 use super::prepared::{Means, PREPARED, Prepared, SUMS, Scratch, thresholds};
 use super::statistics::MixtureStatistics;
-use super::triangular::{Panels, TILE, with_width};
+use super::triangular::{TILE, with_width};
 use super::value::Mixture;
 use crate::error::Error;
 use crate::fold::Stop;
 use crate::memory;
 use crate::rows::Element;
-use crate::simd::{Lanes64, Real, Vector};
+use crate::simd::{Lanes64, Memory, Part, Real, Vector};
 
 /// Prepared parameters of diagonal (or spherical) covariances.
 pub struct Diagonal<E> {
@@ -136,15 +136,16 @@ impl<E: Real> Prepared<E> for Diagonal<E> {
         _: &Stop,
     ) -> Result<(), Error> {
         let (k, d) = (self.n_components, self.n_features);
+        let all = Panels::new(responsibilities, block.n_panels(), k);
         for component in 0..k {
-            let r = Panels::<V> { columns: responsibilities, stride: k, offset: component };
+            let r = all.from(component);
             if !any_above(token, r, self.thresholds[component] * block.largest_weight) {
                 continue;
             }
             for start in (0..d).step_by(TILE) {
                 let width = TILE.min(d - start);
                 let cells = component * d + start..component * d + start + width;
-                let x = Panels::<V> { columns: block.columns(), stride: d, offset: start };
+                let x = block.panels().from(start);
                 let count = (start == 0).then_some(&mut sums.counts[component]);
                 let firsts = &mut sums.firsts[cells.clone()];
                 let seconds = &mut sums.seconds[cells.clone()];
@@ -218,24 +219,9 @@ fn moments_tile<V: Vector, const W: usize>(
     firsts: &mut [Lanes64],
     seconds: &mut [Lanes64],
 ) {
-    let zero = V::splat(token, V::Scalar::ZERO);
-    let mut n = zero;
-    let mut s = [zero; W];
-    let mut q = [zero; W];
-    for (x_panel, r_panel) in x.columns.chunks_exact(x.stride).zip(r.columns.chunks_exact(r.stride))
-    {
-        let x_tile = &x_panel[x.offset..][..W];
-        let r_column = &r_panel[r.offset];
-        for v in 0..PANEL {
-            let r = V::load(token, &r_column[v]);
-            n = n + r;
-            for i in 0..W {
-                let z = V::load(token, &x_tile[i][v]) - V::splat(token, mean[i]);
-                let rz = r * z;
-                s[i] = s[i] + rz;
-                q[i] = rz.mul_add(z, q[i]);
-            }
-        }
+    let (mut n, mut s, mut q) = (V::ZERO, [V::ZERO; W], [V::ZERO; W]);
+    for part in 0..V::Part::COUNT {
+        moments_rows(token, (x, r), mean, part, (&mut n, &mut s, &mut q));
     }
     if let Some(count) = count {
         n.accumulate(count);
@@ -243,5 +229,39 @@ fn moments_tile<V: Vector, const W: usize>(
     for i in 0..W {
         s[i].accumulate(&mut firsts[i]);
         q[i].accumulate(&mut seconds[i]);
+    }
+}
+
+/// These sums over the rows of a block, in one part of the lanes.
+#[inline(always)]
+fn moments_rows<V: Vector, const W: usize>(
+    token: V::Token,
+    (x, r): (Panels<'_, V>, Panels<'_, V>),
+    mean: &[V::Scalar],
+    part: usize,
+    (count, firsts, seconds): (&mut V::Lanes, &mut [V::Lanes; W], &mut [V::Lanes; W]),
+) {
+    let zero = V::Part::splat(token, V::Scalar::ZERO);
+    let (mut n, mut s, mut q, mut m) = (zero, [zero; W], [zero; W], [zero; W]);
+    for i in 0..W {
+        m[i] = V::Part::splat(token, mean[i]);
+    }
+    for p in 0..x.n_panels() {
+        let (x_tile, r_column) = (x.tile::<W>(p), r.column(p));
+        for v in 0..PANEL {
+            let r = V::Part::load(token, &r_column[v], part);
+            n = n + r;
+            for i in 0..W {
+                let z = V::Part::load(token, &x_tile[i][v], part) - m[i];
+                let rz = r * z;
+                s[i] = s[i] + rz;
+                q[i] = rz.mul_add(z, q[i]);
+            }
+        }
+    }
+    n.store(count, part);
+    for i in 0..W {
+        s[i].store(&mut firsts[i], part);
+        q[i].store(&mut seconds[i], part);
     }
 }

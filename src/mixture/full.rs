@@ -3,12 +3,12 @@
 //! E-step: log N = −½|(x−μ)U|² + log det U − (d/2) log 2π with Σ⁻¹ = UUᵀ: d(d+1)/2 multiply-adds
 //! per row and component. M-step: Σ r(x−μ)(x−μ)ᵀ about the current mean μ, one triangle: as many.
 
-use super::block::{Block, PANEL, PanelColumn};
+use super::block::{Block, PANEL, PanelColumn, Panels};
 use super::geometry::{Geometry, triangle};
 use super::law::Gaussian;
 use super::prepared::{Means, PREPARED, Prepared, SUMS, Scratch, thresholds};
 use super::statistics::MixtureStatistics;
-use super::triangular::{Panels, Scatter, SquaredNorm, TILE, push_upper, whiten, with_width};
+use super::triangular::{Scatter, SquaredNorm, TILE, push_upper, whiten, with_width};
 use super::value::Mixture;
 use super::wide::{WIDE_FROM, WideScatter};
 use crate::error::Error;
@@ -130,9 +130,10 @@ impl<E: Real> Prepared<E> for Full<E> {
         stop: &Stop,
     ) -> Result<(), Error> {
         let (k, d) = (self.thresholds.len(), self.n_features);
-        let x = Panels { columns: block.columns(), stride: d, offset: 0 };
+        let x = block.panels();
+        let r = Panels::new(responsibilities, block.n_panels(), k);
         for component in 0..k {
-            let weights = Panels { columns: responsibilities, stride: k, offset: component };
+            let weights = r.from(component);
             let mean = component * d..(component + 1) * d;
             match sums {
                 FullSums::Narrow(sums) => {
@@ -225,9 +226,10 @@ fn narrow_norm<V: Vector, const W: usize>(
 #[inline(always)]
 pub fn any_above<V: Vector>(token: V::Token, weights: Panels<'_, V>, threshold: f64) -> bool {
     let mut highest = V::splat(token, V::Scalar::ZERO);
-    for panel in weights.columns.chunks_exact(weights.stride) {
+    for p in 0..weights.n_panels() {
+        let column = weights.column(p);
         for v in 0..PANEL {
-            highest = V::load(token, &panel[weights.offset][v]).max(highest);
+            highest = V::load(token, &column[v]).max(highest);
         }
     }
     let mut lanes = [V::ZERO];

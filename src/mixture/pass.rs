@@ -346,7 +346,13 @@ impl<E: Real, F: Prepared<E>> Kernel for Leaf<'_, '_, E, F> {
             let here = first..self.range.end.min(first + block_rows);
             let block_weights = weights.map(|w| w.slice_move(s![here.clone()]));
             let row_major = members[0].prepared.needs_row_major();
-            desk.block.pack(rows.row_block(here.clone()), block_weights, center, row_major)?;
+            desk.block.pack(
+                token,
+                rows.row_block(here.clone()),
+                block_weights,
+                center,
+                row_major,
+            )?;
             // Beyond the leaf as well: the next one is mostly the next that this thread reads.
             let ahead = here.end..rows.n_rows().min(here.end + block_rows);
             let ahead = rows.row_block(ahead).as_bytes().unwrap_or_default();

@@ -121,7 +121,7 @@ impl<E: Real, F: Prepared<E>> Kernel for Leaf<'_, '_, '_, '_, E, F> {
         for first in self.range.clone().step_by(block_rows) {
             context.check()?;
             let here = first..self.range.end.min(first + block_rows);
-            block.pack(rows.row_block(here), None, center, false)?;
+            block.pack(token, rows.row_block(here), None, center, false)?;
             for p in 0..block.n_panels() {
                 let panel = block.panel(p);
                 self.prepared.log_densities(

@@ -36,16 +36,22 @@ impl<V: Vector> LogSum<V> {
             }
         }
         let mut sum = [V::splat(token, V::Scalar::ZERO); PANEL];
-        let mut rest = densities;
         if <V::Token as Level>::WIDE {
-            let (pairs, single) = rest.as_chunks_mut::<2>();
+            let (pairs, single) = densities.as_chunks_mut::<2>();
             for pair in pairs {
-                exponentials::<V, 2, { 2 * PANEL }>(token, pair, &maximum, &mut sum);
+                let vectors = pair.as_flattened_mut();
+                exponentials::<V, { 2 * PANEL }>(token, vectors, 0, &maximum, &mut sum);
             }
-            rest = single;
-        }
-        for column in rest {
-            exponentials::<V, 1, PANEL>(token, std::array::from_mut(column), &maximum, &mut sum);
+            for column in single {
+                exponentials::<V, PANEL>(token, column, 0, &maximum, &mut sum);
+            }
+        } else {
+            for column in densities {
+                // Two vectors are four registers, and each chain needs three at once.
+                for (pair, vectors) in column.as_chunks_mut::<2>().0.iter_mut().enumerate() {
+                    exponentials::<V, 2>(token, vectors, 2 * pair, &maximum, &mut sum);
+                }
+            }
         }
         Self { maximum, sum }
     }
@@ -116,20 +122,22 @@ impl<V: Vector> LogSum<V> {
     }
 }
 
-/// Replaces C columns by exp(density − maximum) and adds them to the sums; N = C × PANEL.
+/// Replaces N vectors by exp(density − maximum), the first of which is vector `first` of its panel.
 #[inline(always)]
-fn exponentials<V: Vector, const C: usize, const N: usize>(
+fn exponentials<V: Vector, const N: usize>(
     token: V::Token,
-    columns: &mut [PanelColumn<V>; C],
+    vectors: &mut [V::Lanes],
+    first: usize,
     maximum: &[V; PANEL],
     sum: &mut [V; PANEL],
 ) {
+    let vectors = &mut vectors[..N];
     let mut x = [maximum[0]; N];
     for (n, x) in x.iter_mut().enumerate() {
-        *x = V::load(token, &columns[n / PANEL][n % PANEL]) - maximum[n % PANEL];
+        *x = V::load(token, &vectors[n]) - maximum[(first + n) % PANEL];
     }
     for (n, e) in V::exp_each(x).into_iter().enumerate() {
-        e.store(&mut columns[n / PANEL][n % PANEL]);
-        sum[n % PANEL] = sum[n % PANEL] + e;
+        e.store(&mut vectors[n]);
+        sum[(first + n) % PANEL] = sum[(first + n) % PANEL] + e;
     }
 }

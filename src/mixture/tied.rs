@@ -10,19 +10,19 @@
 //! is subtracted, unlike in XᵀX − Σ nₖ μₖ μₖᵀ, and components far apart lose no digits. Where
 //! k is so large that Q would cost more than d × d products per component, these are formed.
 
-use super::block::{Block, PANEL, PanelColumn};
+use super::block::{Block, PANEL, PanelColumn, Panels};
 use super::diagonal::{squared_distance, write_sums};
 use super::geometry::{Geometry, triangle};
 use super::law::Gaussian;
 use super::prepared::{Means, PREPARED, Prepared, SCRATCH, SUMS, Scratch, centered};
 use super::statistics::MixtureStatistics;
-use super::triangular::{Panels, Scatter, Store, TILE, push_upper, whiten, with_width};
+use super::triangular::{Scatter, Store, TILE, push_upper, whiten, with_width};
 use super::value::Mixture;
 use crate::error::Error;
 use crate::fold::Stop;
 use crate::memory;
 use crate::rows::Element;
-use crate::simd::{Lanes64, Real, Vector};
+use crate::simd::{Lanes64, Memory, Part, Real, Vector};
 
 /// Prepared parameters of a tied covariance.
 pub struct Tied<E> {
@@ -217,14 +217,14 @@ impl<E: Real> Prepared<E> for Tied<E> {
         stop: &Stop,
     ) -> Result<(), Error> {
         let (k, d) = (self.n_components, self.n_features);
-        let x = Panels::<V> { columns: block.columns(), stride: d, offset: 0 };
-        let r = Panels::<V> { columns: responsibilities, stride: k, offset: 0 };
+        let x = block.panels();
+        let r = Panels::new(responsibilities, block.n_panels(), k);
         match &mut sums.second {
             Second::Components(scatters) => {
                 for (component, scatter) in scatters.iter_mut().enumerate() {
                     stop.check()?;
                     let mean = &means.means[component * d..][..d];
-                    let weights = Panels { offset: component, ..r };
+                    let weights = r.from(component);
                     scatter.add_block(token, x, weights, mean, &mut scratch.scatter)?;
                 }
             }
@@ -248,9 +248,9 @@ impl<E: Real> Prepared<E> for Tied<E> {
                         self.residuals::<V>(token, &means.origin, block.panel(p), here, target);
                     totals[p * 2..][..2].copy_from_slice(&sums);
                 }
-                let e = Panels::<V> { columns: centered, stride: d, offset: 0 };
-                let total = Panels::<V> { columns: totals, stride: 2, offset: 0 };
-                let inverse = Panels { offset: 1, ..total };
+                let e = Panels::new(centered, n_panels, d);
+                let total = Panels::new(totals, n_panels, 2);
+                let inverse = total.from(1);
                 residuals.add_block(token, e, total, &self.zeros[..d], &mut scratch.scatter)?;
                 overlaps.add_block(token, r, inverse, &self.zeros[..k], &mut scratch.scatter)?;
             }
@@ -315,13 +315,13 @@ fn add_first_moments<V: Vector>(
     counts: &mut [Lanes64],
     firsts: &mut [Lanes64],
 ) {
-    let d = x.stride;
+    let d = x.stride();
     for (component, count) in counts.iter_mut().enumerate() {
-        let r = Panels { offset: component, ..r };
+        let r = r.from(component);
         for start in (0..d).step_by(TILE) {
             let width = TILE.min(d - start);
             let range = component * d + start..component * d + start + width;
-            let x = Panels { offset: start, ..x };
+            let x = x.from(start);
             let count = (start == 0).then_some(&mut *count);
             with_width!(
                 width,
@@ -342,25 +342,44 @@ fn first_tile<V: Vector, const W: usize>(
     count: Option<&mut Lanes64>,
     firsts: &mut [Lanes64],
 ) {
-    let zero = V::splat(token, V::Scalar::ZERO);
-    let mut n = zero;
-    let mut s = [zero; W];
-    for (x_panel, r_panel) in x.columns.chunks_exact(x.stride).zip(r.columns.chunks_exact(r.stride))
-    {
-        let x_tile = &x_panel[x.offset..][..W];
-        let r_column = &r_panel[r.offset];
-        for v in 0..PANEL {
-            let r = V::load(token, &r_column[v]);
-            n = n + r;
-            for i in 0..W {
-                s[i] = r.mul_add(V::load(token, &x_tile[i][v]) - V::splat(token, mean[i]), s[i]);
-            }
-        }
+    let (mut n, mut s) = (V::ZERO, [V::ZERO; W]);
+    for part in 0..V::Part::COUNT {
+        first_rows(token, (x, r), mean, part, (&mut n, &mut s));
     }
     if let Some(count) = count {
         n.accumulate(count);
     }
     for i in 0..W {
         s[i].accumulate(&mut firsts[i]);
+    }
+}
+
+/// These sums over the rows of a block, in one part of the lanes.
+#[inline(always)]
+fn first_rows<V: Vector, const W: usize>(
+    token: V::Token,
+    (x, r): (Panels<'_, V>, Panels<'_, V>),
+    mean: &[V::Scalar],
+    part: usize,
+    (count, firsts): (&mut V::Lanes, &mut [V::Lanes; W]),
+) {
+    let zero = V::Part::splat(token, V::Scalar::ZERO);
+    let (mut n, mut s, mut m) = (zero, [zero; W], [zero; W]);
+    for i in 0..W {
+        m[i] = V::Part::splat(token, mean[i]);
+    }
+    for p in 0..x.n_panels() {
+        let (x_tile, r_column) = (x.tile::<W>(p), r.column(p));
+        for v in 0..PANEL {
+            let r = V::Part::load(token, &r_column[v], part);
+            n = n + r;
+            for i in 0..W {
+                s[i] = r.mul_add(V::Part::load(token, &x_tile[i][v], part) - m[i], s[i]);
+            }
+        }
+    }
+    n.store(count, part);
+    for i in 0..W {
+        s[i].store(&mut firsts[i], part);
     }
 }

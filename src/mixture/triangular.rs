@@ -8,13 +8,13 @@
 //! which hides the latency of the multiply-adds and reads each operand once per four of them.
 //! The number of multiply-adds is exactly d(d+1)/2 per row and product.
 
-use super::block::{PANEL, PanelColumn};
+use super::block::{PANEL, PanelColumn, Panels};
 use super::geometry::triangle;
 use super::prepared::{SCRATCH, SUMS};
 use crate::error::Error;
 use crate::memory;
 use crate::rows::Element;
-use crate::simd::{Lanes64, Level, Memory, Part, Real, Vector, Whole};
+use crate::simd::{Lanes64, Level, Memory, Part, Real, Vector};
 
 /// Columns of a register tile.
 pub const TILE: usize = 4;
@@ -230,19 +230,17 @@ impl Scatter {
 
     /// Adds the rows of a block: z = x − `center`.
     ///
-    /// `columns(p)` are the d columns of panel p and `weights(p)` its row weights r. `scratch`
-    /// holds z for the whole block (d columns a panel) and r·z for one tile of columns.
+    /// `weights` are their r. `scratch` holds z for the whole block and r·z for one tile of columns.
     #[inline(always)]
-    pub fn add_block<'a, V: Vector>(
+    pub fn add_block<V: Vector>(
         &mut self,
         token: V::Token,
-        x: Panels<'a, V>,
-        weights: Panels<'a, V>,
+        x: Panels<'_, V>,
+        weights: Panels<'_, V>,
         center: &[V::Scalar],
         scratch: &mut ScatterScratch<V>,
     ) -> Result<(), Error> {
-        let d = center.len();
-        let n_panels = x.columns.len() / x.stride;
+        let (d, n_panels) = (center.len(), x.n_panels());
         let z = memory::first(&mut scratch.z, n_panels * d, [V::ZERO; PANEL], SCRATCH)?;
         let rz = memory::first(&mut scratch.rz, n_panels * TILE, [V::ZERO; PANEL], SCRATCH)?;
         let mut products = &mut self.products[..];
@@ -251,31 +249,25 @@ impl Scatter {
             let (tiles, rest) = products.split_at_mut(start * width + triangle(width));
             products = rest;
             let (rectangle, diagonal) = tiles.split_at_mut(start * width);
+            let mut rows = TileRows {
+                x: x.from(start),
+                weights,
+                center: &center[start..start + width],
+                start,
+                z: &mut *z,
+                rz: &mut *rz,
+            };
+            let count = (start == 0).then_some(&mut self.count);
             let sums = &mut self.sums[start..start + width];
-            let center = &center[start..start + width];
-            with_width!(
-                width,
-                diagonal_tile,
-                [V],
-                (token, x, weights, center, start, z, rz, &mut self.count, sums, diagonal)
-            );
+            with_width!(width, diagonal_tile, [V], (token, &mut rows, count, sums, diagonal));
+            let z = Panels::new(z, n_panels, d);
+            let rz = Panels::new(rz, n_panels, TILE);
             for (left, tile) in rectangle.chunks_exact_mut(TILE * width).enumerate() {
-                with_width!(width, rectangle_tile, [V], (token, z, rz, left * TILE, tile));
+                with_width!(width, rectangle_tile, [V], (token, z.from(left * TILE), rz, tile));
             }
         }
         Ok(())
     }
-}
-
-/// Columns of several panels: panel p's column j is `columns[p * stride + offset + j]`.
-#[derive(Clone, Copy)]
-pub struct Panels<'a, V: Vector> {
-    /// All columns.
-    pub columns: &'a [PanelColumn<V>],
-    /// Columns from one panel to the next.
-    pub stride: usize,
-    /// First column.
-    pub offset: usize,
 }
 
 /// Scratch of [`Scatter::add_block`].
@@ -293,35 +285,24 @@ impl<V: Vector> ScatterScratch<V> {
 
 /// The tile on the diagonal: forms z and r·z, and sums r, r·z and the lower triangle of r·z·zᵀ.
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
 fn diagonal_tile<V: Vector, const W: usize>(
     token: V::Token,
-    x: Panels<'_, V>,
-    weights: Panels<'_, V>,
-    center: &[V::Scalar],
-    start: usize,
-    z_panels: &mut [PanelColumn<V>],
-    rz_panels: &mut [PanelColumn<V>],
-    count: &mut Lanes64,
+    rows: &mut TileRows<'_, V>,
+    count: Option<&mut Lanes64>,
     sums: &mut [Lanes64],
     products: &mut [Lanes64],
 ) {
     let mut totals = TileSums::<V, W> { n: V::ZERO, s: [V::ZERO; W], q: [[V::ZERO; W]; W] };
-    let mut rows = TileRows { x, weights, center, start, z_panels, rz_panels };
     if <V::Token as Level>::WIDE || W <= 2 {
-        diagonal_rows::<V, Whole<V>, W, 0, W>(token, &mut rows, 0, &mut totals);
+        diagonal_rows(token, rows, &mut totals);
     } else {
+        // All at once is twenty registers and more: z and r·z first, then their products.
         for part in 0..V::Part::COUNT {
-            if W < TILE {
-                diagonal_rows::<V, V::Part, W, 0, W>(token, &mut rows, part, &mut totals);
-            } else {
-                // The whole tile is nineteen registers: half of its rows at a time.
-                diagonal_rows::<V, V::Part, W, 0, 2>(token, &mut rows, part, &mut totals);
-                diagonal_rows::<V, V::Part, W, 2, W>(token, &mut rows, part, &mut totals);
-            }
+            center_rows(token, rows, part, &mut totals);
+            triangle_rows(token, rows, part, &mut totals);
         }
     }
-    if start == 0 {
+    if let Some(count) = count {
         totals.n.accumulate(count);
     }
     let mut next = 0;
@@ -343,92 +324,157 @@ struct TileSums<V: Vector, const W: usize> {
 
 /// What a tile on the diagonal reads, and where it leaves z and r·z for those beside it.
 struct TileRows<'a, V: Vector> {
+    /// From the tile's first column on.
     x: Panels<'a, V>,
     weights: Panels<'a, V>,
     /// Of the tile's columns.
     center: &'a [V::Scalar],
     /// The first of them.
     start: usize,
-    z_panels: &'a mut [PanelColumn<V>],
-    rz_panels: &'a mut [PanelColumn<V>],
+    /// As many columns a panel as there are features.
+    z: &'a mut [PanelColumn<V>],
+    /// [`TILE`] columns a panel.
+    rz: &'a mut [PanelColumn<V>],
 }
 
-/// Rows `FIRST..LAST` of the tile's triangle, and with the first of them all else, in one part of
-/// the lanes.
+impl<V: Vector> TileRows<'_, V> {
+    /// The tile's columns of z and r·z in panel `p`, to be written.
+    #[inline(always)]
+    fn targets<const W: usize>(
+        &mut self,
+        p: usize,
+    ) -> (&mut [PanelColumn<V>], &mut [PanelColumn<V>]) {
+        let z = &mut self.z[p * self.x.stride() + self.start..][..W];
+        (z, &mut self.rz[p * TILE..][..W])
+    }
+}
+
+/// All sums of the tile in one go.
 #[inline(always)]
-fn diagonal_rows<V: Vector, P: Part<V>, const W: usize, const FIRST: usize, const LAST: usize>(
+fn diagonal_rows<V: Vector, const W: usize>(
+    token: V::Token,
+    rows: &mut TileRows<'_, V>,
+    totals: &mut TileSums<V, W>,
+) {
+    let zero = V::splat(token, V::Scalar::ZERO);
+    let mut n = zero;
+    let mut s = [zero; W];
+    let mut q = [[zero; W]; W];
+    let (x, weights, center) = (rows.x, rows.weights, rows.center);
+    for p in 0..x.n_panels() {
+        let (r_column, x_tile) = (weights.column(p), x.tile::<W>(p));
+        let (z_tile, rz_tile) = rows.targets::<W>(p);
+        for v in 0..PANEL {
+            let r = V::load(token, &r_column[v]);
+            let mut z = [zero; W];
+            n = n + r;
+            for i in 0..W {
+                z[i] = V::load(token, &x_tile[i][v]) - V::splat(token, center[i]);
+                let rz = r * z[i];
+                for j in 0..=i {
+                    q[i][j] = rz.mul_add(z[j], q[i][j]);
+                }
+                s[i] = s[i] + rz;
+                if x.stride() > TILE {
+                    z[i].store(&mut z_tile[i][v]);
+                    rz.store(&mut rz_tile[i][v]);
+                }
+            }
+        }
+    }
+    n.store(&mut totals.n);
+    for i in 0..W {
+        s[i].store(&mut totals.s[i]);
+        for j in 0..=i {
+            q[i][j].store(&mut totals.q[i][j]);
+        }
+    }
+}
+
+/// z, r·z and the sums Σr and Σrz of one part of the lanes.
+#[inline(always)]
+fn center_rows<V: Vector, const W: usize>(
     token: V::Token,
     rows: &mut TileRows<'_, V>,
     part: usize,
     totals: &mut TileSums<V, W>,
 ) {
-    let TileRows { x, weights, center, start, z_panels, rz_panels } = rows;
-    let zero = P::splat(token, V::Scalar::ZERO);
+    let zero = V::Part::splat(token, V::Scalar::ZERO);
     let mut n = zero;
     let mut s = [zero; W];
-    let mut q = [[zero; W]; W];
-    let n_panels = x.columns.len() / x.stride;
-    let d = z_panels.len() / n_panels;
-    for p in 0..n_panels {
-        let x_tile = &x.columns[p * x.stride + x.offset + *start..][..W];
-        let r_column = &weights.columns[p * weights.stride + weights.offset];
-        let z_tile = &mut z_panels[p * d + *start..][..W];
-        let rz_tile = &mut rz_panels[p * TILE..][..W];
+    let mut center = [zero; W];
+    for i in 0..W {
+        center[i] = V::Part::splat(token, rows.center[i]);
+    }
+    let (x, weights) = (rows.x, rows.weights);
+    for p in 0..x.n_panels() {
+        let (r_column, x_tile) = (weights.column(p), x.tile::<W>(p));
+        let (z_tile, rz_tile) = rows.targets::<W>(p);
         for v in 0..PANEL {
-            let r = P::load(token, &r_column[v], part);
-            let mut z = [zero; W];
-            if FIRST == 0 {
-                n = n + r;
-            }
+            let r = V::Part::load(token, &r_column[v], part);
+            n = n + r;
             for i in 0..W {
-                z[i] = P::load(token, &x_tile[i][v], part) - P::splat(token, center[i]);
-                let rz = r * z[i];
-                if (FIRST..LAST).contains(&i) {
-                    for j in 0..=i {
-                        q[i][j] = rz.mul_add(z[j], q[i][j]);
-                    }
-                }
-                if FIRST == 0 {
-                    s[i] = s[i] + rz;
-                    if d > TILE {
-                        z[i].store(&mut z_tile[i][v], part);
-                        rz.store(&mut rz_tile[i][v], part);
-                    }
+                let z = V::Part::load(token, &x_tile[i][v], part) - center[i];
+                let rz = r * z;
+                s[i] = s[i] + rz;
+                z.store(&mut z_tile[i][v], part);
+                rz.store(&mut rz_tile[i][v], part);
+            }
+        }
+    }
+    n.store(&mut totals.n, part);
+    for i in 0..W {
+        s[i].store(&mut totals.s[i], part);
+    }
+}
+
+/// The lower triangle of Σ r z zᵀ in one part of the lanes: ten sums and five operands, of sixteen
+/// registers.
+#[inline(always)]
+fn triangle_rows<V: Vector, const W: usize>(
+    token: V::Token,
+    rows: &mut TileRows<'_, V>,
+    part: usize,
+    totals: &mut TileSums<V, W>,
+) {
+    let zero = V::Part::splat(token, V::Scalar::ZERO);
+    let mut q = [[zero; W]; W];
+    for p in 0..rows.x.n_panels() {
+        let (z_tile, rz_tile) = rows.targets::<W>(p);
+        for v in 0..PANEL {
+            let mut z = [zero; W];
+            for i in 0..W {
+                z[i] = V::Part::load(token, &z_tile[i][v], part);
+                let rz = V::Part::load(token, &rz_tile[i][v], part);
+                for j in 0..=i {
+                    q[i][j] = rz.mul_add(z[j], q[i][j]);
                 }
             }
         }
     }
-    if FIRST == 0 {
-        n.store(&mut totals.n, part);
-        for i in 0..W {
-            s[i].store(&mut totals.s[i], part);
-        }
-    }
-    for i in FIRST..LAST {
+    for i in 0..W {
         for j in 0..=i {
             q[i][j].store(&mut totals.q[i][j], part);
         }
     }
 }
 
-/// A tile left of the diagonal: rows of the current tile of r·z against columns `left..left + 4` of z.
+/// A tile left of the diagonal: rows of the current tile of r·z against four columns of z.
 #[inline(always)]
 fn rectangle_tile<V: Vector, const W: usize>(
     token: V::Token,
-    z_panels: &[PanelColumn<V>],
-    rz_panels: &[PanelColumn<V>],
-    left: usize,
+    z: Panels<'_, V>,
+    rz: Panels<'_, V>,
     products: &mut [Lanes64],
 ) {
     let mut totals = [[V::ZERO; TILE]; W];
     for part in 0..V::Part::COUNT {
-        let (z, rz) = (z_panels, rz_panels);
         if <V::Token as Level>::WIDE {
-            rectangle_columns::<V, W, 0, TILE>(token, z, rz, left, part, &mut totals);
+            rectangle_columns::<V, W, 0, TILE>(token, z, rz, part, &mut totals);
         } else {
             // Eight accumulators and six operands, of sixteen registers.
-            rectangle_columns::<V, W, 0, 2>(token, z, rz, left, part, &mut totals);
-            rectangle_columns::<V, W, 2, TILE>(token, z, rz, left, part, &mut totals);
+            rectangle_columns::<V, W, 0, 2>(token, z, rz, part, &mut totals);
+            rectangle_columns::<V, W, 2, TILE>(token, z, rz, part, &mut totals);
         }
     }
     for i in 0..W {
@@ -442,19 +488,15 @@ fn rectangle_tile<V: Vector, const W: usize>(
 #[inline(always)]
 fn rectangle_columns<V: Vector, const W: usize, const FIRST: usize, const LAST: usize>(
     token: V::Token,
-    z_panels: &[PanelColumn<V>],
-    rz_panels: &[PanelColumn<V>],
-    left: usize,
+    z: Panels<'_, V>,
+    rz: Panels<'_, V>,
     part: usize,
     totals: &mut [[V::Lanes; TILE]; W],
 ) {
     let zero = V::Part::splat(token, V::Scalar::ZERO);
     let mut q = [[zero; TILE]; W];
-    let n_panels = rz_panels.len() / TILE;
-    let d = z_panels.len() / n_panels;
-    for p in 0..n_panels {
-        let z_tile = &z_panels[p * d + left..][..TILE];
-        let rz_tile = &rz_panels[p * TILE..][..TILE];
+    for p in 0..z.n_panels() {
+        let (z_tile, rz_tile) = (z.tile::<TILE>(p), rz.tile::<TILE>(p));
         for v in 0..PANEL {
             let mut z = [zero; TILE];
             for j in FIRST..LAST {

@@ -8,10 +8,9 @@
 //! Only rows whose responsibility can reach the rounding of the result are gathered. With many
 //! features responsibilities are nearly always close to 0 or 1, and most of the work falls away.
 
-use super::block::{Block, PANEL};
+use super::block::{Block, PANEL, Panels};
 use super::geometry::triangle;
 use super::prepared::{SCRATCH, SUMS};
-use super::triangular::Panels;
 use crate::error::Error;
 use crate::memory;
 use crate::rows::Element;
@@ -128,8 +127,8 @@ impl WideScatter {
     ) {
         scratch.chosen.clear();
         let mut row = 0;
-        for panel in weights.columns.chunks_exact(weights.stride) {
-            let column = &panel[weights.offset];
+        for p in 0..weights.n_panels() {
+            let column = weights.column(p);
             for v in 0..PANEL {
                 V::load(token, &column[v]).accumulate(&mut self.count);
             }

@@ -17,6 +17,11 @@ impl Level for V4 {
     type F64 = F64<Self, 1>;
     type F32 = F32<Self, 1>;
     type U64 = RegisterWords<Self, 1>;
+
+    #[inline(always)]
+    fn transpose(self, rows: [[f64; 4]; 4]) -> [[f64; 4]; 4] {
+        V3::transpose(*self, rows)
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -70,6 +75,21 @@ impl Level for V3 {
     type F64 = F64<Self, 2>;
     type F32 = F32<Self, 2>;
     type U64 = RegisterWords<Self, 2>;
+
+    #[inline(always)]
+    fn transpose(self, rows: [[f64; 4]; 4]) -> [[f64; 4]; 4] {
+        let [a, b, c, d] = rows.map(|row| cast(row));
+        let (even_ab, odd_ab) =
+            (self.avx._mm256_unpacklo_pd(a, b), self.avx._mm256_unpackhi_pd(a, b));
+        let (even_cd, odd_cd) =
+            (self.avx._mm256_unpacklo_pd(c, d), self.avx._mm256_unpackhi_pd(c, d));
+        [
+            cast(self.avx._mm256_permute2f128_pd::<0x20>(even_ab, even_cd)),
+            cast(self.avx._mm256_permute2f128_pd::<0x20>(odd_ab, odd_cd)),
+            cast(self.avx._mm256_permute2f128_pd::<0x31>(even_ab, even_cd)),
+            cast(self.avx._mm256_permute2f128_pd::<0x31>(odd_ab, odd_cd)),
+        ]
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -122,4 +142,15 @@ impl Level for Scalar {
     type F64 = Portable<f64, 8>;
     type F32 = Portable<f32, 16>;
     type U64 = PortableWords;
+
+    #[inline(always)]
+    fn transpose(self, rows: [[f64; 4]; 4]) -> [[f64; 4]; 4] {
+        let mut columns = [[0.0; 4]; 4];
+        for i in 0..4 {
+            for j in 0..4 {
+                columns[j][i] = rows[i][j];
+            }
+        }
+        columns
+    }
 }

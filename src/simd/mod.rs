@@ -233,7 +233,7 @@ pub trait Vector:
     }
 }
 
-/// Some lanes of a logical vector: those of one register, or all of them ([`Whole`]).
+/// What one register holds of a logical vector.
 ///
 /// A tile of whole vectors is twice the registers of AVX2; a kernel that goes over its rows once for
 /// each part has all of them, and adds to each lane in the same order.
@@ -253,55 +253,6 @@ pub trait Part<V: Vector>:
     fn mul_add(self, b: Self, c: Self) -> Self;
 }
 
-/// All lanes of a vector, for tiles that are small enough.
-#[derive(Clone, Copy)]
-pub struct Whole<V>(V);
-
-impl<V: Vector> Add for Whole<V> {
-    type Output = Self;
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        Self(self.0 + other.0)
-    }
-}
-
-impl<V: Vector> Sub for Whole<V> {
-    type Output = Self;
-    #[inline(always)]
-    fn sub(self, other: Self) -> Self {
-        Self(self.0 - other.0)
-    }
-}
-
-impl<V: Vector> Mul for Whole<V> {
-    type Output = Self;
-    #[inline(always)]
-    fn mul(self, other: Self) -> Self {
-        Self(self.0 * other.0)
-    }
-}
-
-impl<V: Vector> Part<V> for Whole<V> {
-    const COUNT: usize = 1;
-
-    #[inline(always)]
-    fn splat(token: V::Token, value: V::Scalar) -> Self {
-        Self(V::splat(token, value))
-    }
-    #[inline(always)]
-    fn load(token: V::Token, lanes: &V::Lanes, _: usize) -> Self {
-        Self(V::load(token, lanes))
-    }
-    #[inline(always)]
-    fn store(self, lanes: &mut V::Lanes, _: usize) {
-        self.0.store(lanes);
-    }
-    #[inline(always)]
-    fn mul_add(self, b: Self, c: Self) -> Self {
-        Self(self.0.mul_add(b.0, c.0))
-    }
-}
-
 /// A SIMD level: a zero-sized proof that the CPU has its instructions.
 pub trait Level: Simd {
     /// Name in `system()`.
@@ -314,6 +265,9 @@ pub trait Level: Simd {
     type F32: Vector<Scalar = f32, Token = Self, Lanes = Lanes32>;
     /// Eight lanes of `u64`.
     type U64: Words<Token = Self, Float = Self::F64>;
+
+    /// The columns of four rows of four numbers.
+    fn transpose(self, rows: [[f64; 4]; 4]) -> [[f64; 4]; 4];
 }
 
 /// A level whose vectors are registers of pulp's: all but the portable one.

@@ -113,7 +113,7 @@ impl Kernel for Farthest<'_, '_, '_> {
         let mut smallest = Smallest::new(count);
         for start in range.clone().step_by(Block::<L::F64>::PANEL_ROWS) {
             let rows = start..range.end.min(start + Block::<L::F64>::PANEL_ROWS);
-            block.pack(input.rows.row_block(rows.clone()), None, None, false)?;
+            block.pack(token, input.rows.row_block(rows.clone()), None, None, false)?;
             let mut best = [L::F64::splat(token, f64::INFINITY); PANEL];
             for center in centers.chunks_exact(d) {
                 let mut distance = [L::F64::splat(token, 0.0); PANEL];

@@ -209,7 +209,7 @@ impl Kernel for Evaluate<'_, '_, '_> {
             panels.clone().step_by(at_once).zip(distances.chunks_mut(at_once * trials.len()))
         {
             input.context.check()?;
-            pack(&mut block, input, start..panels.end.min(start + at_once))?;
+            pack(token, &mut block, input, start..panels.end.min(start + at_once))?;
             for (p, distances) in distances.chunks_exact_mut(trials.len()).enumerate() {
                 let (panel, weights) = (block.panel(p), &block.weights[p]);
                 let mut sums = sums.iter_mut();
@@ -254,7 +254,7 @@ impl Kernel for Find<'_, '_, '_> {
         let mut cumulated = 0.0;
         let mut last = None;
         for p in partition.leaf(leaf) {
-            pack(&mut block, *input, p..p + 1)?;
+            pack(token, &mut block, *input, p..p + 1)?;
             let known = &distances[p * restarts.len() + restart];
             let nearer = nearer::<L::F64>(token, block.panel(0), center, known);
             for (v, nearer) in nearer.into_iter().enumerate() {
@@ -294,13 +294,14 @@ fn nearer<V: Vector<Scalar = f64>>(
 
 #[inline(always)]
 fn pack<V: Vector<Scalar = f64>>(
+    token: V::Token,
     block: &mut Block<V>,
     input: Input<'_, '_>,
     panels: Range<usize>,
 ) -> Result<(), Error> {
     let rows = Group::rows_of(input, &panels);
     let weights = input.weights.map(|weights| weights.slice_move(s![rows.clone()]));
-    block.pack(input.rows.row_block(rows), weights, None, false)
+    block.pack(token, input.rows.row_block(rows), weights, None, false)
 }
 
 /// Panels that fit the first cache.
