@@ -157,6 +157,21 @@ def functions(family, dtype):
     )
 
 
+def overlapping(family, dtype, d, k):
+    """Rows in which several of `k` components have a share, and after them rows that are one component's."""
+    means = whole(k * d, 9, 13).reshape(k, d) / 16.0
+    sizes = (np.arange(k) + 4.0) / 4.0
+    matrix = np.eye(d) + 0.25
+    covariances = {
+        "full": sizes[:, None, None] * matrix,
+        "tied": matrix,
+        "diag": np.repeat(sizes[:, None], d, axis=1),
+        "spherical": sizes,
+    }[family]
+    X = np.concatenate([bell((300, d), 11, 2.0**-12), np.repeat(means, 130, axis=0)]).astype(dtype)
+    return statistics(X, np.full(k, 1 / k), means, covariances, covariance_type=family).to_bytes()
+
+
 def given_start(family):
     """Parameters from precisions, which are not improved."""
     weights, means, precisions = parameters(family, d=3)
@@ -172,6 +187,8 @@ for family, dtype in itertools.product(FAMILIES, DTYPES):
     case(f"fit: {family}, {dtype}, 33 features", fit, family, dtype, "kmeans", True, 601, 33, 1)
     case(f"fit: {family}, {dtype}, one feature", fit, family, dtype, "kmeans", False, 601, 1, 5)
     case(f"functions: {family}, {dtype}", functions, family, dtype)
+for family, dtype, (d, k) in itertools.product(FAMILIES, DTYPES, ((8, 6), (70, 3))):
+    case(f"overlapping: {family}, {dtype}, {d} features", overlapping, family, dtype, d, k)
 for family in ("full", "tied"):
     case(f"fit: {family}, float64, 150 features", fit, family, "float64", "kmeans", False, 1_500, 150, 1)
 for family in FAMILIES:

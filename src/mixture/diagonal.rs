@@ -11,11 +11,16 @@ use super::prepared::{Means, PREPARED, Prepared, SUMS, Scratch, thresholds};
 use super::statistics::MixtureStatistics;
 use super::triangular::{TILE, with_width};
 use super::value::Mixture;
+use super::wide_moments::WideMoments;
 use crate::error::Error;
 use crate::fold::Stop;
 use crate::memory;
 use crate::rows::Element;
 use crate::simd::{Lanes64, Memory, Part, Real, Vector};
+
+/// From this many features on, the rows of a component are gathered where they are at most a panel
+/// of a block: there the products outweigh the search.
+const GATHER_FROM: usize = 64;
 
 /// Prepared parameters of diagonal (or spherical) covariances.
 pub struct Diagonal<E> {
@@ -23,6 +28,8 @@ pub struct Diagonal<E> {
     geometry: Geometry,
     n_components: usize,
     n_features: usize,
+    /// μ itself, for the wide moments, which read the rows as they are.
+    raw_means: Vec<f64>,
     /// p, components × features; for spherical covariances one p² per component.
     scales: Vec<E>,
     /// As those of full covariances.
@@ -30,6 +37,11 @@ pub struct Diagonal<E> {
 }
 
 impl<E: Real> Diagonal<E> {
+    /// Whether rows are gathered where a component has few.
+    fn gathers(&self) -> bool {
+        self.n_features >= GATHER_FROM
+    }
+
     fn spherical(&self) -> bool {
         self.geometry == Geometry::Spherical
     }
@@ -40,6 +52,8 @@ pub struct DiagonalSums {
     counts: Vec<Lanes64>,
     firsts: Vec<Lanes64>,
     seconds: Vec<Lanes64>,
+    /// Of blocks in which a component has few rows; none where features are few.
+    gathered: Vec<WideMoments>,
 }
 
 impl<E: Real> Prepared<E> for Diagonal<E> {
@@ -55,13 +69,14 @@ impl<E: Real> Prepared<E> for Diagonal<E> {
             geometry,
             n_components: parameters.n_components(),
             n_features: parameters.n_features(),
+            raw_means: memory::copied(parameters.means(), PREPARED)?,
             scales: memory::collected(factors.iter().map(scale), PREPARED)?,
             thresholds: thresholds(parameters, sparse)?,
         })
     }
 
     fn needs_row_major(&self) -> bool {
-        false
+        self.gathers()
     }
 
     #[inline(always)]
@@ -108,7 +123,10 @@ impl<E: Real> Prepared<E> for Diagonal<E> {
     fn sums(&self) -> Result<DiagonalSums, Error> {
         let cells = self.n_components * self.n_features;
         let zeros = |length| memory::filled(length, Lanes64::ZERO, SUMS);
+        let n_gathered = if self.gathers() { self.n_components } else { 0 };
+        let gathered = (0..n_gathered).map(|_| WideMoments::zeros(self.n_features));
         Ok(DiagonalSums {
+            gathered: memory::gathered(gathered, SUMS)?,
             counts: zeros(self.n_components)?,
             firsts: zeros(cells)?,
             seconds: zeros(cells)?,
@@ -123,6 +141,7 @@ impl<E: Real> Prepared<E> for Diagonal<E> {
         sums.counts.fill(Lanes64::ZERO);
         sums.firsts.fill(Lanes64::ZERO);
         sums.seconds.fill(Lanes64::ZERO);
+        sums.gathered.iter_mut().for_each(WideMoments::clear);
     }
 
     #[inline(always)]
@@ -131,7 +150,7 @@ impl<E: Real> Prepared<E> for Diagonal<E> {
         token: V::Token,
         means: &Means<E>,
         (block, responsibilities): (&Block<V>, &[PanelColumn<V>]),
-        _: &mut Scratch<V>,
+        scratch: &mut Scratch<V>,
         sums: &mut DiagonalSums,
         _: &Stop,
     ) -> Result<(), Error> {
@@ -139,14 +158,25 @@ impl<E: Real> Prepared<E> for Diagonal<E> {
         let all = Panels::new(responsibilities, block.n_panels(), k);
         for component in 0..k {
             let r = all.from(component);
-            if !any_above(token, r, self.thresholds[component] * block.largest_weight) {
+            let threshold = self.thresholds[component] * block.largest_weight;
+            let mut counted = false;
+            if let Some(gathered) = sums.gathered.get_mut(component) {
+                scratch.wide.choose(token, r, threshold, &mut sums.counts[component]);
+                counted = true;
+                if scratch.wide.chosen.len() <= Block::<V>::PANEL_ROWS {
+                    let mean = &self.raw_means[component * d..][..d];
+                    gathered.add_block(token, block, mean, &scratch.wide);
+                    continue;
+                }
+            } else if !any_above(token, r, threshold) {
                 continue;
             }
             for start in (0..d).step_by(TILE) {
                 let width = TILE.min(d - start);
                 let cells = component * d + start..component * d + start + width;
                 let x = block.panels().from(start);
-                let count = (start == 0).then_some(&mut sums.counts[component]);
+                let first = start == 0 && !counted;
+                let count = first.then_some(&mut sums.counts[component]);
                 let firsts = &mut sums.firsts[cells.clone()];
                 let seconds = &mut sums.seconds[cells.clone()];
                 with_width!(
@@ -172,12 +202,21 @@ impl<E: Real> Prepared<E> for Diagonal<E> {
         let Some(moments) = &mut statistics.model else { return Ok(statistics) };
         write_sums(&mut moments.counts, &sums.counts);
         write_sums(&mut moments.sums, &sums.firsts);
+        for (total, gathered) in moments.sums.chunks_exact_mut(d).zip(&sums.gathered) {
+            total.iter_mut().zip(gathered.firsts()).for_each(|(total, sum)| *total += sum);
+        }
         if self.spherical() {
             for (total, row) in moments.scatter.iter_mut().zip(sums.seconds.chunks_exact(d)) {
                 *total = row.iter().map(Lanes64::sum).sum();
             }
+            for (total, gathered) in moments.scatter.iter_mut().zip(&sums.gathered) {
+                *total += gathered.seconds().sum::<f64>();
+            }
         } else {
             write_sums(&mut moments.scatter, &sums.seconds);
+            for (total, gathered) in moments.scatter.chunks_exact_mut(d).zip(&sums.gathered) {
+                total.iter_mut().zip(gathered.seconds()).for_each(|(total, sum)| *total += sum);
+            }
         }
         Ok(statistics)
     }

@@ -48,6 +48,7 @@ mod triangular;
 mod unit;
 mod value;
 mod wide;
+mod wide_moments;
 
 pub use constraints::{CONSTRAINTS, Constraint, constraint};
 pub use em::{Em, Fit, Options, em};

@@ -114,15 +114,14 @@ impl Moments {
     }
 
     /// Adds a symmetric matrix, given by its entries, to the scatter of component `k`.
-    pub fn add_to_scatter(&mut self, k: usize, entry: impl Fn(usize, usize) -> f64) {
+    fn add_to_scatter(&mut self, k: usize, entry: impl Fn(usize, usize) -> f64) {
         let d = self.n_features;
         let scatter = &mut self.scatter[self.geometry.scatter(k, d)];
         match self.geometry {
             Geometry::Full | Geometry::Tied => {
                 for i in 0..d {
-                    for j in 0..=i {
-                        scatter[triangle(i) + j] += entry(i, j);
-                    }
+                    let row = &mut scatter[triangle(i)..][..=i];
+                    row.iter_mut().enumerate().for_each(|(j, cell)| *cell += entry(i, j));
                 }
             }
             Geometry::Diagonal => {

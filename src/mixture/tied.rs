@@ -284,18 +284,54 @@ impl<E: Real> Prepared<E> for Tied<E> {
                 residuals.add_products_to(&mut moments.scatter);
                 let mut q = memory::filled(triangle(k), 0.0, SUMS)?;
                 overlaps.add_products_to(&mut q);
-                for j in 0..k {
-                    for l in 0..j {
-                        stop.check()?;
-                        let (a, b) = (parameters.mean(j), parameters.mean(l));
-                        let overlap = q[triangle(j) + l];
-                        moments.add_to_scatter(0, |i, m| overlap * (a[i] - b[i]) * (a[m] - b[m]));
-                    }
-                }
+                add_differences(&mut q, parameters, &mut moments.scatter, stop)?;
             }
         }
         Ok(statistics)
     }
+}
+
+/// Adds Σ qⱼₗ (μⱼ−μₗ)(μⱼ−μₗ)ᵀ over the pairs l < j to the lower triangle `scatter` of all components.
+///
+/// The means are taken one by one, as in the elimination of Grassmann, Taksar & Heyman (1985): with
+/// W = Σₗ qⱼₗ and m = Σₗ qⱼₗ μₗ / W, the pairs of j are
+///
+/// Σₗ qⱼₗ (μⱼ−μₗ)(μⱼ−μₗ)ᵀ = W (μⱼ−m)(μⱼ−m)ᵀ + Σ (qⱼᵢ qⱼₗ / W) (μᵢ−μₗ)(μᵢ−μₗ)ᵀ,
+///
+/// with the last sum over pairs i < l: one square, and pairs of those before j. So k squares stand in
+/// place of k²/2, and nothing is subtracted but means.
+fn add_differences(
+    q: &mut [f64],
+    parameters: &Mixture,
+    scatter: &mut [f64],
+    stop: &Stop,
+) -> Result<(), Error> {
+    let mut difference = memory::filled(parameters.n_features(), 0.0, SUMS)?;
+    for j in (1..parameters.n_components()).rev() {
+        let (before, weights) = q.split_at_mut(triangle(j));
+        let weights = &mut weights[..j];
+        let total: f64 = weights.iter().sum();
+        if total <= 0.0 {
+            continue;
+        }
+        difference.fill(0.0);
+        for l in 0..j {
+            stop.check()?;
+            let share = weights[l] / total;
+            for i in 0..l {
+                before[triangle(l) + i] += share * weights[i];
+            }
+            let (here, there) = (parameters.mean(j), parameters.mean(l));
+            let pairs = difference.iter_mut().zip(here.iter().zip(there));
+            pairs.for_each(|(sum, (here, there))| *sum += share * (here - there));
+        }
+        for (i, &factor) in difference.iter().enumerate() {
+            stop.check()?;
+            let row = scatter[triangle(i)..][..=i].iter_mut().zip(&difference);
+            row.for_each(|(cell, other)| *cell += total * factor * other);
+        }
+    }
+    Ok(())
 }
 
 /// The smallest positive normal number of the element type at hand.

@@ -25,9 +25,38 @@ const SIDE: usize = 8;
 /// Gathered rows, in column blocks of eight features: first z = x − μ, then r·z.
 #[derive(Default)]
 pub struct WideScratch {
-    chosen: Vec<(u32, f64)>,
+    /// Their places in the block, and r.
+    pub chosen: Vec<(u32, f64)>,
     z: Vec<Lanes64>,
     rz: Vec<Lanes64>,
+}
+
+impl WideScratch {
+    /// Adds all rows to `count`, and lists those above the threshold.
+    #[inline(always)]
+    pub fn choose<V: Vector>(
+        &mut self,
+        token: V::Token,
+        weights: Panels<'_, V>,
+        threshold: f64,
+        count: &mut Lanes64,
+    ) {
+        self.chosen.clear();
+        let mut row = 0;
+        for p in 0..weights.n_panels() {
+            let column = weights.column(p);
+            for v in 0..PANEL {
+                V::load(token, &column[v]).accumulate(count);
+            }
+            for r in V::scalars(column) {
+                let r = r.to_f64();
+                if r > threshold {
+                    self.chosen.push((row, r));
+                }
+                row += 1;
+            }
+        }
+    }
 }
 
 /// Accumulators of Σr, Σrz and Σ r z zᵀ.
@@ -89,7 +118,7 @@ impl WideScatter {
         threshold: f64,
         scratch: &mut WideScratch,
     ) -> Result<(), Error> {
-        self.choose(token, weights, threshold, scratch);
+        scratch.choose(token, weights, threshold, &mut self.count);
         if scratch.chosen.is_empty() {
             return Ok(());
         }
@@ -114,32 +143,6 @@ impl WideScatter {
             }
         }
         Ok(())
-    }
-
-    /// Counts all rows and lists those above the threshold.
-    #[inline(always)]
-    fn choose<V: Vector>(
-        &mut self,
-        token: V::Token,
-        weights: Panels<'_, V>,
-        threshold: f64,
-        scratch: &mut WideScratch,
-    ) {
-        scratch.chosen.clear();
-        let mut row = 0;
-        for p in 0..weights.n_panels() {
-            let column = weights.column(p);
-            for v in 0..PANEL {
-                V::load(token, &column[v]).accumulate(&mut self.count);
-            }
-            for r in V::scalars(column) {
-                let r = r.to_f64();
-                if r > threshold {
-                    scratch.chosen.push((row, r));
-                }
-                row += 1;
-            }
-        }
     }
 
     /// Forms z and r·z of the chosen rows and adds Σrz.
