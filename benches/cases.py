@@ -42,8 +42,9 @@ class Case:
         return f"{self.family} {self.n:,} × {self.d}, k={self.k}, {self.data}"
 
     def reduced(self, factor):
-        """Fewer rows, the same everything else."""
-        return replace(self, n=max(self.n // factor, 50 * self.k, 3 * self.d * self.k))
+        """Fewer rows and components, the same everything else."""
+        k = min(self.k, 4)
+        return replace(self, k=k, n=max(self.n // factor, 50 * k, 3 * self.d * k))
 
 
 CASES = [

@@ -16,8 +16,8 @@ from mixtures import FAMILIES, INITS, assert_close, integer_weights, random_mixt
 DTYPES = (np.float64, np.float32)
 # (n, d, k): one row, one column, one component, k = n, lane and block boundaries, wide tiles.
 SHAPES = [(1, 1, 1), (1, 3, 2), (7, 1, 3), (4, 2, 4), (64, 2, 4), (65, 8, 5), (300, 3, 2)]
-# Of 70 features some blocks belong to one component, and are read whole; of others few rows are gathered.
-SHAPES += [(129, 16, 3), (200, 33, 2), (2500, 2, 3), (150, 40, 9), (300, 70, 3)]
+# With 66 features and 33 components the rows of a component are gathered, but for blocks that are nearly its own.
+SHAPES += [(129, 16, 3), (200, 33, 2), (2500, 2, 3), (150, 40, 9), (900, 66, 33)]
 
 LAYOUTS = {
     "C": lambda X: np.ascontiguousarray(X),

@@ -59,6 +59,21 @@ impl<'a, V: Vector> Panels<'a, V> {
         &self.columns[p * self.stride + self.offset]
     }
 
+    /// Whether there is a number above `threshold` in the first columns.
+    #[inline(always)]
+    pub fn any_above(self, token: V::Token, threshold: f64) -> bool {
+        let mut highest = V::splat(token, V::Scalar::ZERO);
+        for p in 0..self.n_panels {
+            let column = self.column(p);
+            for v in 0..PANEL {
+                highest = V::load(token, &column[v]).max(highest);
+            }
+        }
+        let mut lanes = [V::ZERO];
+        highest.store(&mut lanes[0]);
+        V::scalars(&lanes).iter().any(|&r| r.to_f64() > threshold)
+    }
+
     /// The first W columns of panel `p`.
     #[inline(always)]
     pub fn tile<const W: usize>(self, p: usize) -> &'a [PanelColumn<V>] {
@@ -204,8 +219,19 @@ impl<V: Vector> Block<V> {
         let target = &mut self.row_major;
         let target = memory::first(target, self.n_rows * width, Lanes64::ZERO, SCRATCH)?;
         for (target, row) in target.chunks_exact_mut(width).zip(rows.outer_iter()) {
-            for (i, value) in row.iter().enumerate() {
-                target[i / 8].0[i % 8] = value.to_f64();
+            let Some(values) = row.to_slice() else {
+                for (i, value) in row.iter().enumerate() {
+                    target[i / 8].0[i % 8] = value.to_f64();
+                }
+                continue;
+            };
+            let (octets, rest) = values.as_chunks::<8>();
+            for (lanes, octet) in target.iter_mut().zip(octets) {
+                lanes.0 = octet.map(Element::to_f64);
+            }
+            for (lane, value) in target[octets.len()..].iter_mut().flat_map(|l| &mut l.0).zip(rest)
+            {
+                *lane = value.to_f64();
             }
         }
         Ok(())

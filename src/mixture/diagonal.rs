@@ -4,7 +4,6 @@
 //! Σr(x−μ)², per feature or (spherical) summed over features.
 
 use super::block::{Block, PANEL, PanelColumn, Panels};
-use super::full::any_above;
 use super::geometry::Geometry;
 use super::law::Gaussian;
 use super::prepared::{Means, PREPARED, Prepared, SUMS, Scratch, thresholds};
@@ -18,9 +17,10 @@ use crate::memory;
 use crate::rows::Element;
 use crate::simd::{Lanes64, Memory, Part, Real, Vector};
 
-/// From this many features on, the rows of a component are gathered where they are at most a panel
-/// of a block: there the products outweigh the search.
-const GATHER_FROM: usize = 64;
+/// From this many features and components on, the rows of a component are gathered where they are
+/// at most a panel of a block. A second copy of a row and the search cost what a dozen components
+/// save (measured), and with few features responsibilities are shared.
+const GATHER_FROM: (usize, usize) = (64, 32);
 
 /// Prepared parameters of diagonal (or spherical) covariances.
 pub struct Diagonal<E> {
@@ -39,7 +39,7 @@ pub struct Diagonal<E> {
 impl<E: Real> Diagonal<E> {
     /// Whether rows are gathered where a component has few.
     fn gathers(&self) -> bool {
-        self.n_features >= GATHER_FROM
+        self.n_features >= GATHER_FROM.0 && self.n_components >= GATHER_FROM.1
     }
 
     fn spherical(&self) -> bool {
@@ -52,7 +52,7 @@ pub struct DiagonalSums {
     counts: Vec<Lanes64>,
     firsts: Vec<Lanes64>,
     seconds: Vec<Lanes64>,
-    /// Of blocks in which a component has few rows; none where features are few.
+    /// Of blocks in which a component has few rows; none where rows are not gathered.
     gathered: Vec<WideMoments>,
 }
 
@@ -168,7 +168,7 @@ impl<E: Real> Prepared<E> for Diagonal<E> {
                     gathered.add_block(token, block, mean, &scratch.wide);
                     continue;
                 }
-            } else if !any_above(token, r, threshold) {
+            } else if !r.any_above(token, threshold) {
                 continue;
             }
             for start in (0..d).step_by(TILE) {

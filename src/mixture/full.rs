@@ -137,8 +137,7 @@ impl<E: Real> Prepared<E> for Full<E> {
             let mean = component * d..(component + 1) * d;
             match sums {
                 FullSums::Narrow(sums) => {
-                    if any_above(token, weights, self.thresholds[component] * block.largest_weight)
-                    {
+                    if weights.any_above(token, self.thresholds[component] * block.largest_weight) {
                         let mean = &means.means[mean];
                         sums[component].add_block(token, x, weights, mean, &mut scratch.scatter)?;
                     }
@@ -219,20 +218,4 @@ fn narrow_norm<V: Vector, const W: usize>(
         }
         law.log_density(token, k, norm).store(&mut density[v]);
     }
-}
-
-/// Whether a component has a responsibility above `threshold` in a block: otherwise the M-step of this
-/// (block, component) pair is skipped.
-#[inline(always)]
-pub fn any_above<V: Vector>(token: V::Token, weights: Panels<'_, V>, threshold: f64) -> bool {
-    let mut highest = V::splat(token, V::Scalar::ZERO);
-    for p in 0..weights.n_panels() {
-        let column = weights.column(p);
-        for v in 0..PANEL {
-            highest = V::load(token, &column[v]).max(highest);
-        }
-    }
-    let mut lanes = [V::ZERO];
-    highest.store(&mut lanes[0]);
-    V::scalars(&lanes).iter().any(|&r| r.to_f64() > threshold)
 }

@@ -8,7 +8,7 @@
 //! Only rows whose responsibility can reach the rounding of the result are gathered. With many
 //! features responsibilities are nearly always close to 0 or 1, and most of the work falls away.
 
-use super::block::{Block, PANEL, Panels};
+use super::block::{Block, Panels};
 use super::geometry::triangle;
 use super::prepared::{SCRATCH, SUMS};
 use crate::error::Error;
@@ -42,12 +42,17 @@ impl WideScratch {
         count: &mut Lanes64,
     ) {
         self.chosen.clear();
+        for p in 0..weights.n_panels() {
+            for lanes in weights.column(p) {
+                V::load(token, lanes).accumulate(count);
+            }
+        }
+        if !weights.any_above(token, threshold) {
+            return;
+        }
         let mut row = 0;
         for p in 0..weights.n_panels() {
             let column = weights.column(p);
-            for v in 0..PANEL {
-                V::load(token, &column[v]).accumulate(count);
-            }
             for r in V::scalars(column) {
                 let r = r.to_f64();
                 if r > threshold {
