@@ -5,13 +5,15 @@ from __future__ import annotations
 from foldstat import _core
 from programs import outcome
 
-LEVELS = ("avx512", "avx2", "scalar")
+# Of x86-64 and of aarch64, best first.
+LADDERS = (("avx512", "avx2", "scalar"), ("neon", "scalar"))
+LEVELS = tuple(dict.fromkeys(level for ladder in LADDERS for level in ladder))
 
 
 def levels_here():
     """The levels of this machine, best first."""
     best = _core.system()["simd"]
-    return LEVELS[LEVELS.index(best) :] if best in LEVELS else ("scalar", best)
+    return next(ladder[ladder.index(best) :] for ladder in LADDERS if best in ladder)
 
 
 def at_level(program, level):

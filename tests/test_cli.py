@@ -49,7 +49,7 @@ def test_info_says_what_is_installed(tmp_path):
     assert report["numpy"] == np.__version__
     assert report["scipy"] == scipy.__version__
     assert report["threads"] == "3"
-    assert report["simd"] in {"avx512", "avx2", "scalar"}
+    assert report["simd"] in {"avx512", "avx2", "neon", "scalar"}
     assert "cython_lapack" in report["lapack"]
 
 
@@ -137,7 +137,7 @@ def test_demo_does_not_count_scikit_learns_first_iteration(monkeypatch):
 
 def test_demo_says_what_it_ran_on(demo):
     _, result = demo
-    assert re.search(r"foldstat \S+ with (avx512|avx2|scalar) instructions and \d+ threads", result.stdout)
+    assert re.search(r"foldstat \S+ with (avx512|avx2|neon|scalar) instructions and \d+ threads", result.stdout)
 
 
 @pytest.mark.parametrize(("load", "said"), [(100.0 * (os.cpu_count() or 1), True), (0.0, False)])

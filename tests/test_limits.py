@@ -11,6 +11,7 @@ import pytest
 
 import kernel_functions
 from foldstat import MixtureStatistics, _core
+from instruction_sets import at_level
 
 UNIT = (np.array([0.5, 0.5]), np.array([[0.0, 0.0], [1.0, 1.0]]), np.ones((2, 2)))
 
@@ -124,6 +125,13 @@ def test_an_unknown_instruction_set_is_named():
     assert done.returncode != 0
     assert "FOLDSTAT_SIMD" in done.stderr
     assert "sse9" in done.stderr
+
+
+def test_an_instruction_set_of_another_architecture_limits_nothing():
+    program = "import json\nfrom foldstat import _core\nprint(json.dumps(_core.system()['simd']))"
+    unlimited = at_level(program, "")
+    other = "avx2" if unlimited == "neon" else "neon"
+    assert at_level(program, other) == unlimited
 
 
 def test_the_identity_survives_everything():

@@ -69,7 +69,7 @@ class _Fit(TypedDict):
 
 class _System(TypedDict):
     version: str
-    simd: Literal["avx512", "avx2", "scalar"]
+    simd: Literal["avx512", "avx2", "neon", "scalar"]
     threads: int
     lapack: str | None
 

@@ -1,9 +1,10 @@
 //! Vectors of eight `f64` or sixteen `f32`, their elementary functions, and run-time dispatch.
 //!
 //! A kernel is written once over *logical* lanes ([`Vector`]): eight for `f64`, sixteen for `f32`.
-//! AVX-512 holds them in one register, AVX2 in two, and the portable level in an array. Every
-//! operation is the same IEEE operation on each lane and every reduction has a fixed order, so
-//! all levels give the same bits. [`Vector::mul_add`] is a true fused multiply-add everywhere.
+//! AVX-512 holds them in one register, AVX2 in two, NEON in four, and the portable level in an
+//! array. Every operation is the same IEEE operation on each lane and every reduction has a fixed
+//! order, so all levels give the same bits (all but sign and payload of a NaN that arithmetic makes:
+//! these are the processor's). [`Vector::mul_add`] is a true fused multiply-add everywhere.
 //!
 //! A kernel must be reached through [`dispatch`]: the CPU features are switched on for the code
 //! inlined into that call only, hence the `#[inline(always)]` on everything below it.
@@ -32,6 +33,8 @@ mod words;
 use std::ops::{Add, Mul, Sub};
 use std::sync::OnceLock;
 
+#[cfg(target_arch = "aarch64")]
+use pulp::aarch64::Neon;
 #[cfg(target_arch = "x86_64")]
 use pulp::x86::{V3, V4};
 use pulp::{Scalar, Simd};
@@ -235,8 +238,8 @@ pub trait Vector:
 
 /// What one register holds of a logical vector.
 ///
-/// A tile of whole vectors is twice the registers of AVX2; a kernel that goes over its rows once for
-/// each part has all of them, and adds to each lane in the same order.
+/// A tile of whole vectors is two or four times as many registers; a kernel that goes over its rows
+/// once for each part has all of them, and adds to each lane in the same order.
 pub trait Part<V: Vector>:
     Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self>
 {
@@ -272,6 +275,14 @@ pub trait Level: Simd {
 
 /// A level whose vectors are registers of pulp's: all but the portable one.
 pub trait Registers: Level {
+    /// `if a > b { a } else { b }`: a NaN in `a` yields `b`, and zeros of either sign are equal.
+    fn max_f64(self, a: Self::f64s, b: Self::f64s) -> Self::f64s;
+    /// As [`Self::max_f64`].
+    fn max_f32(self, a: Self::f32s, b: Self::f32s) -> Self::f32s;
+    /// `if a < b { a } else { b }`.
+    fn min_f64(self, a: Self::f64s, b: Self::f64s) -> Self::f64s;
+    /// As [`Self::min_f64`].
+    fn min_f32(self, a: Self::f32s, b: Self::f32s) -> Self::f32s;
     /// `value` where the mask is set, 0 elsewhere. A choice between two vectors is three operations
     /// on AVX2, or a comparison more than was asked for; this is one.
     fn keep_f64(self, mask: Self::m64s, value: Self::f64s) -> Self::f64s;
@@ -334,6 +345,17 @@ pub trait Kernel: Sized {
         self.run(level)
     }
 
+    /// [`Kernel::run`], compiled for NEON.
+    ///
+    /// # Safety
+    ///
+    /// The CPU must have the instructions, as `level` proves.
+    #[cfg(target_arch = "aarch64")]
+    #[target_feature(enable = "neon")]
+    unsafe fn run_neon(self, level: Neon) -> Self::Output {
+        self.run(level)
+    }
+
     /// [`Kernel::run`], compiled for any CPU.
     #[inline(never)]
     fn run_portable(self) -> Self::Output {
@@ -358,11 +380,16 @@ enum Chosen {
     Avx512(V4),
     #[cfg(target_arch = "x86_64")]
     Avx2(V3),
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon),
     Scalar,
 }
 
 /// The best level of this CPU, or a lower one named by `FOLDSTAT_SIMD`
-/// (`avx512`, `avx2` or `scalar`; to check that all of them give the same bits).
+/// (`avx512`, `avx2`, `neon` or `scalar`; to check that all of them give the same bits).
+///
+/// A level that this CPU does not have limits nothing, be it too new or of another architecture:
+/// environments are shared among machines, and no result depends on the level.
 fn chosen() -> Chosen {
     static CHOSEN: OnceLock<Chosen> = OnceLock::new();
     *CHOSEN.get_or_init(|| {
@@ -378,6 +405,10 @@ fn chosen() -> Chosen {
                 return Chosen::Avx2(v3);
             }
         }
+        #[cfg(target_arch = "aarch64")]
+        if let (Some(neon), true) = (Neon::try_new(), limit != Scalar::NAME) {
+            return Chosen::Neon(neon);
+        }
         let _ = limit;
         Chosen::Scalar
     })
@@ -392,22 +423,24 @@ use pulp::x86::V3 as Avx2;
 ///
 /// [`Error::InvalidArgument`] if it names no level.
 pub fn check_environment() -> Result<(), Error> {
-    const NAMES: [&str; 4] = ["", "avx512", "avx2", "scalar"];
+    const NAMES: [&str; 5] = ["", "avx512", "avx2", "neon", "scalar"];
     let limit = std::env::var("FOLDSTAT_SIMD").unwrap_or_default();
     if NAMES.contains(&limit.as_str()) {
         return Ok(());
     }
-    let message = format!("must be avx512, avx2 or scalar, found {limit:?}");
+    let message = format!("must be avx512, avx2, neon or scalar, found {limit:?}");
     Err(Error::InvalidArgument { name: "the environment variable FOLDSTAT_SIMD", message })
 }
 
-/// The name of the SIMD level in use: `avx512`, `avx2` or `scalar`.
+/// The name of the SIMD level in use: `avx512`, `avx2`, `neon` or `scalar`.
 pub fn level_name() -> &'static str {
     match chosen() {
         #[cfg(target_arch = "x86_64")]
         Chosen::Avx512(_) => V4::NAME,
         #[cfg(target_arch = "x86_64")]
         Chosen::Avx2(_) => V3::NAME,
+        #[cfg(target_arch = "aarch64")]
+        Chosen::Neon(_) => Neon::NAME,
         Chosen::Scalar => Scalar::NAME,
     }
 }
@@ -421,6 +454,9 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
         // SAFETY: as above, with a `V3`.
         #[cfg(target_arch = "x86_64")]
         Chosen::Avx2(level) => unsafe { kernel.run_avx2(level) },
+        // SAFETY: as above, with a `Neon`.
+        #[cfg(target_arch = "aarch64")]
+        Chosen::Neon(level) => unsafe { kernel.run_neon(level) },
         Chosen::Scalar => kernel.run_portable(),
     }
 }

@@ -1,4 +1,4 @@
-//! Vectors in registers: one of AVX-512, two of AVX2.
+//! Vectors in registers: one of AVX-512, two of AVX2, four of NEON.
 
 use std::ops::{Add, Mul, Sub};
 
@@ -125,13 +125,11 @@ macro_rules! register_vector {
 
             #[inline(always)]
             fn max(self, other: Self) -> Self {
-                // x86's instruction is exactly this comparison and choice.
                 by_register!(self, |s, r| s.$max(self.parts[r], other.parts[r]))
             }
 
             #[inline(always)]
             fn min(self, other: Self) -> Self {
-                // x86's instruction is exactly this comparison and choice.
                 by_register!(self, |s, r| s.$min(self.parts[r], other.parts[r]))
             }
 
@@ -234,7 +232,7 @@ register_vector!(
     F64, f64s, f64, u64, Lanes64, 8,
     significand: 52, bias: 1023.0, two: 4_503_599_627_370_496.0, lowest: -1021.0,
     exp: [EXP_F64, ROUND_F64, LN2_HIGH_F64, LN2_LOW_F64], ln: LN_F64,
-    arithmetic: [splat_f64s, mul_add_f64s, div_f64s, sqrt_f64s, max_f64s, min_f64s],
+    arithmetic: [splat_f64s, mul_add_f64s, div_f64s, sqrt_f64s, max_f64, min_f64],
     sign: [neg_f64s, abs_f64s],
     choice: [less_than_f64s, select_f64s, keep_f64, drop_f64],
     bits: [transmute_u64s_f64s, transmute_f64s_u64s, splat_u64s, add_u64s, sub_u64s,
@@ -244,7 +242,7 @@ register_vector!(
     F32, f32s, f32, u32, Lanes32, 16,
     significand: 23, bias: 127.0, two: 8_388_608.0, lowest: -125.0,
     exp: [EXP_F32, ROUND_F32, LN2_HIGH_F32, LN2_LOW_F32], ln: LN_F32,
-    arithmetic: [splat_f32s, mul_add_f32s, div_f32s, sqrt_f32s, max_f32s, min_f32s],
+    arithmetic: [splat_f32s, mul_add_f32s, div_f32s, sqrt_f32s, max_f32, min_f32],
     sign: [neg_f32s, abs_f32s],
     choice: [less_than_f32s, select_f32s, keep_f32, drop_f32],
     bits: [transmute_u32s_f32s, transmute_f32s_u32s, splat_u32s, add_u32s, sub_u32s,

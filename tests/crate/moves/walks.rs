@@ -173,7 +173,7 @@ fn every_level_gives_the_same_bits() {
     let program = std::env::current_exe().unwrap();
     let (_, room) = module_path!().split_once("::").unwrap();
     let test = format!("{room}::print_fingerprint");
-    for level in ["avx512", "avx2", "scalar"] {
+    for level in ["avx512", "avx2", "neon", "scalar"] {
         let output = std::process::Command::new(&program)
             .args(["--exact", &test, "--ignored", "--nocapture"])
             .env("FOLDSTAT_SIMD", level)
