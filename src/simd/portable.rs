@@ -7,11 +7,12 @@ use pulp::Scalar;
 use super::coefficients::*;
 use super::{Lanes, Lanes32, Lanes64, Part, Real, Vector};
 
-/// Lanes in an array: the level of machines without AVX2, and the yardstick of the others.
+/// Lanes in an array: the level of machines without AVX2 or NEON, and the yardstick of the others.
 ///
 /// On x86-64 this is the level of very old machines, where a fused multiply-add is a call into the C
-/// library: nothing is gained by inlining, and kernels of unrolled arrays would be most of the
-/// binary. Elsewhere it is one instruction and the loops over lanes vectorise.
+/// library, and on aarch64 a yardstick only: nothing is gained by inlining, and kernels of unrolled
+/// arrays would be most of the binary. Elsewhere it is one instruction and the loops over lanes
+/// vectorise.
 #[derive(Clone, Copy)]
 pub struct Portable<T, const N: usize>(pub(super) [T; N]);
 
@@ -23,24 +24,24 @@ macro_rules! portable_vector {
     ) => {
         impl Add for Portable<$real, $n> {
             type Output = Self;
-            #[cfg_attr(target_arch = "x86_64", inline(never))]
-            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
+            #[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64"), inline(never))]
+            #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), inline(always))]
             fn add(self, other: Self) -> Self {
                 Self(std::array::from_fn(|i| self.0[i] + other.0[i]))
             }
         }
         impl Sub for Portable<$real, $n> {
             type Output = Self;
-            #[cfg_attr(target_arch = "x86_64", inline(never))]
-            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
+            #[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64"), inline(never))]
+            #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), inline(always))]
             fn sub(self, other: Self) -> Self {
                 Self(std::array::from_fn(|i| self.0[i] - other.0[i]))
             }
         }
         impl Mul for Portable<$real, $n> {
             type Output = Self;
-            #[cfg_attr(target_arch = "x86_64", inline(never))]
-            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
+            #[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64"), inline(never))]
+            #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), inline(always))]
             fn mul(self, other: Self) -> Self {
                 Self(std::array::from_fn(|i| self.0[i] * other.0[i]))
             }
@@ -106,35 +107,35 @@ macro_rules! portable_vector {
             fn store(self, lanes: &mut $lanes) {
                 lanes.0 = self.0;
             }
-            #[cfg_attr(target_arch = "x86_64", inline(never))]
-            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
+            #[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64"), inline(never))]
+            #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), inline(always))]
             fn mul_add(self, b: Self, c: Self) -> Self {
                 Self(std::array::from_fn(|i| self.0[i].mul_add(b.0[i], c.0[i])))
             }
-            #[cfg_attr(target_arch = "x86_64", inline(never))]
-            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
+            #[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64"), inline(never))]
+            #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), inline(always))]
             fn mul_sub(self, b: Self, c: Self) -> Self {
                 Self(std::array::from_fn(|i| self.0[i].mul_add(b.0[i], -c.0[i])))
             }
-            #[cfg_attr(target_arch = "x86_64", inline(never))]
-            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
+            #[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64"), inline(never))]
+            #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), inline(always))]
             fn abs(self) -> Self {
                 Self(self.0.map(<$real>::abs))
             }
-            #[cfg_attr(target_arch = "x86_64", inline(never))]
-            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
+            #[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64"), inline(never))]
+            #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), inline(always))]
             fn div(self, divisor: Self) -> Self {
                 Self(std::array::from_fn(|i| self.0[i] / divisor.0[i]))
             }
-            #[cfg_attr(target_arch = "x86_64", inline(never))]
-            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
+            #[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64"), inline(never))]
+            #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), inline(always))]
             fn max(self, other: Self) -> Self {
                 Self(std::array::from_fn(|i| {
                     if self.0[i] > other.0[i] { self.0[i] } else { other.0[i] }
                 }))
             }
-            #[cfg_attr(target_arch = "x86_64", inline(never))]
-            #[cfg_attr(not(target_arch = "x86_64"), inline(always))]
+            #[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64"), inline(never))]
+            #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), inline(always))]
             fn min(self, other: Self) -> Self {
                 Self(std::array::from_fn(|i| {
                     if self.0[i] < other.0[i] { self.0[i] } else { other.0[i] }
