@@ -80,6 +80,46 @@ macro_rules! register_vector {
             }
         }
 
+        impl<S: Registers, const R: usize> $vector<S, R> {
+            /// eˣ = 2ᵏ eʳ with k = ⌊x / ln 2⌉ and r = x − k ln 2 (Cody & Waite 1980).
+            #[inline(always)]
+            fn exp_interleaved<const N: usize>(x: [Self; N]) -> [Self; N] {
+                let s = x[0].simd;
+                let (mut rounded, mut r) = (x, x);
+                // Where 2ᵏ is below the normal range all this is nonsense, and replaced by 0 in the
+                // end; the choice reads k and not x, to keep registers free for more chains.
+                for n in 0..N {
+                    rounded[n] = x[n].mul_add(
+                        Self::splat(s, std::$real::consts::LOG2_E),
+                        Self::splat(s, $round),
+                    );
+                }
+                for n in 0..N {
+                    let k = rounded[n] - Self::splat(s, $round);
+                    r[n] = k.mul_add(Self::splat(s, -$high), x[n]);
+                    r[n] = k.mul_add(Self::splat(s, -$low), r[n]);
+                }
+                let (&highest, others) = $exp.split_last().unwrap_or((&0.0, &[]));
+                let mut p = [Self::splat(s, highest); N];
+                for &c in others.iter().rev() {
+                    for n in 0..N {
+                        p[n] = p[n].mul_add(r[n], Self::splat(s, c));
+                    }
+                }
+                for n in 0..N {
+                    p[n] = (r[n] * r[n]).mul_add(p[n], r[n]) + Self::splat(s, 1.0);
+                    for i in 0..R {
+                        let bits = s.$to_bits(rounded[n].parts[i]);
+                        let shift = s.$shift_in(bits);
+                        let scaled = s.$add_bits(s.$to_bits(p[n].parts[i]), shift);
+                        let dead = s.$less_than(rounded[n].parts[i], s.$splat($round + $lowest));
+                        p[n].parts[i] = s.$drop(dead, s.$from_bits(scaled));
+                    }
+                }
+                p
+            }
+        }
+
         impl<S: Registers, const R: usize> Vector for $vector<S, R> {
             type Scalar = $real;
             type Token = S;
@@ -153,42 +193,21 @@ macro_rules! register_vector {
                 })
             }
 
-            /// eˣ = 2ᵏ eʳ with k = ⌊x / ln 2⌉ and r = x − k ln 2 (Cody & Waite 1980).
             #[inline(always)]
             fn exp_each<const N: usize>(x: [Self; N]) -> [Self; N] {
-                let s = x[0].simd;
-                let (mut rounded, mut r) = (x, x);
-                // Where 2ᵏ is below the normal range all this is nonsense, and replaced by 0 in the
-                // end; the choice reads k and not x, to keep registers free for more chains.
-                for n in 0..N {
-                    rounded[n] = x[n].mul_add(
-                        Self::splat(s, std::$real::consts::LOG2_E),
-                        Self::splat(s, $round),
-                    );
+                if R < 4 || N < 3 {
+                    return Self::exp_interleaved(x);
                 }
-                for n in 0..N {
-                    let k = rounded[n] - Self::splat(s, $round);
-                    r[n] = k.mul_add(Self::splat(s, -$high), x[n]);
-                    r[n] = k.mul_add(Self::splat(s, -$low), r[n]);
+                // More chains than two vectors of four registers are more than there are registers for.
+                let mut x = x;
+                let (pairs, single) = x.as_chunks_mut::<2>();
+                for pair in pairs {
+                    *pair = Self::exp_interleaved(*pair);
                 }
-                let (&highest, others) = $exp.split_last().unwrap_or((&0.0, &[]));
-                let mut p = [Self::splat(s, highest); N];
-                for &c in others.iter().rev() {
-                    for n in 0..N {
-                        p[n] = p[n].mul_add(r[n], Self::splat(s, c));
-                    }
+                for x in single {
+                    [*x] = Self::exp_interleaved([*x]);
                 }
-                for n in 0..N {
-                    p[n] = (r[n] * r[n]).mul_add(p[n], r[n]) + Self::splat(s, 1.0);
-                    for i in 0..R {
-                        let bits = s.$to_bits(rounded[n].parts[i]);
-                        let shift = s.$shift_in(bits);
-                        let scaled = s.$add_bits(s.$to_bits(p[n].parts[i]), shift);
-                        let dead = s.$less_than(rounded[n].parts[i], s.$splat($round + $lowest));
-                        p[n].parts[i] = s.$drop(dead, s.$from_bits(scaled));
-                    }
-                }
-                p
+                x
             }
 
             /// ln x = e ln 2 + 2 artanh((m−1)/(m+1)) with x = 2ᵉ m, m in [√½, √2).
