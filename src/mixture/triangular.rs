@@ -293,10 +293,12 @@ fn diagonal_tile<V: Vector, const W: usize>(
     products: &mut [Lanes64],
 ) {
     let mut totals = TileSums::<V, W> { n: V::ZERO, s: [V::ZERO; W], q: [[V::ZERO; W]; W] };
-    if <V::Token as Level>::WIDE || W <= 2 {
+    // All sums at once are six vectors for two columns and ten for three: twelve and twenty registers
+    // of AVX2, twice as many of NEON.
+    if <V::Token as Level>::WIDE || V::Part::COUNT <= 2 && W <= 2 {
         diagonal_rows(token, rows, &mut totals);
     } else {
-        // All at once is twenty registers and more: z and r·z first, then their products.
+        // z and r·z first, then their products.
         for part in 0..V::Part::COUNT {
             center_rows(token, rows, part, &mut totals);
             triangle_rows(token, rows, part, &mut totals);
@@ -469,7 +471,7 @@ fn rectangle_tile<V: Vector, const W: usize>(
 ) {
     let mut totals = [[V::ZERO; TILE]; W];
     for part in 0..V::Part::COUNT {
-        if <V::Token as Level>::WIDE {
+        if <V::Token as Level>::REGISTERS >= 32 {
             rectangle_columns::<V, W, 0, TILE>(token, z, rz, part, &mut totals);
         } else {
             // Eight accumulators and six operands, of sixteen registers.

@@ -198,6 +198,15 @@ fn tile<L: Level, const N: usize>(
     for (n, column) in z_columns.iter_mut().enumerate() {
         *column = &z[n * m..][..m];
     }
+    if Register::<L>::COUNT == 4 {
+        for first in (0..SIDE).step_by(4) {
+            // Whole columns: sixteen accumulators, of thirty-two registers.
+            for group in 0..N {
+                parts_tile::<L, 4>(token, rz, &z_columns, first, 4 * group, products);
+            }
+        }
+        return;
+    }
     if Register::<L>::COUNT == 2 {
         for first in (0..SIDE).step_by(4) {
             // Pairs or triples of half columns: eight or twelve accumulators, of sixteen registers.

@@ -262,6 +262,8 @@ pub trait Level: Simd {
     const NAME: &'static str;
     /// Row vectors that a register tile of four columns spans without spilling: 4 or 1.
     const WIDE: bool;
+    /// Registers for what tiles of single registers hold ([`Part`]): 32 or 16.
+    const REGISTERS: usize = Self::REGISTER_COUNT;
     /// Eight lanes of `f64`.
     type F64: Vector<Scalar = f64, Token = Self, Lanes = Lanes64>;
     /// Sixteen lanes of `f32`.
