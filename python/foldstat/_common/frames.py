@@ -18,19 +18,39 @@ Cells: TypeAlias = Sequence[Any]
 
 def build_frame(kind: FrameKind, index: tuple[str, Cells], names: Sequence[Any], columns: Sequence[Cells]) -> Any:
     """Make a table: `index` names its rows, as the index of a pandas frame or the first column of others."""
-    library = _library(kind)
     title, labels = index
+    if kind != "pandas" and (
+        len({type(label) for label in labels}) > 1 or any(isinstance(one, tuple) for one in labels)
+    ):
+        labels = [str(label) for label in labels]  # a column has one type
+    return build_levelled(kind, [(title or None, list(labels))], names, columns)
+
+
+def build_levelled(
+    kind: FrameKind, levels: Sequence[tuple[Any, Any]], names: Sequence[Any], columns: Sequence[Cells]
+) -> Any:
+    """Make a table whose rows several columns name: each a title, or None, and what `kind` makes a column of."""
+    library = _library(kind)
     if kind == "pandas":
         cells = {i: [math.nan if cell is None else cell for cell in column] for i, column in enumerate(columns)}
-        frame = library.DataFrame(cells, index=library.Index(list(labels), name=title or None, tupleize_cols=False))
+        if len(levels) == 1:
+            (title, labels), *_ = levels
+            index = library.Index(labels, name=title, tupleize_cols=False)
+        else:
+            titles, parts = zip(*levels, strict=True)
+            index = library.MultiIndex.from_arrays(
+                [library.Index(part, tupleize_cols=False) for part in parts], names=titles
+            )
+        frame = library.DataFrame(cells, index=index)
         frame.columns = library.Index(names)
         return frame
-    title = title or "statistic"
-    while title in names:
-        title = f"_{title}"
-    if len({type(label) for label in labels}) > 1 or any(isinstance(label, tuple) for label in labels):
-        labels = [str(label) for label in labels]  # a column has one type
-    data = {title: list(labels)} | {name: list(column) for name, column in zip(names, columns, strict=True)}
+    data: dict[str, Any] = {}
+    for title, labels in levels:
+        name = "statistic" if title is None else str(title)
+        while name in names or name in data:
+            name = f"_{name}"
+        data[name] = labels
+    data |= {name: list(column) for name, column in zip(names, columns, strict=True)}
     return library.DataFrame(data, strict=False) if kind == "polars" else library.table(data)
 
 
