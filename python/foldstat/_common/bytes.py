@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import struct
 import zlib
 from collections.abc import Sequence
-from typing import Any
 
 from foldstat._common.room import room_for
 
 _VERSION = 1
-_DEEPEST = 16  # tuples within tuples, so that no bytes can exhaust the stack
 
 
 def pack(magic: bytes, fields: Sequence[bytes]) -> bytes:
@@ -65,6 +62,19 @@ def decode_count(field: bytes) -> int:
     return int.from_bytes(field, "little")
 
 
+def encode_integer(number: int) -> bytes:
+    """Write a number of either sign."""
+    return number.to_bytes(number.bit_length() // 8 + 1, "little", signed=True)
+
+
+def decode_integer(field: bytes) -> int:
+    """Read what `encode_integer` wrote."""
+    number = int.from_bytes(field, "little", signed=True)
+    if encode_integer(number) != field:
+        raise ValueError("these bytes hold a number that is not in its shortest form")
+    return number
+
+
 def encode_names(names: Sequence[str | int] | None) -> list[bytes]:
     """Write column names, or that there are none, as fields."""
     if names is None:
@@ -72,7 +82,10 @@ def encode_names(names: Sequence[str | int] | None) -> list[bytes]:
     texts = [name for name in names if isinstance(name, str)]
     if len(texts) == len(names):
         return [b"\1", *(encode_text(name) for name in texts)]
-    return [b"\2", *(encode_key(name) for name in names)]
+    return [
+        b"\2",
+        *(b"s" + encode_text(name) if isinstance(name, str) else b"i" + encode_integer(name) for name in names),
+    ]
 
 
 def decode_names(fields: Sequence[bytes]) -> tuple[str | int, ...] | None:
@@ -81,9 +94,17 @@ def decode_names(fields: Sequence[bytes]) -> tuple[str | int, ...] | None:
         return None
     if fields and fields[0] == b"\1":
         return tuple(decode_text(name) for name in fields[1:])
-    names = [decode_key(name) for name in fields[1:]] if fields and fields[0] == b"\2" else []
-    if all(type(name) in (str, int) for name in names) and any(type(name) is int for name in names):
+    names = [_decode_name(name) for name in fields[1:]] if fields and fields[0] == b"\2" else []
+    if any(type(name) is int for name in names):
         return tuple(names)
+    raise ValueError("these bytes hold names of columns that are malformed")
+
+
+def _decode_name(field: bytes) -> str | int:
+    if field[:1] == b"i":
+        return decode_integer(field[1:])
+    if field[:1] == b"s":
+        return decode_text(field[1:])
     raise ValueError("these bytes hold names of columns that are malformed")
 
 
@@ -98,60 +119,3 @@ def decode_text(field: bytes) -> str:
         return field.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError as error:
         raise ValueError(f"these bytes hold text that is not UTF-8: {error.reason}") from None
-
-
-def encode_key(key: Any) -> bytes:
-    """Write the key of a group: None, bool, int, float, str, bytes, or a tuple of these."""
-    if key is None:
-        return b"N"
-    if isinstance(key, bool):
-        return b"T" if key else b"F"
-    if type(key) is int:
-        return b"i" + key.to_bytes(key.bit_length() // 8 + 1, "little", signed=True)
-    if type(key) is float:
-        return b"f" + struct.pack("<d", key)
-    if type(key) is str:
-        return b"s" + encode_text(key)
-    if type(key) is bytes:
-        return b"b" + key
-    if type(key) is tuple:
-        parts = [encode_key(part) for part in key]
-        return b"t" + b"".join(struct.pack("<Q", len(part)) + part for part in parts)
-    raise TypeError(
-        f"to_bytes writes keys that are int, float, str, bytes, bool, None or tuples of these, got {key!r} of type "
-        f"{type(key).__name__}; pickle writes any key"
-    )
-
-
-def decode_key(field: bytes, depth: int = 0) -> Any:
-    """Read what `encode_key` wrote."""
-    tag, rest = field[:1], field[1:]
-    if tag in (b"N", b"T", b"F") and not rest:
-        return {b"N": None, b"T": True, b"F": False}[tag]
-    if tag == b"i" and rest:
-        return int.from_bytes(rest, "little", signed=True)
-    if tag == b"f" and len(rest) == 8:
-        number = struct.unpack("<d", rest)[0]
-        if math.isnan(number):
-            raise ValueError("these bytes hold NaN as a key, which is none")
-        return number
-    if tag == b"s":
-        return decode_text(rest)
-    if tag == b"b":
-        return rest
-    if tag == b"t" and depth < _DEEPEST:
-        return tuple(decode_key(part, depth + 1) for part in _parts(rest))
-    raise ValueError("these bytes hold a key that is malformed")
-
-
-def _parts(data: bytes) -> list[bytes]:
-    parts, start = [], 0
-    while start < len(data):
-        if start + 8 > len(data):
-            raise ValueError("these bytes hold a key that is malformed")
-        stop = start + 8 + struct.unpack_from("<Q", data, start)[0]
-        if stop > len(data):
-            raise ValueError("these bytes hold a key that is malformed")
-        parts.append(data[start + 8 : stop])
-        start = stop
-    return parts

@@ -8,6 +8,7 @@ from foldstat._common.lazy import only
 from foldstat.summary._collections import Summaries, SummariesReads
 from foldstat.summary._describe import describe
 from foldstat.summary._groups import GroupedReads, GroupedSummary
+from foldstat.summary._instants import WithNanoseconds
 from foldstat.summary._joint import JointSummary, Line
 from foldstat.summary._reads import SummaryReads
 from foldstat.summary._summarize import summarize
@@ -22,6 +23,7 @@ __all__ = [
     "SummariesReads",
     "Summary",
     "SummaryReads",
+    "WithNanoseconds",
     "describe",
     "summarize",
 ]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
-from typing import Any, Literal, TypeAlias
+import itertools
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any, Literal, Self, TypeAlias
 
 from foldstat._common import bytes as _bytes
-from foldstat._common.frames import as_kind, build_frame
+from foldstat._common.frames import as_kind, build_levelled
 from foldstat._common.html import table_html
 from foldstat._common.monoid import Monoid
 from foldstat._common.room import room_for
 from foldstat.summary._collections import Summaries, SummariesReads, columns_of
-from foldstat.summary._keys import canonical_key, common_key, is_missing, signature, sorted_keys
+from foldstat.summary._key_bytes import decode_key, encode_key
+from foldstat.summary._key_columns import KeyColumns, joined
+from foldstat.summary._key_levels import levels
+from foldstat.summary._keyed import Keyed
+from foldstat.summary._keys import canonical_key, common_key, identity, signature, sorted_keys
 from foldstat.summary._reads import NanPolicy, SummaryReads, as_policy
 from foldstat.summary._summary import Summary
 
@@ -20,7 +25,7 @@ _MAGIC = b"foldGRPS"
 Group: TypeAlias = Summary | Summaries
 
 
-class GroupedSummary(Monoid, Mapping[Any, Group]):
+class GroupedSummary(Monoid, Keyed[Group]):
     """One `Summary`, or one `Summaries` of several columns, for each key of a grouping.
 
     A mapping in the order of its keys, and itself a monoid: ``+`` merges the groups of equal keys
@@ -42,8 +47,22 @@ class GroupedSummary(Monoid, Mapping[Any, Group]):
 
     Notes
     -----
-    Keys that Python takes for equal are the same group: 1, 1.0 and True. When such keys meet the
-    float is kept, or else the int, whatever the order of merging.
+    A key has one form, whatever library it came from: Python's own number, text, ``datetime`` and so
+    on. Any spelling of it finds its group: ``g[np.datetime64("2024-01-01T12")]``,
+    ``g[pd.Timestamp("2024-01-01 12:00")]``, ``g[datetime(2024, 1, 1, 12)]``.
+
+    * Numbers that Python takes for equal are one key: 1, 1.0, True and ``Decimal("1.00")``, 0.0 and
+      -0.0. When they meet, the float is kept, or else the int, whatever the order of merging.
+    * A date is the midnight that begins it. Instants with a time zone are one key if they are at the
+      same time, wherever; they are shown in UTC, where the two hours that a clock shows twice are two
+      keys. `to_frame` gives them in their zone. Nanoseconds count, as ``numpy.datetime64``,
+      ``numpy.timedelta64`` or, of times of day and with a zone, `foldstat.summary.WithNanoseconds`.
+    * Members of an ``IntEnum`` or ``StrEnum`` are their numbers and texts.
+    * A tuple in which a part is missing is a key, with None there.
+
+    Groups are in the order of the categories of a pandas ``Categorical`` or a Polars ``Enum``, else
+    sorted. Names of columns, orders of categories and time zones merge as long as all pieces agree in
+    them; else there are none.
 
     Examples
     --------
@@ -58,7 +77,7 @@ class GroupedSummary(Monoid, Mapping[Any, Group]):
     45.0
     """
 
-    __slots__ = ("__weakref__", "_groups", "_missing")
+    __slots__ = ("__weakref__", "_known", "_missing")
 
     def __init__(self, groups: Mapping[Any, Group] | None = None, *, missing_key_count: int = 0) -> None:
         given = {} if groups is None else dict(groups)
@@ -68,28 +87,43 @@ class GroupedSummary(Monoid, Mapping[Any, Group]):
         if not kinds <= {Summary, Summaries} or len(kinds) > 1:
             names = sorted(kind.__name__ for kind in kinds)
             raise TypeError(f"groups must all be Summary or all Summaries, got {', '.join(names)}")
-        for key in given:
-            if is_missing(key):
+        pairs = [(canonical_key(key), group) for key, group in given.items()]
+        for key, (canonical, _) in zip(given, pairs, strict=True):
+            if canonical is None:
                 raise ValueError(f"{key!r} is a missing key: count its rows in missing_key_count")
-        keys = {canonical_key(key): group for key, group in given.items()}
-        self._groups: dict[Any, Group] = {key: keys[key] for key in sorted_keys(keys)}
-        self._missing = int(missing_key_count)
+        self._fill(_gathered(pairs), int(missing_key_count), None)
+
+    def _fill(self, groups: dict[Any, Group], missing: int, columns: KeyColumns | None) -> None:
+        """Take canonical keys, no two of which are one."""
+        # What has no groups says nothing of their keys: else a sum would depend on the order of merging.
+        self._known = columns if groups else None
+        keys = sorted_keys(groups) if self._known is None else self._known.sorted(groups)
+        Keyed.__init__(self, {key: groups[key] for key in keys})
+        self._missing = missing
+
+    @classmethod
+    def _of(cls, groups: dict[Any, Group], missing: int, columns: KeyColumns | None) -> Self:
+        made = cls.__new__(cls)
+        made._fill(groups, missing, columns)
+        return made
 
     @property
     def missing_key_count(self) -> int:
         """Number of rows whose key is missing."""
         return self._missing
 
-    # ---------------------------------------------------------------- the mapping
+    @property
+    def key_names(self) -> tuple[str | int | None, ...] | None:
+        """Names of the columns that keys are of, None for those without; None if no column has a name.
 
-    def __getitem__(self, key: Any) -> Group:
-        return self._groups[key]
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._groups)
-
-    def __len__(self) -> int:
-        return len(self._groups)
+        Examples
+        --------
+        >>> from foldstat import summarize
+        >>> summarize({"city": ["Bern", "Chur"], "price": [1.0, 2.0]}, by="city").key_names
+        ('city',)
+        """
+        names = () if self._known is None else tuple(column.name for column in self._known.columns)
+        return names if any(name is not None for name in names) else None
 
     # ---------------------------------------------------------------- the monoid
 
@@ -121,16 +155,11 @@ class GroupedSummary(Monoid, Mapping[Any, Group]):
         >>> GroupedSummary.merge_all(days)["high"].sum
         12.0
         """
-        parts: dict[Hashable, list[Any]] = {}
-        keys: dict[Hashable, Hashable] = {}
         grouped = cls._checked(several)
         with room_for(f"the sum of {sum(map(len, grouped))} groups"):
-            for part in grouped:
-                for key, group in part._groups.items():
-                    parts.setdefault(key, []).append(group)
-                    keys[key] = common_key(keys.get(key, key), key)
-            merged = {keys[key]: _merge(key, groups) for key, groups in parts.items()}
-            return cls(merged, missing_key_count=sum(part._missing for part in grouped))
+            merged = _gathered(pair for part in grouped for pair in part._pairs())
+            columns = joined(part._known for part in grouped if len(part))
+            return cls._of(merged, sum(part._missing for part in grouped), columns)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, GroupedSummary):
@@ -138,16 +167,18 @@ class GroupedSummary(Monoid, Mapping[Any, Group]):
         return self._missing == other._missing and self._signed() == other._signed()
 
     def __hash__(self) -> int:
-        return hash((self._missing, frozenset(self._signed().items())))
+        groups, columns = self._signed()
+        return hash((self._missing, frozenset(groups.items()), columns))
 
-    def _signed(self) -> dict[Any, Group]:
-        return {signature(key): group for key, group in self._groups.items()}
+    def _signed(self) -> tuple[dict[Any, Group], Any]:
+        columns = None if self._known is None else self._known.signed()
+        return {signature(key): group for key, group in self._pairs()}, columns
 
     def copy(self) -> GroupedSummary:
         """Give a grouped summary of the same contents that changes on its own."""
         with room_for(f"a copy of {len(self)} groups"):
-            groups: dict[Any, Group] = {key: group.copy() for key, group in self._groups.items()}
-            return type(self)(groups, missing_key_count=self._missing)
+            groups: dict[Any, Group] = {key: group.copy() for key, group in self._pairs()}
+            return self._of(groups, self._missing, self._known)
 
     # ---------------------------------------------------------------- bytes
 
@@ -157,33 +188,45 @@ class GroupedSummary(Monoid, Mapping[Any, Group]):
         Raises
         ------
         TypeError
-            If a key is not an int, float, str, bytes, bool or a tuple of these. Pickle takes any key.
+            If a key is no number, text, bytes, date, time, ``Decimal``, ``UUID``, member of an Enum, interval or
+            period of pandas, nor a tuple of these. Pickle takes any key.
         """
-        single = all(isinstance(group, Summary) for group in self._groups.values())
-        fields = [_bytes.encode_count(self._missing), b"" if not self._groups else b"1" if single else b"n"]
+        single = all(isinstance(group, Summary) for group in self._values.values())
+        kind = b"" if not len(self) else b"1" if single else b"n"
+        columns = b"" if self._known is None else self._known.to_bytes()
+        fields = [_bytes.encode_count(self._missing), kind + columns]
         with room_for(f"the bytes of {len(self)} groups"):
-            for key, group in self._groups.items():
-                fields += [_bytes.encode_key(key), group.to_bytes()]
+            for key, group in self._pairs():
+                fields += [encode_key(key), group.to_bytes()]
             return _bytes.pack(_MAGIC, fields)
 
     @classmethod
     def from_bytes(cls, data: bytes | bytearray | memoryview) -> GroupedSummary:
-        """Decode what `to_bytes` gave; a ValueError if they are other bytes."""
+        """Decode what `to_bytes` gave; a ValueError if they are other bytes.
+
+        Keys that are members of an Enum need the module that defines it to be imported before, intervals and periods
+        need pandas (an ImportError).
+        """
         fields = _bytes.unpack(_MAGIC, data, "a GroupedSummary")
-        if len(fields) < 2 or len(fields) % 2 or fields[1] not in (b"", b"1", b"n"):
+        if len(fields) < 2 or len(fields) % 2 or fields[1][:1] not in (b"", b"1", b"n"):
             raise ValueError("these bytes are not those of a GroupedSummary: fields are missing")
-        kind = Summaries if fields[1] == b"n" else Summary
+        kind = Summaries if fields[1][:1] == b"n" else Summary
+        columns = KeyColumns.from_bytes(fields[1][1:]) if len(fields[1]) > 1 else None
         groups: dict[Any, Group] = {}
         with room_for(f"{len(fields) // 2 - 1} groups"):
             for key, group in zip(fields[2::2], fields[3::2], strict=True):
-                groups[_bytes.decode_key(key)] = kind.from_bytes(group)
-            decoded = cls(groups, missing_key_count=_bytes.decode_count(fields[0]))
+                groups[decode_key(key)] = kind.from_bytes(group)
+            missing = _bytes.decode_count(fields[0])
+            if None in groups or (columns is not None and not columns.fits(groups)):
+                raise ValueError("these bytes are not those of a GroupedSummary: a key is of other columns, or missing")
+            decoded = cls._of(_gathered(groups.items()), missing, columns)
         if decoded.to_bytes() != bytes(data):
             raise ValueError("these bytes are not those of a GroupedSummary: its keys are not in order")
         return decoded
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (list(self._groups.items()), self._missing)
+        columns = None if self._known is None else self._known.plain()
+        return _restore, (list(self._pairs()), self._missing, columns)
 
     # ---------------------------------------------------------------- reads
 
@@ -208,7 +251,7 @@ class GroupedSummary(Monoid, Mapping[Any, Group]):
         {'a': nan, 'b': 5.0}
         """
         policy = as_policy(nan)
-        return GroupedReads({key: group.read(policy) for key, group in self._groups.items()}, policy)
+        return GroupedReads({key: group.read(policy) for key, group in self._pairs()}, policy)
 
     def to_frame(self, kind: Literal["pandas", "polars", "pyarrow"] | None = None) -> Any:
         """Give the statistics as a table with one row per group.
@@ -221,9 +264,11 @@ class GroupedSummary(Monoid, Mapping[Any, Group]):
         Returns
         -------
         pandas.DataFrame, polars.DataFrame or pyarrow.Table
-            Keys are the index of a pandas frame and the first column, ``key``, of others (as text, if they are
-            tuples or of several types). Columns are statistics, ``count``, ``mean`` and so on; of groups of
-            several columns ``price.mean`` and so on.
+            Keys are the index of a pandas frame and the first columns of others, by the names of the columns that
+            they are of, else ``key``. Tuples are one column, but those of several columns of a frame; as text in
+            Polars and pyarrow, which have no tuples, like keys of several types. Categories stay categories, and
+            times are in their zone. Columns are statistics, ``count``, ``mean`` and so on; of groups of several
+            columns ``price.mean`` and so on.
 
         Raises
         ------
@@ -242,10 +287,11 @@ class GroupedSummary(Monoid, Mapping[Any, Group]):
         Name: mean, dtype: float64
         """
         columns = self._columns()
-        return build_frame(as_kind(kind), ("key", list(self._groups)), list(columns), list(columns.values()))
+        known = as_kind(kind)
+        return build_levelled(known, levels(known, list(self), self._known), list(columns), list(columns.values()))
 
     def _columns(self) -> dict[str, list[Any]]:
-        groups = list(self._groups.values())
+        groups = list(self._values.values())
         singles = [group for group in groups if isinstance(group, Summary)]
         if len(singles) == len(groups):
             return columns_of(singles)
@@ -259,35 +305,37 @@ class GroupedSummary(Monoid, Mapping[Any, Group]):
         return table
 
     def __repr__(self) -> str:
-        shown = ", ".join(repr(key) for key in list(self._groups)[:5])
+        shown = ", ".join(repr(key) for key in itertools.islice(self, 5))
         more = ", …" if len(self) > 5 else ""
         return f"<{type(self).__name__} of {len(self)} groups: {shown}{more}>" if self else f"{type(self).__name__}()"
 
     def _repr_html_(self) -> str:
         columns = self._columns()
-        return table_html(["", *columns], zip(self._groups, *columns.values(), strict=True))
+        return table_html(["", *columns], zip(self, *columns.values(), strict=True))
 
 
-class GroupedReads(Mapping[Any, SummaryReads | SummariesReads]):
+class GroupedReads(Keyed[SummaryReads | SummariesReads]):
     """The statistics of groups under a policy for NaN; made by ``grouped.read(nan=...)``."""
 
-    __slots__ = ("_groups", "_policy")
+    __slots__ = ("_policy",)
 
     def __init__(self, groups: dict[Any, SummaryReads | SummariesReads], policy: NanPolicy) -> None:
-        self._groups = groups
+        super().__init__(groups)
         self._policy = policy
-
-    def __getitem__(self, key: Any) -> SummaryReads | SummariesReads:
-        return self._groups[key]
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._groups)
-
-    def __len__(self) -> int:
-        return len(self._groups)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {len(self)} groups, nan={self._policy!r}>"
+
+
+def _gathered(pairs: Iterable[tuple[Any, Group]]) -> dict[Any, Group]:
+    """Merge the groups of canonical keys that are one key."""
+    groups: dict[Hashable, list[Group]] = {}
+    keys: dict[Hashable, Hashable] = {}
+    for key, group in pairs:
+        found = identity(key)
+        groups.setdefault(found, []).append(group)
+        keys[found] = common_key(keys.get(found, key), key)
+    return {keys[found]: _merge(keys[found], of_one) for found, of_one in groups.items()}
 
 
 def _merge(key: Any, groups: list[Any]) -> Group:
@@ -301,5 +349,7 @@ def _merge(key: Any, groups: list[Any]) -> Group:
         raise
 
 
-def _restore(groups: list[tuple[Any, Group]], missing: int) -> GroupedSummary:
-    return GroupedSummary(dict(groups), missing_key_count=missing)
+def _restore(groups: list[tuple[Any, Group]], missing: int, columns: Any = None) -> GroupedSummary:
+    # Pickles of earlier versions hold keys that are one key, and forms of them that are none any more.
+    restored = _gathered((canonical_key(key), group) for key, group in groups)
+    return GroupedSummary._of(restored, missing, None if columns is None else KeyColumns.of_plain(columns))

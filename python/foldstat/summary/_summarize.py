@@ -12,12 +12,12 @@ from foldstat._common.checks import flag
 from foldstat._common.room import room_for
 from foldstat._common.threads import thread_count
 from foldstat.summary._arguments import Ids, Weights, as_ids, as_multiplicities, empty_state
+from foldstat.summary._codes import MISSING, Coded, coded, combined
 from foldstat.summary._collections import Summaries
 from foldstat.summary._feed import feed
 from foldstat.summary._groups import Group, GroupedSummary
 from foldstat.summary._input import check_index
 from foldstat.summary._joint import JointSummary
-from foldstat.summary._keys import MISSING, Coded, coded, combined
 from foldstat.summary._summary import Summary
 from foldstat.summary._table import Table
 
@@ -99,7 +99,8 @@ def summarize(
         None summarises all numbers in one. 0 gives a summary for each column, 1 for each row of a
         matrix. As in NumPy, axis 0 of one dimension is all of it.
     by : array-like of shape (n,), str, int, or list of names, optional
-        A key for each row: integers, texts, dates, tuples or other hashable objects. Or the name
+        A key for each row: integers, texts, dates, tuples or other hashable objects (`GroupedSummary`
+        says which are one key). Or the name
         of a column of the frame, or a list of such names: keys are then tuples, of one also. Columns
         that are keys are left out of the summaries. A list is one of names if its entries are
         different and all are names of columns, whatever its length; for keys of rows that look
@@ -224,7 +225,7 @@ def _by_key(
     else:
         columns_of_keys, table = table.without(names)
         parts = [coded(column) for column in columns_of_keys]
-        keys = combined(parts) if isinstance(by, list) else parts[0]
+        keys = combined(parts, names) if isinstance(by, list) else parts[0].named(names[0])
     if len(keys.codes) != table.n_rows:
         raise ValueError(f"by must have a key for each of the {table.n_rows} rows, got {len(keys.codes)}")
     who, weights = _per_row_arguments(table, ids, weight)
@@ -234,7 +235,7 @@ def _by_key(
     codes, states = _core.summarize_groups(columns, keys.codes, template, who, weights, threads)
     with room_for(f"the summaries of {len(codes)} groups"):
         groups = _groups(table, keys, codes, states)
-        return GroupedSummary(groups, missing_key_count=_missing(keys, weights))
+        return GroupedSummary._of(groups, _missing(keys, weights), keys.columns)
 
 
 def _groups(table: Table, keys: Coded, codes: NDArray[Any], states: list[list[SummaryState]]) -> dict[Any, Group]:

@@ -91,7 +91,7 @@ class Table:
         known = self.names or ()
         try:
             names = isinstance(by, list) and 0 < len(by) == len(set(by)) and all(name in known for name in by)
-        except TypeError:  # not hashable
+        except (TypeError, ValueError):  # not hashable
             return None
         return list(by) if names and not any(isinstance(name, (bool, np.bool_)) for name in by) else None
 
