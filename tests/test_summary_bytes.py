@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import pickle
 import struct
@@ -9,8 +10,11 @@ import subprocess
 import sys
 import time
 import zlib
+from decimal import Decimal
+from uuid import UUID
 
 import numpy as np
+import pandas as pd
 import psutil
 import pytest
 from hypothesis import given
@@ -19,6 +23,7 @@ from hypothesis import strategies as st
 
 from foldstat import GroupedSummary, JointSummary, Summaries, Summary, summarize
 from foldstat._common import bytes as _bytes
+from keys import Size
 from summaries import COUNTS, arrays, assert_identical, settings
 
 
@@ -195,6 +200,10 @@ def collections():
         summarize(frame, axis=0),
         summarize(X[:, 0], by=["x", None, "y", "x"]),
         summarize(X, by=[(1, "x"), (2.5, b"y"), (True, ""), (-(2**70), "z")]),
+        summarize(X[:, 0], by=[Decimal("0.5"), UUID(int=3), datetime.date(2020, 1, 1), Size.SMALL]),
+        summarize(X[:, 0], by=[pd.Interval(0, 2), pd.Period("2020-01", "M"), np.timedelta64(1, "ns"), 1 - 2j]),
+        summarize(X[:, 0], by=pd.date_range("2023-10-29", periods=4, freq="h", tz="Europe/Zurich", name="hour")),
+        summarize(frame | {"size": pd.Categorical(list("abca"), list("cab")), 7: [1, 2, 1, 2]}, by=["size", 7]),
         summarize(X, cov=True),
         summarize(frame, cov=True),
         Summaries(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import io
 import pickle
 import random
@@ -11,8 +12,11 @@ import sys
 import tempfile
 import zipfile
 import zlib
+from decimal import Decimal
 from pathlib import Path
+from uuid import UUID
 
+import numpy as np
 import pytest
 from entries import blobs, grouped_of, numbers, table, told, walk, wide_statistics
 from test_address_space import limited
@@ -23,7 +27,9 @@ from foldstat._common.bytes import pack, unpack
 
 TRIES = 400
 HEAD = 24
-KEYS = ["text", 1.5, -300, None, (1, ("b", 0.25)), b"bytes", True, ""]
+KEYS = ["text", 1.5, -300, None, (1, ("b", 0.25)), b"bytes", True, "", Decimal("0.5"), UUID(int=3), 1 - 2j]
+KEYS += [np.datetime64(1, "ns"), datetime.date(2020, 1, 1), datetime.time(8), datetime.timedelta(1)]
+KEYS += [datetime.datetime(2020, 1, 1, 8, tzinfo=datetime.UTC)]
 KINDS = {
     "summary": (Summary, lambda: Summary(numbers(100)["x"], moments=4, best=5, quantiles=0.01, distinct=True)),
     "histogram": (Summary, lambda: Summary(numbers(20)["x"], histogram=[0.0, 1.0, 2.0])),
