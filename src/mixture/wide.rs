@@ -20,7 +20,7 @@ use crate::simd::{Lanes64, Level, Part, Vector};
 pub const WIDE_FROM: usize = 25;
 
 /// Side of the square blocks that the scatter is stored in.
-const SIDE: usize = 8;
+pub const SIDE: usize = 8;
 
 /// Gathered rows, in column blocks of eight features: first z = x − μ, then r·z.
 #[derive(Default)]
@@ -164,11 +164,7 @@ impl WideScatter {
         let all_z = memory::first(&mut scratch.z, m * side, Lanes64::ZERO, SCRATCH)?;
         let all_rz = memory::first(&mut scratch.rz, m * side, Lanes64::ZERO, SCRATCH)?;
         for column in 0..side {
-            let mut center = Lanes64::ZERO;
-            for (c, &value) in center.0.iter_mut().zip(&mean[column * SIDE..]) {
-                *c = value;
-            }
-            let center = L::F64::load(token, &center);
+            let center = L::F64::load(token, &octet(mean, column));
             let mut sum = L::F64::load(token, &self.sums[column]);
             let z = all_z[column * m..][..m].iter_mut();
             let rz = all_rz[column * m..][..m].iter_mut();
@@ -242,8 +238,18 @@ fn tile<L: Level, const N: usize>(
     }
 }
 
+/// Block `column` of eight features, padded with zeros.
+#[inline(always)]
+pub fn octet(features: &[f64], column: usize) -> Lanes64 {
+    let mut lanes = Lanes64::ZERO;
+    for (lane, &feature) in lanes.0.iter_mut().zip(&features[column * SIDE..]) {
+        *lane = feature;
+    }
+    lanes
+}
+
 /// What one register holds of a vector.
-type Register<L> = <<L as Level>::F64 as Vector>::Part;
+pub type Register<L> = <<L as Level>::F64 as Vector>::Part;
 
 /// [`tile`] of four values of r·z × G registers of z, the first of which is `part`.
 #[inline(always)]

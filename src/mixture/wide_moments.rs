@@ -6,13 +6,11 @@
 use super::block::Block;
 use super::prepared::SUMS;
 use super::triangular::with_width;
-use super::wide::WideScratch;
+use super::wide::{Register, SIDE, WideScratch, octet};
 use crate::error::Error;
 use crate::memory;
 use crate::simd::{Lanes64, Level, Part, Vector};
 
-/// Features in a vector.
-const SIDE: usize = 8;
 /// Registers of a tile: three values of each, and three of a row.
 const TILE: usize = 4;
 
@@ -57,7 +55,7 @@ impl WideMoments {
         if scratch.chosen.is_empty() {
             return;
         }
-        let n_registers = self.firsts.len() * Register::<V>::COUNT;
+        let n_registers = self.firsts.len() * Register::<V::Token>::COUNT;
         for start in (0..n_registers).step_by(TILE) {
             let width = TILE.min(n_registers - start);
             with_width!(
@@ -70,10 +68,6 @@ impl WideMoments {
     }
 }
 
-/// What one register holds of eight features.
-type Register<V> = Registers<<V as Vector>::Token>;
-type Registers<L> = <<L as Level>::F64 as Vector>::Part;
-
 /// The sums of the features in W registers, the first of which is register `start`.
 #[inline(always)]
 fn moments_tile<L: Level, const W: usize>(
@@ -84,25 +78,21 @@ fn moments_tile<L: Level, const W: usize>(
     start: usize,
     sums: &mut WideMoments,
 ) {
-    let parts = Registers::<L>::COUNT;
+    let parts = Register::<L>::COUNT;
     let side = sums.firsts.len();
     let place = |w: usize| ((start + w) / parts, (start + w) % parts);
-    let zero = Registers::<L>::splat(token, 0.0);
+    let zero = Register::<L>::splat(token, 0.0);
     let (mut s, mut q, mut m) = ([zero; W], [zero; W], [zero; W]);
     for w in 0..W {
         let (column, part) = place(w);
-        let mut center = Lanes64::ZERO;
-        for (center, &mean) in center.0.iter_mut().zip(&mean[column * SIDE..]) {
-            *center = mean;
-        }
-        m[w] = Registers::<L>::load(token, &center, part);
+        m[w] = Register::<L>::load(token, &octet(mean, column), part);
     }
     for &(row, r) in chosen {
         let row = &rows[row as usize * side..][..side];
-        let r = Registers::<L>::splat(token, r);
+        let r = Register::<L>::splat(token, r);
         for w in 0..W {
             let (column, part) = place(w);
-            let z = Registers::<L>::load(token, &row[column], part) - m[w];
+            let z = Register::<L>::load(token, &row[column], part) - m[w];
             let rz = r * z;
             s[w] = s[w] + rz;
             q[w] = rz.mul_add(z, q[w]);
@@ -111,7 +101,7 @@ fn moments_tile<L: Level, const W: usize>(
     for w in 0..W {
         let (column, part) = place(w);
         for (target, sum) in [(&mut sums.firsts[column], s[w]), (&mut sums.seconds[column], q[w])] {
-            let before = Registers::<L>::load(token, target, part);
+            let before = Register::<L>::load(token, target, part);
             (before + sum).store(target, part);
         }
     }

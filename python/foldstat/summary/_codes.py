@@ -281,7 +281,7 @@ def _from_pyarrow(by: Any, pyarrow: Any) -> Coded:
         return _from_ticks(ticks, absent, kind, unit, getattr(array.type, "tz", None))
     try:
         encoded = array.dictionary_encode()
-    except (pyarrow.ArrowNotImplementedError, AttributeError):  # nested ones, extensions
+    except pyarrow.ArrowNotImplementedError:  # nested ones, extensions
         return _from_objects(array.to_pylist())
     codes = encoded.indices.fill_null(MISSING).cast(pyarrow.int64()).to_numpy(zero_copy_only=False)
     return _unified(codes, encoded.dictionary.to_pylist())
