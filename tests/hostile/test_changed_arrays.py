@@ -55,7 +55,7 @@ def keep_changing(array, change, done):
 
 
 def called_meanwhile(entry, arrays, which, change):
-    """The kinds of what comes of calls while one of the arrays changes."""
+    """What comes of calls while one of the arrays changes; of errors, which of Python's own they are."""
     array, done, found = arrays[which].copy(), threading.Event(), set()
     thread = threading.Thread(target=keep_changing, args=(array, change, done))
     thread.start()
@@ -66,7 +66,7 @@ def called_meanwhile(entry, arrays, which, change):
             entry.call(subject, arrays | {which: array})
             found.add("some number")
         except BaseException as error:
-            found.add(type(error).__name__)
+            found.add(next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"))
     done.set()
     thread.join()
     return sorted(found)
