@@ -49,7 +49,7 @@ def assert_lawful(found):
     assert list(map(signature, decoded)) == list(map(signature, found))
     assert_identical(GroupedSummary(dict(found), missing_key_count=found.missing_key_count), found)
     assert len(dict(found)) == len(found)
-    assert all(found[key] is group for key, group in dict(found).items())
+    assert all(found[key] == group for key, group in dict(found).items())
 
 
 # --- objects of Python ------------------------------------------------------------------------------

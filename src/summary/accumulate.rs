@@ -98,6 +98,8 @@ pub(super) struct Accumulator {
     counts: Counts,
     extremes: Extremes,
     higher: bool,
+    /// Whether there are none of the parts below the sums.
+    only_sums: bool,
     /// Sums of values that count once.
     sums: SumsBuilder,
     /// Sums of values whose number of times has bit 1, 2, ... set; bit 0 is that of `sums`.
@@ -115,6 +117,7 @@ impl Accumulator {
             counts: Counts::default(),
             extremes: Extremes::default(),
             higher: template.sums.higher.is_some(),
+            only_sums: template.has_only_sums(),
             sums: SumsBuilder::new(template.sums.higher.is_some()),
             by_bit: Vec::new(),
             best: template.best.builder(),
@@ -139,15 +142,6 @@ impl Accumulator {
             histogram: self.histogram,
             distinct: self.distinct.map(DistinctTally::finish),
         })
-    }
-
-    /// Whether nothing but counts, extremes and the sums of values and squares is kept.
-    pub(super) fn is_plain(template: &Parts) -> bool {
-        template.sums.higher.is_none()
-            && template.best.limit() == 0
-            && template.sketch.is_none()
-            && template.histogram.is_none()
-            && template.distinct.is_none()
     }
 
     /// The sums of values that count once, and the counts and extremes that go with them: for
@@ -236,8 +230,26 @@ impl Accumulator {
         }
     }
 
+    /// Adds a block with NaN in it, if nothing but sums, counts and extremes is asked for.
+    fn add_numbers_of(&mut self, block: &Block<'_, '_>) -> bool {
+        if !self.only_sums || block.times.is_some() {
+            return false;
+        }
+        let mut scratch = [0.0; SumsBuilder::BLOCK];
+        let scratch = &mut scratch[..block.values.len()];
+        let Ok((count, extremes)) = self.sums.add_numbers_of(block.values, scratch) else {
+            return false;
+        };
+        self.note(count, extremes);
+        self.counts.nan_count += (block.values.len() - count) as u64;
+        true
+    }
+
     /// Adds a block with weights, or with NaN or infinities in it.
     fn add_mixed(&mut self, block: &Block<'_, '_>) {
+        if self.add_numbers_of(block) {
+            return;
+        }
         let kept = Kept::of(block);
         self.counts.nan_count += kept.nan_count;
         if kept.values.is_empty() {

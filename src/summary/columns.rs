@@ -6,12 +6,14 @@ use ndarray::ArrayView1;
 
 use super::accumulate::{Accumulator, Block, Owners};
 use super::column::{Column, Ids};
+use super::number::Number;
 use super::octets::{self, Octets};
 use super::parts::Parts;
+use super::states::{Numbers, Run, State};
 use super::summary::Summary;
 use super::sums::{Lanes, SumsBuilder};
 use crate::error::Error;
-use crate::fold::{Context, Partition};
+use crate::fold::{Context, Partition, RowsMut};
 use crate::memory;
 
 /// What the memory is for, in errors.
@@ -22,6 +24,11 @@ const WHAT: &str = "the summaries of the columns";
 const TASK: usize = 1 << 16;
 /// Columns that are worked on at the same time: each takes some scratch memory meanwhile.
 const AT_ONCE: usize = 2048;
+/// Columns so many, and of so few rows, are added up one by one.
+const MANY: usize = 64;
+const FEW_ROWS: usize = 64;
+/// So they are where they have up to that many rows which lie together in memory.
+const RUN: usize = 4096;
 /// Fewest rows of a task, where there are that many: whole blocks of the kernels.
 const FEWEST_ROWS: usize = SumsBuilder::BLOCK / 8;
 
@@ -40,15 +47,18 @@ pub fn summarize_columns<'d>(
     columns: &[Column<'d>],
     ids: Ids<'d>,
     weights: Option<ArrayView1<'d, u64>>,
-) -> Result<Vec<Summary>, Error> {
+) -> Result<Vec<State>, Error> {
     let rows = columns.first().map_or(0, Column::len);
     check_rows(rows, columns, &ids, weights.as_ref())?;
     let template = template.empty_parts()?;
     let table = Table { template: &template, columns, ids, weights };
+    if table.is_of_runs(rows) {
+        return table.summarize_runs(context, rows);
+    }
     let mut summaries = memory::with_capacity(columns.len(), WHAT)?;
     for start in (0..columns.len()).step_by(AT_ONCE) {
         let batch = start..(start + AT_ONCE).min(columns.len());
-        summaries.extend(table.summarize(context, rows, batch)?);
+        summaries.extend(table.summarize(context, rows, batch)?.into_iter().map(State::from));
     }
     Ok(summaries)
 }
@@ -117,6 +127,44 @@ impl Tiles {
     }
 }
 
+/// What is there of a column that is one run.
+#[derive(Default)]
+struct Packed {
+    values: Vec<f64>,
+    numbers: Vec<Number>,
+}
+
+impl Packed {
+    /// Adds a column to its state.
+    fn add(
+        &mut self,
+        column: &Column<'_>,
+        rows: usize,
+        state: &mut State,
+        template: &Parts,
+    ) -> Result<(), Error> {
+        let owners = Owners { ids: Ids::Range { start: 0, step: 1 }, first: 0, rows: None };
+        let mut add = |values| state.add(&Run { values, times: None, owners }, template);
+        match (column.values.as_f64_slice(), column.validity) {
+            (Some(values), None) => return add(Numbers::Floats(values)),
+            (_, None) => {
+                memory::resize(&mut self.values, rows, 0.0, WHAT)?;
+                if column.values.widen(0..rows, &mut self.values) {
+                    return add(Numbers::Floats(&self.values));
+                }
+            }
+            _ => {}
+        }
+        self.numbers.clear();
+        let present = |row: usize| column.validity.is_none_or(|validity| validity.get(row));
+        for row in (0..rows).filter(|&row| present(row)) {
+            memory::push(&mut self.numbers, column.values.get(row), WHAT)?;
+        }
+        add(Numbers::Any(&self.numbers))?;
+        state.add_nulls((rows - self.numbers.len()) as u64, template)
+    }
+}
+
 /// What all tasks read.
 struct Table<'t, 'd> {
     template: &'t Parts,
@@ -126,6 +174,32 @@ struct Table<'t, 'd> {
 }
 
 impl<'d> Table<'_, 'd> {
+    /// Whether columns are many and short, and nothing but their values is asked for.
+    fn is_of_runs(&self, rows: usize) -> bool {
+        let lie_together = |column: &Column<'_>| column.values.as_f64_slice().is_some();
+        self.columns.len() >= MANY
+            && self.template.is_plain()
+            && self.weights.is_none()
+            && (rows <= FEW_ROWS || (rows <= RUN && self.columns.iter().all(lie_together)))
+    }
+
+    /// One summary for each column, which is a run.
+    fn summarize_runs(&self, context: &Context, rows: usize) -> Result<Vec<State>, Error> {
+        let mut states = memory::with_capacity(self.columns.len(), WHAT)?;
+        for _ in self.columns {
+            states.push(State::empty(self.template)?);
+        }
+        let partition = Partition::new(self.columns.len(), (TASK / rows.max(8)).max(1));
+        context.for_each_chunk(&partition, RowsMut::column(&mut states), |range, mut states| {
+            let mut packed = Packed::default();
+            for (state, column) in states.values().iter_mut().zip(&self.columns[range]) {
+                packed.add(column, rows, state, self.template)?;
+            }
+            Ok(())
+        })?;
+        Ok(states)
+    }
+
     /// One summary for each of some columns.
     fn summarize(
         &self,
@@ -195,7 +269,7 @@ impl<'d> Table<'_, 'd> {
     /// Columns that can be read eight at a time, and those that cannot, counted from the first.
     fn grouped(&self, columns: Range<usize>) -> (Vec<(usize, Octets<'d>)>, Vec<usize>) {
         let (mut octets, mut alone) = (Vec::new(), Vec::new());
-        let plain = Accumulator::is_plain(self.template) && self.weights.is_none();
+        let plain = self.template.is_plain() && self.weights.is_none();
         let among = &self.columns[columns];
         let mut next = 0;
         while next < among.len() {

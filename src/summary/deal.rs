@@ -1,14 +1,8 @@
 //! Values dealt to buffers, each of which is taken when it is full.
 //!
-//! The vector kernels want blocks of like values; these come mixed, by group or by size.
+//! The vector kernels want blocks of values of like sizes; these come mixed.
 
 use std::ops::Range;
-
-use crate::error::Error;
-use crate::memory;
-
-/// What the memory is for, in errors.
-pub(super) const WHAT: &str = "the values of the groups";
 
 /// Some buffers of one capacity, side by side in memory.
 #[derive(Clone, Debug)]
@@ -21,52 +15,15 @@ pub(super) struct Buffers {
 }
 
 impl Buffers {
-    /// None yet, of that capacity.
+    /// So many, of that capacity.
     ///
     /// # Panics
     ///
     /// If the capacity is not a power of two: a bug in the caller.
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize, count: usize) -> Self {
         assert!(capacity.is_power_of_two(), "a buffer is full when some bits are zero");
-        Self { capacity, next: Vec::new(), values: Vec::new() }
-    }
-
-    /// A fixed number of them.
-    pub(super) fn full(capacity: usize, count: usize) -> Self {
         let next = (0..count).map(|buffer| (buffer * capacity) as u32).collect();
         Self { capacity, next, values: vec![0.0; count * capacity] }
-    }
-
-    /// Adds empty buffers until there are `count`.
-    pub(super) fn extend_to(&mut self, count: usize) -> Result<(), Error> {
-        let capacity = self.capacity;
-        let known = self.next.len();
-        memory::reserve(&mut self.next, count.saturating_sub(known), WHAT)?;
-        memory::resize(&mut self.values, count.max(self.next.len()) * capacity, 0.0, WHAT)?;
-        self.next.extend((known..count).map(|buffer| (buffer * capacity) as u32));
-        Ok(())
-    }
-
-    /// Number of buffers.
-    pub(super) fn len(&self) -> usize {
-        self.next.len()
-    }
-
-    /// Values that a buffer holds.
-    pub(super) fn capacity(&self) -> usize {
-        self.capacity
-    }
-
-    /// Puts a value into a buffer. Returns where it is among all values; and if the buffer is full
-    /// now, where its values are: it counts as empty, and the next value overwrites the first.
-    pub(super) fn put(&mut self, buffer: usize, value: f64) -> (usize, Option<Range<usize>>) {
-        let place = self.next[buffer] as usize;
-        let mut full = None;
-        let start = buffer * self.capacity;
-        self.dealing().put(buffer, value, &mut |_, values: &[f64]| {
-            full = Some(start..start + values.len());
-        });
-        (place, full)
     }
 
     /// Values by their places.

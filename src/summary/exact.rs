@@ -5,17 +5,21 @@
 //! result, remember in a sticky bit whether anything is left below them, and round once, to
 //! nearest, ties to even.
 
+mod wide;
+
 use std::ops::{Add, Mul, Sub};
 
 use num_bigint::{BigInt, BigUint, Sign};
 use num_integer::Integer;
 use num_traits::Zero;
 
+pub(super) use self::wide::Wide;
+
 /// Bits of a quotient that decide its rounding: 53 to keep, one for halves, one to spare; the
 /// sticky bit comes below them.
-const QUOTIENT_BITS: i64 = 55;
+pub(super) const QUOTIENT_BITS: i64 = 55;
 /// Bits of a radicand whose root has [`QUOTIENT_BITS`] and one to spare.
-const RADICAND_BITS: i64 = 112;
+pub(super) const RADICAND_BITS: i64 = 112;
 /// Exponent of the smallest subnormal number.
 const LOWEST_EXPONENT: i64 = -1074;
 
@@ -157,7 +161,7 @@ pub(super) fn with_sign(negative: bool, magnitude: f64) -> f64 {
 
 /// The leading bits of a number that is not negative: it is `digits` · 2^`exponent`, and a bit
 /// more, but less than one unit of the last digit, if there is a `rest`.
-struct Leading {
+pub(super) struct Leading {
     digits: u128,
     exponent: i64,
     rest: bool,
@@ -189,7 +193,7 @@ impl Leading {
     }
 
     /// The leading bits of the square root. The exponent must be even.
-    fn sqrt(self) -> Self {
+    pub(super) fn sqrt(self) -> Self {
         // ⌊√x⌋ = ⌊√⌊x⌋⌋: the rest of x cannot change the digits of the root.
         let digits = self.digits.isqrt();
         let rest = self.rest || digits * digits != self.digits;
@@ -197,7 +201,7 @@ impl Leading {
     }
 
     /// To nearest, ties to even. With a rest, there must be [`QUOTIENT_BITS`].
-    fn round(self) -> f64 {
+    pub(super) fn round(self) -> f64 {
         // The sticky bit, below the bit that stands for one half.
         let digits = self.digits << 1 | u128::from(self.rest);
         let exponent = self.exponent - 1;

@@ -15,7 +15,9 @@
 //! | `distinct.rs`, `texts.rs` | the number of distinct values, and of texts |
 //! | `column.rs`, `number.rs` | input: columns as they lie in memory, exact numbers |
 //! | `accumulate.rs`, `columns.rs`, `octets.rs` | the pass over columns |
-//! | `groups.rs`, `keys.rs`, `running.rs`, `deal.rs` | the pass over groups |
+//! | `groups.rs`, `keys.rs`, `runs.rs` | the pass over groups |
+//! | `states.rs`, `short.rs` | very many summaries side by side, in few bytes |
+//! | `deal.rs` | values dealt to buffers |
 //! | `joint.rs` | [`Joint`]: sums of products of columns |
 //! | `exact.rs`, `reads.rs`, `joint_reads.rs` | statistics, correctly rounded |
 //! | `codec.rs` | bytes |
@@ -38,9 +40,11 @@ mod number;
 mod octets;
 mod parts;
 mod reads;
-mod running;
+mod runs;
 mod settings;
+mod short;
 mod sketch;
+mod states;
 #[expect(clippy::module_inception, reason = "the room is named after its main type")]
 mod summary;
 mod sums;
@@ -51,7 +55,7 @@ pub use column::{Bits, Column, Ids, Values};
 pub use columns::summarize_columns;
 pub use distinct::Distinct;
 pub use exact::Exact;
-pub use groups::summarize_groups;
+pub use groups::{Groups, Stretch, summarize_groups};
 pub use histogram::Histogram;
 pub use joint::Joint;
 pub use joint_reads::{JointReads, Line};
@@ -59,5 +63,6 @@ pub use number::Number;
 pub use parts::Counts;
 pub use settings::Settings;
 pub use sketch::Sketch;
+pub use states::State;
 pub use summary::Summary;
-pub use texts::TextTally;
+pub use texts::{TextCodes, TextTally};

@@ -18,6 +18,11 @@ pub struct Number {
 }
 
 impl Number {
+    /// +∞.
+    pub const INFINITY: Self = Self { high: f64::INFINITY, low: 0.0 };
+    /// −∞.
+    pub const NEG_INFINITY: Self = Self { high: f64::NEG_INFINITY, low: 0.0 };
+
     /// Of both parts, as [`Number::parts`] gives them; `None` if no `f64` or integer has these.
     #[must_use]
     pub fn from_parts(high: f64, low: f64) -> Option<Self> {

@@ -118,6 +118,19 @@ impl Parts {
         })
     }
 
+    /// Whether nothing but counts, extremes and the sums of values and squares is kept.
+    pub(super) fn is_plain(&self) -> bool {
+        self.sums.higher.is_none() && self.has_only_sums()
+    }
+
+    /// Whether nothing but counts, extremes and sums is kept.
+    pub(super) fn has_only_sums(&self) -> bool {
+        self.best.limit() == 0
+            && self.sketch.is_none()
+            && self.histogram.is_none()
+            && self.distinct.is_none()
+    }
+
     /// The same settings, and no values.
     pub(super) fn empty(&self) -> Result<Self, Error> {
         memory::check(WHAT)?;

@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `fixed.rs` | fixed-point numbers that hold every sum of f64 |
+//! | `scaled.rs` | short ones, for sums of numbers of like size |
 //! | `builder.rs`, `builder/lanes.rs` | [`SumsBuilder`]: blocks of values in, [`Sums`] out; eight columns at once |
 //! | `windows.rs` | bits that are peeled off in floating point: the steps of the vector kernels |
 //! | `peel.rs`, `products.rs` | those kernels, for x and x², and for x·y |
@@ -14,14 +15,18 @@ mod classes;
 mod fixed;
 mod peel;
 mod products;
+mod scaled;
 mod windows;
 
 pub use bins::split;
-pub use builder::{Extremes, Lanes, SumsBuilder, union, wider};
+pub use builder::{Extremes, Lanes, SumsBuilder, signed_zeros, union, wider};
 pub use fixed::{First, Fourth, Second, Third};
-pub use peel::{BLOCK, DEPTH, SPREAD, Source, WINDOWS, Window, extent_without_zeros, max_abs};
+pub use peel::{
+    BLOCK, Origins, Source, WINDOWS, Window, extent, extent_without_zeros, max_abs, peel,
+};
 pub use products::{PairBuilder, add_product};
-pub use windows::{Octet, window};
+pub use scaled::Scaled;
+pub use windows::Octet;
 
 use super::codec::{Reader, Writer};
 use crate::error::Error;
@@ -48,6 +53,9 @@ pub struct Sums {
 }
 
 impl Sums {
+    /// Minus the exponent of the smallest positive `f64`.
+    pub const POINT: usize = First::POINT;
+
     /// Of nothing.
     #[must_use]
     pub fn new(higher: bool) -> Self {

@@ -1,8 +1,9 @@
 //! Laws of summaries, to the last bit, and exact sums against big integers.
 
+use crate::error::Error;
 use crate::fold::{Context, Pool};
 use crate::summary::{
-    Bits, Column, Id, Ids, Joint, Number, Settings, Summary, Values, summarize_columns,
+    Bits, Column, Id, Ids, Joint, Number, Settings, State, Stretch, Summary, Values,
     summarize_groups,
 };
 use ndarray::{Array1, Array2, ArrayView1};
@@ -13,6 +14,40 @@ use proptest::prelude::*;
 /// A function and not a constant: views are invariant in their lifetime.
 fn positions<'d>() -> Ids<'d> {
     Ids::Range { start: 0, step: 1 }
+}
+
+fn summarize_columns<'d>(
+    context: &Context,
+    template: &Summary,
+    columns: &[Column<'d>],
+    ids: Ids<'d>,
+    weights: Option<ArrayView1<'d, u64>>,
+) -> Result<Vec<Summary>, Error> {
+    let states = crate::summary::summarize_columns(context, template, columns, ids, weights)?;
+    Ok(states.into_iter().map(State::into_summary).collect())
+}
+
+/// The groups of values with keys, in as many stretches as said.
+fn groups_of(
+    template: &Summary,
+    values: &[f64],
+    keys: &[i64],
+    pieces: usize,
+) -> Vec<(i128, Summary)> {
+    let length = values.len().div_ceil(pieces).max(1);
+    let stretches: Vec<Stretch<'_>> = values
+        .chunks(length)
+        .zip(keys.chunks(length))
+        .enumerate()
+        .map(|(piece, (values, keys))| Stretch {
+            columns: vec![Column::new(Values::F64(ArrayView1::from(values)))],
+            keys: Values::I64(ArrayView1::from(keys)),
+            ids: Ids::Range { start: (piece * length) as i128, step: 1 },
+            weights: None,
+        })
+        .collect();
+    let groups = summarize_groups(&Context::inline(), template, &stretches, None).unwrap();
+    groups.keys.into_iter().zip(groups.states.into_iter().map(State::into_summary)).collect()
 }
 
 fn everything() -> Settings {
@@ -232,23 +267,17 @@ proptest! {
     fn groups_are_summaries_of_their_rows(
         values in vec(special(), 1..3000),
         spread in prop_oneof![Just(1_i64), Just(100), Just(i64::MAX / 4000)],
-        groups in 1..40_usize,
+        groups in prop_oneof![1..40_usize, Just(3000)],
+        pieces in 1..4_usize,
     ) {
         let keys: Vec<i64> =
             (0..values.len()).map(|row| ((row * row) % groups) as i64 * spread - 7).collect();
         for settings in [Settings::default(), everything()] {
         let template = Summary::new(&settings).unwrap();
-        let groups_found = summarize_groups(
-            &Context::inline(),
-            &template,
-            &[Column::new(Values::F64(ArrayView1::from(&values)))],
-            Values::I64(ArrayView1::from(&keys)),
-            positions(),
-            None,
-        ).unwrap();
+        let groups_found = groups_of(&template, &values, &keys, pieces);
         prop_assert!(groups_found.is_sorted_by_key(|(key, _)| *key));
         let mut rows = 0;
-        for (key, summaries) in groups_found {
+        for (key, summary) in groups_found {
             let mut expected = template.copied().unwrap();
             let mut sum = BigInt::ZERO;
             for (row, &value) in values.iter().enumerate() {
@@ -258,7 +287,7 @@ proptest! {
                     rows += 1;
                 }
             }
-            prop_assert_eq!(&summaries[0], &expected);
+            prop_assert_eq!(&summary, &expected);
             prop_assert_eq!(found(&expected, 1), sum);
         }
         prop_assert_eq!(rows, values.len());
@@ -303,15 +332,8 @@ fn full_accumulators_are_exact() {
                 assert_eq!(found(&sums, power as u8), expected, "2^{exponent}, power {power}");
             }
             let keys = vec![3_i64; 2048];
-            let groups = summarize_groups(
-                &Context::inline(),
-                &Summary::new(&Settings::default()).unwrap(),
-                &[Column::new(Values::F64(ArrayView1::from(&values)))],
-                Values::I64(ArrayView1::from(&keys)),
-                positions(),
-                None,
-            );
-            assert_eq!(groups, Ok(vec![(3, vec![sums])]));
+            let template = Summary::new(&Settings::default()).unwrap();
+            assert_eq!(groups_of(&template, &values, &keys, 1), vec![(3, sums)]);
         }
     }
     for (x, y) in [(600, 414), (600, 415), (600, 416), (1, 1), (-300, -600), (1023, 1023)] {
@@ -350,20 +372,13 @@ fn groups_of_all_sizes_are_exact() {
     for exponents in [1, 14, 17, 20, 40, 600, 2046] {
         let values = numbers(exponents, 20_000);
         let keys: Vec<i64> = (0..values.len() as i64).map(|row| row % 7).collect();
-        let groups = summarize_groups(
-            &Context::inline(),
-            &Summary::new(&Settings::default()).unwrap(),
-            &[Column::new(Values::F64(ArrayView1::from(&values)))],
-            Values::I64(ArrayView1::from(&keys)),
-            positions(),
-            None,
-        );
-        for (key, summaries) in groups.unwrap() {
+        let template = Summary::new(&Settings::default()).unwrap();
+        for (key, summary) in groups_of(&template, &values, &keys, 1) {
             let group: Vec<BigInt> =
                 values.iter().skip(key as usize).step_by(7).map(|&value| exact(value)).collect();
             let squares: BigInt = group.iter().map(|value| value.pow(2)).sum();
-            assert_eq!(found(&summaries[0], 1), group.iter().sum(), "{exponents} exponents");
-            assert_eq!(found(&summaries[0], 2), squares, "{exponents} exponents");
+            assert_eq!(found(&summary, 1), group.iter().sum(), "{exponents} exponents");
+            assert_eq!(found(&summary, 2), squares, "{exponents} exponents");
         }
     }
 }

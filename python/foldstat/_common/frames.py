@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any, Literal, TypeAlias, get_args
 
+import numpy as np
 from numpy.typing import NDArray
 
 FrameKind: TypeAlias = Literal["pandas", "polars", "pyarrow"]
 
 # None is a cell that has no meaning; a NaN is a statistic that is one.
-Cells: TypeAlias = Sequence[Any]
+Cells: TypeAlias = Sequence[Any] | NDArray[Any]
 
 
 def build_frame(kind: FrameKind, index: tuple[str, Cells], names: Sequence[Any], columns: Sequence[Cells]) -> Any:
@@ -32,7 +33,10 @@ def build_levelled(
     """Make a table whose rows several columns name: each a title, or None, and what `kind` makes a column of."""
     library = _library(kind)
     if kind == "pandas":
-        cells = {i: [math.nan if cell is None else cell for cell in column] for i, column in enumerate(columns)}
+        cells = {
+            i: column if isinstance(column, np.ndarray) else [math.nan if cell is None else cell for cell in column]
+            for i, column in enumerate(columns)
+        }
         if len(levels) == 1:
             (title, labels), *_ = levels
             index = library.Index(labels, name=title, tupleize_cols=False)
@@ -50,7 +54,10 @@ def build_levelled(
         while name in names or name in data:
             name = f"_{name}"
         data[name] = labels
-    data |= {name: list(column) for name, column in zip(names, columns, strict=True)}
+    data |= {
+        name: column if isinstance(column, np.ndarray) and column.dtype.kind != "O" else list(column)
+        for name, column in zip(names, columns, strict=True)
+    }
     return library.DataFrame(data, strict=False) if kind == "polars" else library.table(data)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foldstat import _core
 from foldstat.summary._input import Label, as_label
 from foldstat.summary._instants import ATTOSECONDS, time_key, times_of
 from foldstat.summary._key_columns import KeyColumn, KeyColumns
@@ -41,6 +42,14 @@ class Coded:
         if self.keys is not None:
             return self.keys[int(code)]
         return bool(code) if self.codes.dtype.kind == "b" else int(code)
+
+    def keys_of(self, codes: NDArray[Any]) -> NDArray[Any] | list[Hashable]:
+        """Give the keys of different codes: an array where codes in their order are keys in theirs."""
+        if self.keys is None:
+            return list(map(bool, codes.tolist())) if self.codes.dtype.kind == "b" else codes
+        if len(codes) == len(self.keys):
+            return self.keys
+        return [self.keys[code] for code in codes.tolist()]
 
     def named(self, name: Any) -> Coded:
         """Give the same with the name of the column; None is none."""
@@ -232,10 +241,13 @@ def _from_polars(by: Any, polars: Any) -> Coded:
         return _from_ticks(stored.fill_null(0).to_numpy(), by.is_null().to_numpy(), kind, unit, zone)
     elif dtype != polars.String:
         return _from_objects(by.to_list())
-    keys = by.drop_nulls().unique()
-    numbers = polars.Series(range(len(keys)), dtype=polars.Int64)
-    codes = by.replace_strict(keys, numbers, default=MISSING, return_dtype=polars.Int64)
-    return _unified(codes.to_numpy(), keys.to_list())
+    return _from_texts(by)
+
+
+def _from_texts(by: Any) -> Coded:
+    """Give the texts, or bytes, of a column that speaks Arrow numbers; nulls have -1, which is MISSING."""
+    codes, keys = _core.text_codes(_core.arrow_columns(by)[0])
+    return Coded(codes, keys)
 
 
 def _wide(polars: Any) -> list[Any]:
@@ -267,6 +279,8 @@ def _from_pyarrow(by: Any, pyarrow: Any) -> Coded:
     array = by.combine_chunks() if isinstance(by, pyarrow.ChunkedArray) else by
     if types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
+    if any(test(array.type) for test in (types.is_string, types.is_large_string, types.is_binary)):
+        return _from_texts(array)
     if types.is_floating(array.type):
         return _from_array(array.cast(pyarrow.float64()).to_numpy(zero_copy_only=False))
     if types.is_integer(array.type) and array.null_count == 0:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
+import numpy as np
+
+from foldstat import _core
 from foldstat._common import bytes as _bytes
 from foldstat._common.frames import as_kind, build_frame
-from foldstat._common.html import table_html
+from foldstat._common.html import shown_rows, shown_table_html
 from foldstat._common.monoid import Monoid
 from foldstat._common.room import room_for
-from foldstat.summary._each import SequenceOfEach, listed
+from foldstat.summary._each import Names, SequenceOfEach, listed
 from foldstat.summary._input import as_label
-from foldstat.summary._reads import SummaryReads, as_policy, statistics
+from foldstat.summary._reads import NanPolicy, SummaryReads, as_policy
 from foldstat.summary._summary import Summary
 
 if TYPE_CHECKING:
-    from foldstat._core import SummaryState
+    from foldstat._core import SummaryStates
 
 _MAGIC = b"foldSUMS"
 
@@ -24,14 +27,16 @@ _MAGIC = b"foldSUMS"
 class SummariesReads(SequenceOfEach[SummaryReads]):
     """The statistics of several summaries under a policy for NaN; made by ``summaries.read(nan=...)``."""
 
-    __slots__ = ("_members", "_names")
+    __slots__ = ("_names", "_places", "_policy", "_states")
 
-    def __init__(self, members: Iterable[SummaryReads], names: tuple[str | int, ...] | None = None) -> None:
-        self._members = tuple(members)
-        self._names = names
+    def __init__(self, states: SummaryStates, places: range, names: Names, policy: NanPolicy) -> None:
+        self._states, self._places, self._names, self._policy = states, places, names, policy
 
-    def _part(self, members: tuple[SummaryReads, ...], names: tuple[str | int, ...] | None) -> SummariesReads:
-        return type(self)(members, names)
+    def _member(self, place: int) -> SummaryReads:
+        return SummaryReads(self._states[place], self._policy)
+
+    def _part(self, places: range, names: Names) -> SummariesReads:
+        return type(self)(self._states, places, names, self._policy)
 
 
 class Summaries(Monoid, SequenceOfEach[Summary]):
@@ -69,24 +74,36 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
     True
     """
 
-    __slots__ = ("__weakref__", "_members", "_names")
+    __slots__ = ("__weakref__", "_names", "_places", "_states")
+    _policy: ClassVar[NanPolicy] = "skip"  # type: ignore[misc]  # that of all instances
 
     def __init__(self, summaries: Iterable[Summary] = (), names: Iterable[str | int] | None = None) -> None:
-        self._members = tuple(summaries)
-        for position, member in enumerate(self._members):
+        members = list(summaries)
+        for position, member in enumerate(members):
             if not isinstance(member, Summary):
                 raise TypeError(f"Summaries holds Summary objects, got {type(member).__name__} at position {position}")
-        self._names = None if names is None or not self._members else tuple(map(as_label, names))
-        if self._names is not None and len(self._names) != len(self._members):
-            raise ValueError(f"got {len(self._names)} names for {len(self._members)} summaries")
+        labels = None if names is None or not members else tuple(map(as_label, names))
+        if labels is not None and len(labels) != len(members):
+            raise ValueError(f"got {len(labels)} names for {len(members)} summaries")
+        with room_for(f"{len(members)} summaries"):
+            self._states = _core.SummaryStates.of([member._state for member in members])
+        self._places, self._names = range(len(members)), labels
 
     @classmethod
-    def _of_states(cls, states: Sequence[SummaryState], names: Iterable[str | int] | None = None) -> Summaries:
-        with room_for(f"{len(states)} summaries"):
-            return cls((Summary._of(state) for state in states), names)
+    def _of(cls, states: SummaryStates, places: range, names: Names) -> Self:
+        made = cls.__new__(cls)
+        made._states, made._places, made._names = states, places, names if len(places) else None
+        return made
 
-    def _part(self, members: tuple[Summary, ...], names: tuple[str | int, ...] | None) -> Summaries:
-        return type(self)(members, names)
+    @classmethod
+    def _of_states(cls, states: SummaryStates, names: Iterable[str | int] | None = None) -> Self:
+        return cls._of(states, range(len(states)), None if names is None else tuple(map(as_label, names)))
+
+    def _member(self, place: int) -> Summary:
+        return Summary._of(self._states[place])
+
+    def _part(self, places: range, names: Names) -> Summaries:
+        return self._of(self._states, places, names)
 
     # ---------------------------------------------------------------- the monoid
 
@@ -119,33 +136,27 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
         """
         parts = [part for part in cls._checked(several) if len(part)]
         for part in parts[1:]:
-            parts[0]._check_columns(part)
+            check_columns(len(parts[0]), parts[0]._names, len(part), part._names)
         if not parts:
             return cls()
         with room_for(f"{len(parts[0])} summaries"):
-            merged = [Summary.merge_all(column) for column in zip(*parts, strict=True)]
-            return cls(merged, parts[0]._names)
-
-    def _check_columns(self, other: Summaries) -> None:
-        if len(self) != len(other):
-            raise ValueError(f"cannot merge Summaries of {len(self)} columns with Summaries of {len(other)}")
-        if self._names != other._names:
-            raise ValueError(
-                f"cannot merge Summaries of columns {listed(self._names)} with Summaries of {listed(other._names)}"
-            )
+            places = np.arange(len(parts[0]))
+            states = [part._states.select(part._which) for part in parts]
+            merged = _core.SummaryStates.merged(states, [places] * len(states), len(places))
+            return cls._of_states(merged, parts[0]._names)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Summaries):
             return NotImplemented
-        return self._members == other._members and self._names == other._names
+        return self._names == other._names and self._states.equal(self._which, other._states, other._which)
 
     def __hash__(self) -> int:
-        return hash((self._members, self._names))
+        return hash((tuple(self._states.hashes(self._which).tolist()), self._names))
 
     def copy(self) -> Summaries:
         """Give Summaries of the same contents that change on their own."""
         with room_for(f"a copy of {len(self)} summaries"):
-            return type(self)((member.copy() for member in self._members), self._names)
+            return self._of_states(self._states.select(self._which), self._names)
 
     # ---------------------------------------------------------------- bytes
 
@@ -153,7 +164,7 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
         """Encode; equal Summaries have equal bytes on every machine."""
         with room_for(f"the bytes of {len(self)} summaries"):
             names = _bytes.pack(b"names", _bytes.encode_names(self._names))
-            return _bytes.pack(_MAGIC, [names, *(member.to_bytes() for member in self._members)])
+            return _bytes.pack(_MAGIC, [names, *self._states.to_bytes(self._which)])
 
     @classmethod
     def from_bytes(cls, data: bytes | bytearray | memoryview) -> Summaries:
@@ -163,7 +174,10 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
             raise ValueError("these bytes are not those of Summaries: the names are missing")
         names = _bytes.decode_names(_bytes.unpack(b"names", fields[0], "Summaries"))
         with room_for(f"{len(fields) - 1} summaries"):
-            decoded = cls([Summary.from_bytes(field) for field in fields[1:]], names)
+            states = _core.SummaryStates.from_bytes(fields[1:])
+        if names is not None and len(names) != len(states):
+            raise ValueError(f"these bytes are not those of Summaries: {len(names)} names for {len(states)} columns")
+        decoded = cls._of_states(states, names)
         if decoded._names != names:
             raise ValueError("these bytes are not those of Summaries: names without columns")
         return decoded
@@ -172,8 +186,7 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
 
     def read(self, nan: Literal["skip", "propagate", "raise"] = "skip") -> SummariesReads:
         """Read the same statistics under a policy for NaN, column by column (see `Summary.read`)."""
-        policy = as_policy(nan)
-        return SummariesReads((SummaryReads(member._state, policy) for member in self._members), self._names)
+        return SummariesReads(self._states, self._places, self._names, as_policy(nan))
 
     def to_frame(self, kind: Literal["pandas", "polars", "pyarrow"] | None = None) -> Any:
         """Give the statistics as a table with one row per column.
@@ -202,22 +215,25 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
         b    5.0
         Name: mean, dtype: float64
         """
-        columns = columns_of(self._members)
+        columns = self._table()
         return build_frame(as_kind(kind), ("column", self._labels()), list(columns), list(columns.values()))
 
     def _repr_html_(self) -> str:
-        rows = columns_of(self._members)
-        return table_html(["", *rows], zip(self._labels(), *rows.values(), strict=True))
+        parts = [
+            (self._labels()[rows.start : rows.stop], self[rows.start : rows.stop]) for rows in shown_rows(len(self))
+        ]
+        tables = [(labels, part._table(self._kept())) for labels, part in parts]
+        rows = [zip(labels, *table.values(), strict=True) for labels, table in tables]
+        return shown_table_html(["", *tables[0][1]], rows, len(self))
 
 
 # Not by inheritance: the number of values takes the name of Sequence.count.
 Sequence.register(Summaries)
 
 
-def columns_of(members: Sequence[Summary]) -> dict[str, list[Any]]:
-    """Give the statistics that all of some summaries hold, one list for each statistic."""
-    rows = [statistics(member) for member in members]
-    if not rows:
-        return {}
-    shared = [name for name in rows[0] if all(name in row for row in rows)]
-    return {name: [row[name] for row in rows] for name in shared}
+def check_columns(width: int, names: Names, other_width: int, other_names: Names) -> None:
+    """Check that Summaries have the same columns as others."""
+    if width != other_width:
+        raise ValueError(f"cannot merge Summaries of {width} columns with Summaries of {other_width}")
+    if names != other_names:
+        raise ValueError(f"cannot merge Summaries of columns {listed(names)} with Summaries of {listed(other_names)}")

@@ -86,7 +86,7 @@ def describe(
         column = optional_column(raw, f"frame[{label!r}]")
         if column is not None:
             numeric[i] = column
-    states = _core.summarize_columns(list(numeric.values()), template, None, None, threads) if numeric else []
+    states = _core.summarize_columns(list(numeric.values()), template, None, None, threads).views() if numeric else []
     cells = {i: _number_cells(Summary._of(state), shown) for i, state in zip(numeric, states, strict=True)}
     names = ["count", "nulls", "nan", "mean", "std", "min", *map(_label, shown), "max", "distinct"]
     table = []

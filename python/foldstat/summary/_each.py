@@ -3,93 +3,121 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from foldstat.summary._reads import Identifier, Reads
+from foldstat.summary._reads import Identifier, NanPolicy, Reads, nan_words
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from foldstat._core import SummaryStates
+
 _One = TypeVar("_One", bound=Reads, covariant=True)
+Names: TypeAlias = "tuple[str | int, ...] | None"
 
 
 class ReadsOfEach(Generic[_One]):
     """The statistics of several summaries, as arrays over them (see `Summary` for each)."""
 
     __slots__ = ()
-    _members: tuple[_One, ...]
+    _states: SummaryStates
+    _places: range  # which of the states
+    _policy: NanPolicy
+
+    @abstractmethod
+    def _member(self, place: int) -> _One:
+        """Give the one whose state is at a place."""
+
+    @property
+    def _members(self) -> Iterator[_One]:
+        return map(self._member, self._places)
+
+    @property
+    def _which(self) -> tuple[int, int, int]:
+        return self._places.start, self._places.step, len(self._places)
+
+    def _read(self, values: Any) -> NDArray[Any]:
+        """Give values as an array, under the policy for NaN."""
+        read = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
+        if self._policy == "skip":
+            return read
+        counts = self.nan_count
+        if self._policy == "raise" and counts.any():
+            raise ValueError(f"{nan_words(int(counts[counts > 0][0]))}; read with nan='skip' to leave them out")
+        read[counts > 0] = np.nan
+        return read
 
     @property
     def count(self) -> NDArray[np.int64]:
         """Number of values of each, of shape (n,)."""
-        return _integers(member.count for member in self._members)
+        return self._states.counts("count", self._which)
 
     @property
     def nan_count(self) -> NDArray[np.int64]:
         """Number of NaN in each, of shape (n,)."""
-        return _integers(member.nan_count for member in self._members)
+        return self._states.counts("nan_count", self._which)
 
     @property
     def null_count(self) -> NDArray[np.int64]:
         """Number of nulls in each, of shape (n,)."""
-        return _integers(member.null_count for member in self._members)
+        return self._states.counts("null_count", self._which)
 
     @property
     def positive_infinity_count(self) -> NDArray[np.int64]:
         """Number of +inf in each, of shape (n,)."""
-        return _integers(member.positive_infinity_count for member in self._members)
+        return self._states.counts("positive_infinity_count", self._which)
 
     @property
     def negative_infinity_count(self) -> NDArray[np.int64]:
         """Number of -inf in each, of shape (n,)."""
-        return _integers(member.negative_infinity_count for member in self._members)
+        return self._states.counts("negative_infinity_count", self._which)
 
     @property
     def min(self) -> NDArray[Any]:
         """Smallest value of each: float64, or objects if one is an int that no float holds."""
-        return _exactly([member.min for member in self._members])
+        return self._read(self._states.min(self._which))
 
     @property
     def max(self) -> NDArray[Any]:
         """Largest value of each: float64, or objects if one is an int that no float holds."""
-        return _exactly([member.max for member in self._members])
+        return self._read(self._states.max(self._which))
 
     @property
     def sum(self) -> NDArray[np.float64]:
         """Sum of each, of shape (n,)."""
-        return _floats(member.sum for member in self._members)
+        return self._read(self._states.sum(self._which))
 
     @property
     def mean(self) -> NDArray[np.float64]:
         """Mean of each, of shape (n,)."""
-        return _floats(member.mean for member in self._members)
+        return self._read(self._states.mean(self._which))
 
     def var(self, ddof: int = 1) -> NDArray[np.float64]:
         """Give the variance of each, of shape (n,)."""
-        return _floats(member.var(ddof) for member in self._members)
+        return self._read(self._states.var(ddof, self._which))
 
     def std(self, ddof: int = 1) -> NDArray[np.float64]:
         """Give the standard deviation of each, of shape (n,)."""
-        return _floats(member.std(ddof) for member in self._members)
+        return self._read(self._states.std(ddof, self._which))
 
     @property
     def sem(self) -> NDArray[np.float64]:
         """Standard error of the mean of each, of shape (n,)."""
-        return _floats(member.sem for member in self._members)
+        return self._read(self._states.sem(self._which))
 
     @property
     def skewness(self) -> NDArray[np.float64]:
         """Skewness of each, of shape (n,); needs ``moments=4``."""
-        return _floats(member.skewness for member in self._members)
+        return self._read(self._states.skewness(self._which))
 
     @property
     def kurtosis(self) -> NDArray[np.float64]:
         """Excess kurtosis of each, of shape (n,); needs ``moments=4``."""
-        return _floats(member.kurtosis for member in self._members)
+        return self._read(self._states.kurtosis(self._which))
 
     def power_sum(self, k: int) -> list[Fraction]:
         """Give the exact sum of k-th powers of each."""
@@ -103,12 +131,12 @@ class ReadsOfEach(Generic[_One]):
     @property
     def median(self) -> NDArray[np.float64]:
         """Median of each, of shape (n,); needs ``quantiles``."""
-        return _floats(member.median for member in self._members)
+        return np.array([member.median for member in self._members], dtype=np.float64)
 
     @property
     def iqr(self) -> NDArray[np.float64]:
         """Interquartile range of each, of shape (n,); needs ``quantiles``."""
-        return _floats(member.iqr for member in self._members)
+        return np.array([member.iqr for member in self._members], dtype=np.float64)
 
     @property
     def best(self) -> list[list[tuple[float | int, Identifier]]]:
@@ -123,29 +151,53 @@ class ReadsOfEach(Generic[_One]):
     @property
     def distinct_count(self) -> NDArray[np.int64]:
         """Estimated number of different values of each, of shape (n,); needs ``distinct=True``."""
-        return _integers(member.distinct_count for member in self._members)
+        return np.array([member.distinct_count for member in self._members], dtype=np.int64)
+
+    def _kept(self) -> tuple[bool, bool, bool]:
+        """Tell whether all of them keep fourth powers, quantiles and distinct values."""
+        return self._states.keeps(self._which)
+
+    def _table(self, kept: tuple[bool, bool, bool] | None = None) -> dict[str, Any]:
+        """Give the statistics that all of them hold, or more of them, by short names, in the order of a table."""
+        fourth, sketch, distinct = self._kept() if kept is None else kept
+        table: dict[str, Any] = {
+            "count": self.count,
+            "nulls": self.null_count,
+            "nan": self.nan_count,
+            "mean": self.mean,
+            "std": self.std(),
+            "min": self.min,
+        }
+        if sketch:
+            table |= zip(("25%", "50%", "75%"), self.quantile([0.25, 0.5, 0.75]), strict=True)
+        table["max"] = self.max
+        if fourth:
+            table |= {"skewness": self.skewness, "kurtosis": self.kurtosis}
+        if distinct:
+            table["distinct"] = self.distinct_count
+        return table
 
 
 class SequenceOfEach(ReadsOfEach[_One]):
     """The sequence of what has these statistics, with or without names."""
 
     __slots__ = ()
-    _names: tuple[str | int, ...] | None
+    _names: Names
 
     @abstractmethod
-    def _part(self, members: tuple[_One, ...], names: tuple[str | int, ...] | None) -> Self:
+    def _part(self, places: range, names: Names) -> Self:
         """Make one of some of the members."""
 
     @property
-    def names(self) -> tuple[str | int, ...] | None:
+    def names(self) -> Names:
         """Names of the columns; None if they have none."""
         return self._names
 
     def __len__(self) -> int:
-        return len(self._members)
+        return len(self._places)
 
     def __iter__(self) -> Iterator[_One]:
-        return iter(self._members)
+        return self._members
 
     @overload
     def __getitem__(self, key: int | str) -> _One: ...
@@ -153,8 +205,8 @@ class SequenceOfEach(ReadsOfEach[_One]):
     def __getitem__(self, key: slice) -> Self: ...
     def __getitem__(self, key: int | str | slice) -> _One | Self:
         if isinstance(key, slice):
-            return self._part(self._members[key], None if self._names is None else self._names[key])
-        return self._members[self._position(key)]
+            return self._part(self._places[key], None if self._names is None else self._names[key])
+        return self._member(self._places[self._position(key)])
 
     def _position(self, key: int | str) -> int:
         """Find a column by its name, or by its number where no name is a number."""
@@ -186,16 +238,3 @@ class SequenceOfEach(ReadsOfEach[_One]):
 def listed(names: Sequence[str | int] | None) -> str:
     """Write names, or that there are none."""
     return "without names" if names is None else repr(list(names))
-
-
-def _integers(values: Iterable[int]) -> NDArray[np.int64]:
-    return np.array(list(values), dtype=np.int64)
-
-
-def _floats(values: Iterable[float]) -> NDArray[np.float64]:
-    return np.array(list(values), dtype=np.float64)
-
-
-def _exactly(values: list[float | int]) -> NDArray[Any]:
-    exact = any(isinstance(value, int) for value in values)
-    return np.array(values, dtype=object if exact else np.float64)

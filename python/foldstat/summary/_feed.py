@@ -60,7 +60,7 @@ def _feed_frame(
             begun.update(column, who, weights, threads)
     else:
         parts = _core.summarize_columns(columns, begun, who, weights, threads)
-        begun.merge(_core.SummaryState.merge_all(parts))
+        begun.merge(_core.SummaryState.merge_all(parts.views()))
     state.commit(begun)
 
 

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Iterable, Mapping
-from typing import Any, Literal, Self, TypeAlias
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple
+from typing import Any, Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
+from foldstat import _core
 from foldstat._common import bytes as _bytes
 from foldstat._common.frames import as_kind, build_levelled
-from foldstat._common.html import table_html
+from foldstat._common.html import shown_rows, shown_table_html
 from foldstat._common.monoid import Monoid
 from foldstat._common.room import room_for
-from foldstat.summary._collections import Summaries, SummariesReads, columns_of
+from foldstat.summary._collections import Summaries, SummariesReads
+from foldstat.summary._group_states import Group, GroupStates, Shape
 from foldstat.summary._key_bytes import decode_key, encode_key
 from foldstat.summary._key_columns import KeyColumns, joined
 from foldstat.summary._key_levels import levels
-from foldstat.summary._keyed import Keyed
-from foldstat.summary._keys import canonical_key, common_key, identity, signature, sorted_keys
-from foldstat.summary._reads import NanPolicy, SummaryReads, as_policy
+from foldstat.summary._keyed import Keyed, Keys
+from foldstat.summary._keys import canonical_key
+from foldstat.summary._reads import NanPolicy, SummaryReads, as_policy, statistics
 from foldstat.summary._summary import Summary
+from foldstat.summary._union import Union
 
 _MAGIC = b"foldGRPS"
-
-Group: TypeAlias = Summary | Summaries
 
 
 class GroupedSummary(Monoid, Keyed[Group]):
@@ -77,7 +82,7 @@ class GroupedSummary(Monoid, Keyed[Group]):
     45.0
     """
 
-    __slots__ = ("__weakref__", "_known", "_missing")
+    __slots__ = ("__weakref__", "_groups", "_known", "_missing")
 
     def __init__(self, groups: Mapping[Any, Group] | None = None, *, missing_key_count: int = 0) -> None:
         given = {} if groups is None else dict(groups)
@@ -87,25 +92,48 @@ class GroupedSummary(Monoid, Keyed[Group]):
         if not kinds <= {Summary, Summaries} or len(kinds) > 1:
             names = sorted(kind.__name__ for kind in kinds)
             raise TypeError(f"groups must all be Summary or all Summaries, got {', '.join(names)}")
-        pairs = [(canonical_key(key), group) for key, group in given.items()]
-        for key, (canonical, _) in zip(given, pairs, strict=True):
+        keys = [canonical_key(key) for key in given]
+        for key, canonical in zip(given, keys, strict=True):
             if canonical is None:
                 raise ValueError(f"{key!r} is a missing key: count its rows in missing_key_count")
-        self._fill(_gathered(pairs), int(missing_key_count), None)
+        with room_for(f"a copy of {len(given)} groups"):
+            self._gather(keys, GroupStates.of_groups(list(given.values())), int(missing_key_count), None)
 
-    def _fill(self, groups: dict[Any, Group], missing: int, columns: KeyColumns | None) -> None:
-        """Take canonical keys, no two of which are one."""
+    def _gather(
+        self,
+        keys: list[Any],
+        groups: GroupStates,
+        missing: int,
+        columns: KeyColumns | None,
+        *,
+        distinct: bool = False,
+    ) -> None:
+        """Take canonical keys in any order, some of which may be one unless they are said to be distinct."""
         # What has no groups says nothing of their keys: else a sum would depend on the order of merging.
-        self._known = columns if groups else None
-        keys = sorted_keys(groups) if self._known is None else self._known.sorted(groups)
-        Keyed.__init__(self, {key: groups[key] for key in keys})
-        self._missing = missing
+        columns = columns if keys else None
+        given = Keys(keys)
+        union = Union.of([given], columns) if distinct and keys else Union([keys], columns)
+        if union.in_order:
+            self._fill(given, groups, missing, columns)
+        else:
+            self._fill(Keys(union.keys), GroupStates.merged([groups], union.places, union.keys), missing, columns)
+
+    def _fill(self, keys: Keys, groups: GroupStates, missing: int, columns: KeyColumns | None) -> None:
+        Keyed.__init__(self, keys)
+        self._groups, self._missing, self._known = groups, missing, columns
 
     @classmethod
-    def _of(cls, groups: dict[Any, Group], missing: int, columns: KeyColumns | None) -> Self:
+    def _of(cls, keys: list[Any] | NDArray[Any], groups: GroupStates, missing: int, columns: KeyColumns | None) -> Self:
+        """Make it of canonical keys, each of which is there once; an array of them is in order."""
         made = cls.__new__(cls)
-        made._fill(groups, missing, columns)
+        if isinstance(keys, np.ndarray):
+            made._fill(Keys(keys), groups, missing, columns if len(keys) else None)
+        else:
+            made._gather(keys, groups, missing, columns, distinct=True)
         return made
+
+    def _value(self, place: int) -> Group:
+        return self._groups.group(place)
 
     @property
     def missing_key_count(self) -> int:
@@ -156,29 +184,40 @@ class GroupedSummary(Monoid, Keyed[Group]):
         12.0
         """
         grouped = cls._checked(several)
-        with room_for(f"the sum of {sum(map(len, grouped))} groups"):
-            merged = _gathered(pair for part in grouped for pair in part._pairs())
-            columns = joined(part._known for part in grouped if len(part))
-            return cls._of(merged, sum(part._missing for part in grouped), columns)
+        missing = sum(part._missing for part in grouped)
+        parts = [part for part in grouped if len(part)]
+        columns = joined(part._known for part in parts)
+        made = cls.__new__(cls)
+        with room_for(f"the sum of {sum(map(len, parts))} groups"):
+            union = Union.of([part._keys for part in parts], columns)
+            groups = GroupStates.merged([part._groups for part in parts], union.places, union.keys)
+            made._fill(Keys(union.keys), groups, missing, columns)
+        return made
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, GroupedSummary):
             return NotImplemented
-        return self._missing == other._missing and self._signed() == other._signed()
+        if self._missing != other._missing or len(self) != len(other) or self._signed() != other._signed():
+            return False
+        if self._keys.same(other._keys):
+            return self._groups.equal(other._groups)
+        places = {key: place for place, key in enumerate(other._keys.signatures())}
+        found = [places.get(key) for key in self._keys.signatures()]
+        return all(place is not None and self._value(i) == other._groups.group(place) for i, place in enumerate(found))
 
     def __hash__(self) -> int:
-        groups, columns = self._signed()
-        return hash((self._missing, frozenset(groups.items()), columns))
+        pairs = zip(self._keys.signatures(), map(hash, map(self._value, range(len(self)))), strict=True)
+        return hash((self._missing, frozenset(pairs), self._signed()))
 
-    def _signed(self) -> tuple[dict[Any, Group], Any]:
-        columns = None if self._known is None else self._known.signed()
-        return {signature(key): group for key, group in self._pairs()}, columns
+    def _signed(self) -> Any:
+        return None if self._known is None else self._known.signed()
 
     def copy(self) -> GroupedSummary:
         """Give a grouped summary of the same contents that changes on its own."""
+        made = type(self).__new__(type(self))
         with room_for(f"a copy of {len(self)} groups"):
-            groups: dict[Any, Group] = {key: group.copy() for key, group in self._pairs()}
-            return self._of(groups, self._missing, self._known)
+            made._fill(self._keys, self._groups.copy(), self._missing, self._known)
+        return made
 
     # ---------------------------------------------------------------- bytes
 
@@ -191,8 +230,7 @@ class GroupedSummary(Monoid, Keyed[Group]):
             If a key is no number, text, bytes, date, time, ``Decimal``, ``UUID``, member of an Enum, interval or
             period of pandas, nor a tuple of these. Pickle takes any key.
         """
-        single = all(isinstance(group, Summary) for group in self._values.values())
-        kind = b"" if not len(self) else b"1" if single else b"n"
+        kind = b"" if not len(self) else b"1" if self._groups.shape_of(0).single else b"n"
         columns = b"" if self._known is None else self._known.to_bytes()
         fields = [_bytes.encode_count(self._missing), kind + columns]
         with room_for(f"the bytes of {len(self)} groups"):
@@ -212,21 +250,27 @@ class GroupedSummary(Monoid, Keyed[Group]):
             raise ValueError("these bytes are not those of a GroupedSummary: fields are missing")
         kind = Summaries if fields[1][:1] == b"n" else Summary
         columns = KeyColumns.from_bytes(fields[1][1:]) if len(fields[1]) > 1 else None
-        groups: dict[Any, Group] = {}
         with room_for(f"{len(fields) // 2 - 1} groups"):
-            for key, group in zip(fields[2::2], fields[3::2], strict=True):
-                groups[decode_key(key)] = kind.from_bytes(group)
+            keys = [decode_key(key) for key in fields[2::2]]
             missing = _bytes.decode_count(fields[0])
-            if None in groups or (columns is not None and not columns.fits(groups)):
+            if None in keys or (columns is not None and not columns.fits(keys)):
                 raise ValueError("these bytes are not those of a GroupedSummary: a key is of other columns, or missing")
-            decoded = cls._of(_gathered(groups.items()), missing, columns)
+            if kind is Summary:
+                groups = GroupStates(_core.SummaryStates.from_bytes(fields[3::2]), Shape(True))
+            else:
+                groups = GroupStates.of_groups([Summaries.from_bytes(group) for group in fields[3::2]])
+            decoded = cls.__new__(cls)
+            decoded._gather(keys, groups, missing, columns)
         if decoded.to_bytes() != bytes(data):
             raise ValueError("these bytes are not those of a GroupedSummary: its keys are not in order")
         return decoded
 
     def __reduce__(self) -> tuple[Any, ...]:
         columns = None if self._known is None else self._known.plain()
-        return _restore, (list(self._pairs()), self._missing, columns)
+        states, shape = self._groups.states, self._groups.shape
+        shapes = list(map(astuple, self._groups.shapes() if shape is None else [shape]))
+        encoded = states.to_bytes((0, 1, len(states)))
+        return _restore_states, (self._keys.given, encoded, shapes, self._missing, columns)
 
     # ---------------------------------------------------------------- reads
 
@@ -250,8 +294,7 @@ class GroupedSummary(Monoid, Keyed[Group]):
         >>> {key: group.mean for key, group in g.read(nan="propagate").items()}
         {'a': nan, 'b': 5.0}
         """
-        policy = as_policy(nan)
-        return GroupedReads({key: group.read(policy) for key, group in self._pairs()}, policy)
+        return GroupedReads(self._keys, self._groups, as_policy(nan))
 
     def to_frame(self, kind: Literal["pandas", "polars", "pyarrow"] | None = None) -> Any:
         """Give the statistics as a table with one row per group.
@@ -286,70 +329,89 @@ class GroupedSummary(Monoid, Keyed[Group]):
         2    7.0
         Name: mean, dtype: float64
         """
-        columns = self._columns()
         known = as_kind(kind)
-        return build_levelled(known, levels(known, list(self), self._known), list(columns), list(columns.values()))
+        shapes = set(self._groups.shapes()) if self._groups.shape is None else {self._groups.shape}
+        if len(shapes) > 1:
+            first, second, *_ = (sorted(map(str, shape.names or range(shape.width))) for shape in shapes)
+            raise ValueError(f"the groups have different columns, {first} and {second}: they are no one table")
+        columns = self._columns(range(len(self)), *shapes)
+        return build_levelled(
+            known, levels(known, self._keys.given, self._known), list(columns), list(columns.values())
+        )
 
-    def _columns(self) -> dict[str, list[Any]]:
-        groups = list(self._values.values())
-        singles = [group for group in groups if isinstance(group, Summary)]
-        if len(singles) == len(groups):
-            return columns_of(singles)
-        several = [group for group in groups if isinstance(group, Summaries)]
-        for group in several[1:]:
-            several[0]._check_columns(group)
-        table: dict[str, list[Any]] = {}
-        for position, label in enumerate(several[0]._labels()):
-            for name, cells in columns_of([group._members[position] for group in several]).items():
-                table[f"{label}.{name}"] = cells
-        return table
+    def _columns(self, groups: range, shape: Shape) -> dict[str, Any]:
+        """Give the statistics of some groups by name, as columns of a table; all groups have one shape."""
+        columns = [
+            (self._groups.column(i, range(len(self))), self._groups.column(i, groups)) for i in range(shape.width)
+        ]
+        if shape.single:
+            return columns[0][1]._table(columns[0][0]._kept())
+        labels = range(shape.width) if shape.names is None else shape.names
+        return {
+            f"{label}.{name}": cells
+            for label, (every, some) in zip(labels, columns, strict=True)
+            for name, cells in some._table(every._kept()).items()
+        }
+
+    def _cells(self, groups: range) -> list[dict[str, Any]]:
+        """Give the statistics of each of some groups by name, whatever columns they have."""
+        shape = self._groups.shape
+        if shape is not None:
+            columns = self._columns(groups, shape)
+            return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        found = []
+        for place in groups:
+            group = self._value(place)
+            assert isinstance(group, Summaries)
+            tables = zip(group._labels(), group, strict=True)
+            found.append({f"{label}.{name}": cell for label, one in tables for name, cell in statistics(one).items()})
+        return found
+
+    def _repr_html_(self) -> str:
+        begin, end = map(self._cells, shown_rows(len(self)))
+        names = list(dict.fromkeys(name for cells in begin + end for name in cells))
+        rows = ([[cells.get(name, "") for name in names] for cells in part] for part in (begin, end))
+        keyed = (
+            [[self._keys[place], *row] for place, row in zip(places, part, strict=True)]
+            for places, part in zip(shown_rows(len(self)), rows, strict=True)
+        )
+        return shown_table_html(["", *names], keyed, len(self))
 
     def __repr__(self) -> str:
         shown = ", ".join(repr(key) for key in itertools.islice(self, 5))
         more = ", …" if len(self) > 5 else ""
         return f"<{type(self).__name__} of {len(self)} groups: {shown}{more}>" if self else f"{type(self).__name__}()"
 
-    def _repr_html_(self) -> str:
-        columns = self._columns()
-        return table_html(["", *columns], zip(self, *columns.values(), strict=True))
-
 
 class GroupedReads(Keyed[SummaryReads | SummariesReads]):
     """The statistics of groups under a policy for NaN; made by ``grouped.read(nan=...)``."""
 
-    __slots__ = ("_policy",)
+    __slots__ = ("_groups", "_policy")
 
-    def __init__(self, groups: dict[Any, SummaryReads | SummariesReads], policy: NanPolicy) -> None:
-        super().__init__(groups)
-        self._policy = policy
+    def __init__(self, keys: Keys, groups: GroupStates, policy: NanPolicy) -> None:
+        super().__init__(keys)
+        self._groups, self._policy = groups, policy
+
+    def _value(self, place: int) -> SummaryReads | SummariesReads:
+        return self._groups.reads(place, self._policy)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {len(self)} groups, nan={self._policy!r}>"
 
 
-def _gathered(pairs: Iterable[tuple[Any, Group]]) -> dict[Any, Group]:
-    """Merge the groups of canonical keys that are one key."""
-    groups: dict[Hashable, list[Group]] = {}
-    keys: dict[Hashable, Hashable] = {}
-    for key, group in pairs:
-        found = identity(key)
-        groups.setdefault(found, []).append(group)
-        keys[found] = common_key(keys.get(found, key), key)
-    return {keys[found]: _merge(keys[found], of_one) for found, of_one in groups.items()}
-
-
-def _merge(key: Any, groups: list[Any]) -> Group:
-    kind = type(groups[0])
-    if any(type(group) is not kind for group in groups):
-        raise TypeError(f"group {key!r}: a Summary of one column does not merge with Summaries of several")
-    try:
-        return kind.merge_all(groups)  # type: ignore[no-any-return]
-    except ValueError as error:
-        error.add_note(f"in the group {key!r}")
-        raise
+def _restore_states(
+    keys: list[Any] | NDArray[Any], encoded: list[bytes], shapes: list[tuple[Any, ...]], missing: int, columns: Any
+) -> GroupedSummary:
+    states = _core.SummaryStates.from_bytes(encoded)
+    known = None if columns is None else KeyColumns.of_plain(columns)
+    of_all = [Shape(*shape) for shape in shapes]
+    return GroupedSummary._of(keys, GroupStates(states, of_all if len(of_all) > 1 else of_all[0]), missing, known)
 
 
 def _restore(groups: list[tuple[Any, Group]], missing: int, columns: Any = None) -> GroupedSummary:
     # Pickles of earlier versions hold keys that are one key, and forms of them that are none any more.
-    restored = _gathered((canonical_key(key), group) for key, group in groups)
-    return GroupedSummary._of(restored, missing, None if columns is None else KeyColumns.of_plain(columns))
+    made = GroupedSummary.__new__(GroupedSummary)
+    states = GroupStates.of_groups([group for _, group in groups])
+    known = None if columns is None else KeyColumns.of_plain(columns)
+    made._gather([canonical_key(key) for key, _ in groups], states, missing, known)
+    return made

@@ -95,10 +95,15 @@ class KeyColumns:
         columns = tuple(mine.joined(its) for mine, its in zip(self.columns, other.columns, strict=True))
         return KeyColumns(columns, self.several)._or_none()
 
+    @property
+    def categorical(self) -> bool:
+        """Whether there is an order of categories."""
+        return any(column.categories is not None for column in self.columns)
+
     def sorted(self, keys: Iterable[Any]) -> list[Any]:
         """Sort keys, by the order of categories where there is one."""
         listed = list(keys)
-        if all(column.categories is None for column in self.columns):
+        if not self.categorical:
             return sorted_keys(listed)
         places = [column.place() for column in self.columns]
         if not self.several:

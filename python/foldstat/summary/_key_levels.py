@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from foldstat._common.frames import FrameKind
 from foldstat._common.signals import let_through
@@ -21,7 +22,7 @@ _DIGITS = 38  # of a decimal128
 _COLUMNS = (bool, int, float, str, bytes, datetime.date, datetime.time, Decimal)
 
 
-def levels(kind: FrameKind, keys: Sequence[Any], columns: KeyColumns | None) -> list[tuple[Any, Any]]:
+def levels(kind: FrameKind, keys: Any, columns: KeyColumns | None) -> list[tuple[Any, Any]]:
     """Give titles, and what `kind` makes columns of, for keys: one of them, or as many as tuples have parts."""
     library = importlib.import_module(kind)
     if columns is None or not columns.several:
@@ -38,7 +39,9 @@ def _title(kind: FrameKind, column: KeyColumn, position: int) -> Any:
     return column.name if column.name is not None or kind == "pandas" else f"key_{position}"
 
 
-def _cells(kind: FrameKind, library: Any, keys: Sequence[Any], column: KeyColumn) -> Any:
+def _cells(kind: FrameKind, library: Any, keys: Sequence[Any] | NDArray[Any], column: KeyColumn) -> Any:
+    if isinstance(keys, np.ndarray):
+        return keys
     if column.categories is not None and set(keys) <= set(column.categories):
         found = _categorical(kind, library, keys, column)
         if found is not None:

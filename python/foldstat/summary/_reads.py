@@ -175,7 +175,7 @@ class Reads:
             raise ValueError(f"power_sum(k): k must be 1, 2, 3 or 4, got {k!r}")
         self._need_moments(k)
         if self._nan_counts():
-            raise ValueError(f"a fraction cannot be NaN: {_nan_words(self.nan_count)}; read it with nan='skip'")
+            raise ValueError(f"a fraction cannot be NaN: {nan_words(self.nan_count)}; read it with nan='skip'")
         numerator, exponent = self._state.power_sum(int(k))
         return Fraction(numerator << max(exponent, 0), 1 << max(-exponent, 0))
 
@@ -313,7 +313,7 @@ class SummaryReads(Reads):
     def _nan_counts(self) -> bool:
         found = self._policy != "skip" and self._state.nan_count > 0
         if found and self._policy == "raise":
-            raise ValueError(f"{_nan_words(self._state.nan_count)}; read with nan='skip' to leave them out")
+            raise ValueError(f"{nan_words(self._state.nan_count)}; read with nan='skip' to leave them out")
         return found
 
     def __repr__(self) -> str:
@@ -341,7 +341,8 @@ def _as_ranks(q: ArrayLike) -> NDArray[np.float64]:
     return given.astype(np.float64)
 
 
-def _nan_words(count: int) -> str:
+def nan_words(count: int) -> str:
+    """Say how many values are NaN."""
     return "one value is NaN" if count == 1 else f"{count} values are NaN"
 
 

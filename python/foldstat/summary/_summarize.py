@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from foldstat import _core
 from foldstat._common.checks import flag
@@ -15,14 +15,15 @@ from foldstat.summary._arguments import Ids, Weights, as_ids, as_multiplicities,
 from foldstat.summary._codes import MISSING, Coded, coded, combined
 from foldstat.summary._collections import Summaries
 from foldstat.summary._feed import feed
-from foldstat.summary._groups import Group, GroupedSummary
+from foldstat.summary._group_states import GroupStates, Shape
+from foldstat.summary._groups import GroupedSummary
 from foldstat.summary._input import check_index
 from foldstat.summary._joint import JointSummary
 from foldstat.summary._summary import Summary
 from foldstat.summary._table import Table
 
 if TYPE_CHECKING:
-    from foldstat._core import SummaryState
+    from foldstat._core import SummaryState, SummaryStates
 
 
 class _Settings(TypedDict, total=False):
@@ -186,7 +187,7 @@ def _per_row_arguments(
     return as_ids(ids, shape, counted=counted), as_multiplicities(sample_weight, shape, counted=counted)
 
 
-def _per_column(table: Table, template: SummaryState, ids: Any, weight: Any, threads: int | None) -> list[SummaryState]:
+def _per_column(table: Table, template: SummaryState, ids: Any, weight: Any, threads: int | None) -> SummaryStates:
     who, weights = _per_row_arguments(table, ids, weight)
     matrix = table.array()
     if matrix is not None:
@@ -194,7 +195,7 @@ def _per_column(table: Table, template: SummaryState, ids: Any, weight: Any, thr
     return _core.summarize_columns(table.columns(), template, who, weights, threads)
 
 
-def _per_row(table: Table, template: SummaryState, ids: Any, weight: Any, threads: int | None) -> list[SummaryState]:
+def _per_row(table: Table, template: SummaryState, ids: Any, weight: Any, threads: int | None) -> SummaryStates:
     turned, matrix = table.transposed(), table.array()
     who, weights = _per_row_arguments(turned, ids, weight, counted="columns")
     if matrix is not None:
@@ -232,21 +233,12 @@ def _by_key(
     columns = table.columns()
     if not columns:
         raise ValueError("X has no columns to summarise")
-    codes, states = _core.summarize_groups(columns, keys.codes, template, who, weights, threads)
-    with room_for(f"the summaries of {len(codes)} groups"):
-        groups = _groups(table, keys, codes, states)
-        return GroupedSummary._of(groups, _missing(keys, weights), keys.columns)
-
-
-def _groups(table: Table, keys: Coded, codes: NDArray[Any], states: list[list[SummaryState]]) -> dict[Any, Group]:
-    groups: dict[Any, Group] = {}
-    for code, group in zip(codes, states, strict=True):
-        present = any(state.count or state.nan_count or state.null_count for state in group)
-        if (keys.keys is not None and code == MISSING) or not present:  # absent: all its rows weigh 0
-            continue
-        key = keys.key(code)
-        groups[key] = Summary._of(group[0]) if table.is_vector else Summaries._of_states(group, table.names)
-    return groups
+    skip = None if keys.keys is None else MISSING
+    codes, states = _core.summarize_groups(columns, keys.codes, template, who, weights, threads, skip)
+    shape = Shape(True) if table.is_vector else Shape(False, len(columns), table.names)
+    with room_for(f"the keys of {len(codes)} groups"):
+        found = keys.keys_of(codes)
+        return GroupedSummary._of(found, GroupStates(states, shape), _missing(keys, weights), keys.columns)
 
 
 def _missing(keys: Coded, weights: Weights | None) -> int:

@@ -1,5 +1,7 @@
 //! Arrays of numbers of any kind, as summaries read them.
 
+use std::ops::Range;
+
 use ndarray::{ArrayView1, Axis, Ix1, Ix2, IxDyn};
 use numpy::prelude::*;
 use numpy::{Element, PyUntypedArray};
@@ -54,18 +56,20 @@ impl BorrowedNumbers<'_> {
         with_numbers!(self, array, Kind => Kind(line(array, 0, 0)))
     }
 
-    /// The numbers along each line of a matrix: of each column where `axis` is 0, of each row
-    /// where it is 1.
+    /// The numbers along some lines of a matrix: of columns where `axis` is 0, of rows where it is 1.
     ///
     /// # Errors
     ///
     /// [`Error::Memory`] if there are more than there is room for.
-    pub fn lines(&self, axis: usize) -> Result<Vec<Column<'_>>, Error> {
+    ///
+    /// # Panics
+    ///
+    /// If there are no such lines.
+    pub fn lines(&self, axis: usize, which: Range<usize>) -> Result<Vec<Column<'_>>, Error> {
         let lines = if axis == 0 { 1 } else { 0 };
         with_numbers!(self, array, Kind => {
-            let count = array.shape().get(lines).copied().unwrap_or(1);
             let column = |index| Column::new(Kind(line(array, lines, index)));
-            memory::collected((0..count).map(column), "the lines of a matrix")
+            memory::collected(which.map(column), "the lines of a matrix")
         })
     }
 

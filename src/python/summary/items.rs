@@ -209,7 +209,7 @@ impl<'a> Update<'a> {
         let (template, partial) = (&self.template, &mut self.partial);
         enter(py, BLOCK_NANOSECONDS, Some(1), None, |context| {
             let added = summarize_columns(context, template, &[column], ids, None)?;
-            added.iter().try_for_each(|added| partial.try_merge(added))
+            added.into_iter().try_for_each(|added| partial.try_merge(&added.into_summary()))
         })?;
         self.before = rows.end;
         self.validity.clear();

@@ -140,7 +140,7 @@ impl JointState {
         let matrix = arrays::numbers(values, "values", 2)?;
         let n_rows = matrix.shape()[0];
         let weights = RowWeights::borrow(sample_weight, n_rows)?;
-        let columns = matrix.lines(0)?;
+        let columns = matrix.lines(0, 0..matrix.shape().get(1).copied().unwrap_or(1))?;
         self.add(values.py(), &[Segment { rows: 0..n_rows, columns }], weights.values(), n_jobs)
     }
 

@@ -1,6 +1,5 @@
 //! Many summaries in one pass: of columns, of the lines of a matrix, of groups of rows.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use ndarray::{ArrayView1, Ix1, s};
@@ -10,17 +9,19 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use super::input::{self, RowIds, RowWeights, Segment};
-use super::{SummaryState, VALUE_NANOSECONDS};
+use super::{SummaryState, SummaryStates, VALUE_NANOSECONDS};
 use crate::error::Error;
 use crate::fold::Context;
 use crate::memory;
 use crate::python::arrays::{self, NewArray};
 use crate::python::enter::enter;
-use crate::python::objects;
-use crate::summary::{self, Ids, Summary, Values};
+use crate::summary::{self, Ids, State, Stretch, Summary, Values};
 
 /// Nanoseconds that finding the group of a row takes, about.
 const GROUP_NANOSECONDS: f64 = 5.0;
+
+/// Lines of a matrix that are worked on at a time.
+const LINES: usize = 1 << 17;
 
 /// What a pass over columns needs besides the columns.
 pub struct Rows<'a> {
@@ -44,7 +45,7 @@ impl<'a> Rows<'a> {
         &self,
         context: &Context,
         segments: &[Segment<'a>],
-    ) -> Result<Vec<Summary>, Error> {
+    ) -> Result<Vec<State>, Error> {
         let mut totals = Vec::new();
         for Segment { rows, columns } in segments {
             let (ids, weights) = self.of(rows);
@@ -55,41 +56,24 @@ impl<'a> Rows<'a> {
         Ok(totals)
     }
 
-    /// One summary per key and column.
-    fn summarize_groups(
-        &self,
-        context: &Context,
-        segments: &[Segment<'a>],
-        keys: Values<'a>,
-    ) -> Result<BTreeMap<i128, Vec<Summary>>, Error> {
-        let mut totals: BTreeMap<i128, Vec<Summary>> = BTreeMap::new();
-        for Segment { rows, columns } in segments {
-            let (ids, weights) = self.of(rows);
-            let keys = input::slice(keys, rows.clone());
-            let groups =
-                summary::summarize_groups(context, self.template, columns, keys, ids, weights)?;
-            for (key, partials) in groups {
-                memory::check("the summaries of the groups")?;
-                merge_each(totals.entry(key).or_default(), partials)?;
-            }
-        }
-        Ok(totals)
+    /// The segments with the keys of their rows.
+    fn stretches(&self, segments: &[Segment<'a>], keys: Values<'a>) -> Vec<Stretch<'a>> {
+        let stretch = |segment: &Segment<'a>| {
+            let (ids, weights) = self.of(&segment.rows);
+            let keys = input::slice(keys, segment.rows.clone());
+            Stretch { columns: segment.columns.clone(), keys, ids, weights }
+        };
+        segments.iter().map(stretch).collect()
     }
 }
 
 /// Merges summaries of the same columns, column by column.
-fn merge_each(totals: &mut Vec<Summary>, partials: Vec<Summary>) -> Result<(), Error> {
+fn merge_each(totals: &mut Vec<State>, partials: Vec<State>) -> Result<(), Error> {
     if totals.is_empty() {
         *totals = partials;
         return Ok(());
     }
     totals.iter_mut().zip(&partials).try_for_each(|(total, partial)| total.try_merge(partial))
-}
-
-/// A list of states.
-fn states(py: Python<'_>, summaries: Vec<Summary>) -> PyResult<Bound<'_, PyList>> {
-    let states = summaries.into_iter().map(|summary| Bound::new(py, SummaryState::from(summary)));
-    objects::list(py, states, "the list of the summaries")
 }
 
 /// One state per column, with the settings of `template`.
@@ -101,7 +85,7 @@ fn summarize_columns<'py>(
     ids: Option<&Bound<'py, PyAny>>,
     sample_weight: Option<&Bound<'py, PyAny>>,
     n_jobs: Option<isize>,
-) -> PyResult<Bound<'py, PyList>> {
+) -> PyResult<SummaryStates> {
     let py = columns.py();
     let inputs = input::columns(columns)?;
     let ids = RowIds::borrow(ids)?;
@@ -111,8 +95,7 @@ fn summarize_columns<'py>(
     let (ids, weights) = (ids.ids(0), weights.values());
     let rows = Rows { template: &template, ids, weights };
     let work = VALUE_NANOSECONDS * inputs.size();
-    let summaries = enter(py, work, n_jobs, None, |context| rows.summarize(context, &segments))?;
-    states(py, summaries)
+    Ok(enter(py, work, n_jobs, None, |context| rows.summarize(context, &segments))?.into())
 }
 
 /// One state per column (axis 0) or row (axis 1) of a matrix.
@@ -125,7 +108,7 @@ fn summarize_matrix<'py>(
     ids: Option<&Bound<'py, PyAny>>,
     sample_weight: Option<&Bound<'py, PyAny>>,
     n_jobs: Option<isize>,
-) -> PyResult<Bound<'py, PyList>> {
+) -> PyResult<SummaryStates> {
     if axis > 1 {
         return Err(PyValueError::new_err(format!("axis must be 0 or 1, found {axis}")));
     }
@@ -135,19 +118,24 @@ fn summarize_matrix<'py>(
     ids.check_length(length)?;
     let weights = RowWeights::borrow(sample_weight, length)?;
     let template = template.template()?;
-    let segment = Segment { rows: 0..length, columns: matrix.lines(axis)? };
     let (ids, weights) = (ids.ids(0), weights.values());
     let rows = Rows { template: &template, ids, weights };
-    let work = VALUE_NANOSECONDS * length as f64 * count as f64;
-    let summaries = enter(values.py(), work, n_jobs, None, |context| {
-        rows.summarize(context, std::slice::from_ref(&segment))
-    })?;
-    states(values.py(), summaries)
+    let mut states = memory::with_capacity(count, "the summaries of the lines")?;
+    for start in (0..count).step_by(LINES) {
+        let lines = start..(start + LINES).min(count);
+        let work = VALUE_NANOSECONDS * length as f64 * lines.len() as f64;
+        let segment = Segment { rows: 0..length, columns: matrix.lines(axis, lines)? };
+        states.extend(enter(values.py(), work, n_jobs, None, |context| {
+            rows.summarize(context, std::slice::from_ref(&segment))
+        })?);
+    }
+    Ok(states.into())
 }
 
-/// The keys in ascending order and, for each, one state per column.
+/// The keys in ascending order and, for each, one state per column. With `skip`, rows of that key
+/// are of no group.
 #[pyfunction]
-#[pyo3(signature = (columns, keys, template, ids=None, sample_weight=None, n_jobs=None))]
+#[pyo3(signature = (columns, keys, template, ids=None, sample_weight=None, n_jobs=None, skip=None))]
 fn summarize_groups<'py>(
     columns: &Bound<'py, PyList>,
     keys: &Bound<'py, PyAny>,
@@ -155,7 +143,8 @@ fn summarize_groups<'py>(
     ids: Option<&Bound<'py, PyAny>>,
     sample_weight: Option<&Bound<'py, PyAny>>,
     n_jobs: Option<isize>,
-) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyList>)> {
+    skip: Option<i64>,
+) -> PyResult<(Bound<'py, PyAny>, SummaryStates)> {
     let py = columns.py();
     let inputs = input::columns(columns)?;
     let keys = arrays::numbers(keys, "keys", 1)?;
@@ -177,16 +166,17 @@ fn summarize_groups<'py>(
     let (ids, weights) = (ids.ids(0), weights.values());
     let rows = Rows { template: &template, ids, weights };
     let work = VALUE_NANOSECONDS * inputs.size() + GROUP_NANOSECONDS * inputs.n_rows() as f64;
-    let groups =
-        enter(py, work, n_jobs, None, |context| rows.summarize_groups(context, &segments, keys))?;
-    let found = groups.keys().copied();
+    let stretches = rows.stretches(&segments, keys);
+    let groups = enter(py, work, n_jobs, None, |context| {
+        summary::summarize_groups(context, &template, &stretches, skip)
+    })?;
+    let found = groups.keys.iter().copied();
     let found = if matches!(keys, Values::U64(_)) {
         keys_of(py, found.map(|key| key as u64))?
     } else {
         keys_of(py, found.map(|key| key as i64))?
     };
-    let groups = groups.into_values().map(|summaries| states(py, summaries));
-    Ok((found, objects::list(py, groups, "the list of the groups")?))
+    Ok((found, groups.states.into()))
 }
 
 /// An array of as many keys.

@@ -11,12 +11,13 @@ use pyo3::types::{PyBytes, PyList};
 
 use super::input::{self, RowIds, RowWeights};
 use super::passes::Rows;
+use super::states::{self, Shared};
 use super::{VALUE_NANOSECONDS, convert, items};
 use crate::error::Error;
 use crate::python::arrays::{self, NewArray};
 use crate::python::enter::enter;
 use crate::python::objects;
-use crate::summary::{Best, Histogram, Id, Number, Settings, Summary};
+use crate::summary::{Best, Histogram, Id, Number, Settings, State, Summary};
 
 /// A summary that threads may share.
 ///
@@ -24,7 +25,15 @@ use crate::summary::{Best, Histogram, Id, Number, Settings, Summary};
 /// read. No Python runs while it is held, so that nobody who holds it waits for the interpreter.
 #[pyclass(module = "foldstat._core", frozen)]
 #[derive(Debug)]
-pub struct SummaryState(Mutex<Inner>);
+pub struct SummaryState(Place);
+
+/// Where a summary is.
+#[derive(Debug)]
+enum Place {
+    Own(Mutex<Inner>),
+    /// One of many, which changes there. Its next position is the number of its rows.
+    View(Shared, usize),
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -43,22 +52,53 @@ impl From<Summary> for SummaryState {
     /// Rows that the summary already has count as given.
     fn from(summary: Summary) -> Self {
         let next_position = summary.counts().rows().unwrap_or(u64::MAX);
-        Self(Mutex::new(Inner { summary, next_position }))
+        Inner { summary, next_position }.into()
+    }
+}
+
+impl From<Inner> for SummaryState {
+    fn from(inner: Inner) -> Self {
+        Self(Place::Own(Mutex::new(inner)))
     }
 }
 
 impl SummaryState {
+    /// One of many.
+    pub(super) fn view(states: &Shared, index: usize) -> Self {
+        Self(Place::View(Shared::clone(states), index))
+    }
+
     fn with<R>(&self, f: impl FnOnce(&mut Inner) -> R) -> R {
-        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        match &self.0 {
+            Place::Own(inner) => f(&mut inner.lock().unwrap_or_else(PoisonError::into_inner)),
+            Place::View(states, index) => {
+                let state = &mut states::lock(states)[*index];
+                let next_position = state.counts().rows().unwrap_or(u64::MAX);
+                let mut inner = Inner { summary: state.take_summary(), next_position };
+                let result = f(&mut inner);
+                *state = inner.summary.into();
+                result
+            }
+        }
     }
 
     fn snapshot(&self) -> Result<Inner, Error> {
-        self.with(|inner| inner.copied())
+        match &self.0 {
+            Place::Own(_) => self.with(|inner| inner.copied()),
+            Place::View(states, index) => {
+                let summary = states::lock(states)[*index].summary()?;
+                let next_position = summary.counts().rows().unwrap_or(u64::MAX);
+                Ok(Inner { summary, next_position })
+            }
+        }
     }
 
     /// What is read from the summary.
     pub(super) fn read<R>(&self, f: impl FnOnce(&Summary) -> R) -> R {
-        self.with(|inner| f(&inner.summary))
+        match &self.0 {
+            Place::Own(_) => self.with(|inner| f(&inner.summary)),
+            Place::View(states, index) => states::lock(states)[*index].read(f),
+        }
     }
 
     /// A summary of nothing with the same settings; the identity becomes a plain one.
@@ -135,7 +175,8 @@ impl SummaryState {
         let (ids, weights) = (ids.ids(positions.start.into()), weights.values());
         let partial = enter(py, VALUE_NANOSECONDS * inputs.size(), n_jobs, None, |context| {
             let rows = Rows { template: &template, ids, weights };
-            rows.summarize(context, &segments)?.pop().ok_or(Error::Bug("no summary".to_owned()))
+            let state = rows.summarize(context, &segments)?.pop();
+            state.map(State::into_summary).ok_or(Error::Bug("no summary".to_owned()))
         });
         let added = partial.and_then(|partial| Ok(self.add(&partial)?));
         added.inspect_err(|_| self.release(positions))
@@ -183,7 +224,7 @@ impl SummaryState {
     /// add to it, `commit` adds to this one at once.
     fn begin(&self) -> PyResult<Self> {
         let next_position = self.with(|inner| inner.next_position);
-        Ok(Self(Mutex::new(Inner { summary: self.template()?, next_position })))
+        Ok(Inner { summary: self.template()?, next_position }.into())
     }
 
     /// Adds the numbers of what `begin` gave, and goes on from its positions.
@@ -212,7 +253,7 @@ impl SummaryState {
 
     /// A copy that further numbers leave alone.
     fn copy(&self) -> PyResult<Self> {
-        Ok(Self(Mutex::new(self.snapshot()?)))
+        Ok(self.snapshot()?.into())
     }
 
     /// Versioned bytes that ``from_bytes`` reads on any machine.

@@ -3,16 +3,21 @@
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayAccessor, ArrayRef};
 use arrow_schema::DataType;
+use ndarray::Ix1;
+use numpy::PyArray1;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString};
 
 use super::SummaryState;
 use crate::error::Error;
 use crate::fold::Context;
 use crate::memory;
+use crate::python::arrays::{self, NewArray};
 use crate::python::arrow::{ArrowColumn, Kind};
 use crate::python::enter::enter;
-use crate::summary::TextTally;
+use crate::python::objects;
+use crate::summary::{TextCodes, TextTally};
 
 /// Nanoseconds that checking and hashing a text takes, about.
 const TEXT_NANOSECONDS: f64 = 30.0;
@@ -22,12 +27,7 @@ const BLOCK: usize = 16_384;
 /// How many texts there are in a column, how many nulls, and how many different texts.
 #[pyfunction]
 fn describe_text(py: Python<'_>, column: &ArrowColumn) -> PyResult<SummaryState> {
-    if column.kind() != Kind::Text {
-        return Err(PyTypeError::new_err(format!(
-            "the column is of Arrow's type {}; accepted are texts and bytes, also as dictionaries",
-            column.type_name()
-        )));
-    }
+    check_kind(column)?;
     let work = TEXT_NANOSECONDS * column.length() as f64;
     let summary = enter(py, work, Some(1), None, |context| {
         let mut tally = TextTally::default();
@@ -39,16 +39,125 @@ fn describe_text(py: Python<'_>, column: &ArrowColumn) -> PyResult<SummaryState>
     Ok(summary.into())
 }
 
-fn count(context: &Context, array: &dyn Array, tally: &mut TextTally) -> Result<(), Error> {
-    // So far only the sizes of its buffers were; now its offsets or keys are followed.
+/// A number for each row, -1 for a null, and the different texts in ascending order, whose places
+/// these numbers are: str, or bytes where the column holds bytes.
+#[pyfunction]
+fn text_codes<'py>(
+    py: Python<'py>,
+    column: &ArrowColumn,
+) -> PyResult<(Bound<'py, PyArray1<i64>>, Bound<'py, PyList>)> {
+    check_kind(column)?;
+    let mut array = NewArray::<i64, Ix1>::zeros(py, column.length())?;
+    let values = array.values();
+    let work = TEXT_NANOSECONDS * column.length() as f64;
+    let (codes, order) = enter(py, work, Some(1), None, |context| {
+        let mut codes = TextCodes::default();
+        let mut rest = &mut values[..];
+        for chunk in column.chunks() {
+            let (part, after) = rest.split_at_mut(chunk.len());
+            encode(context, chunk, &mut codes, part)?;
+            rest = after;
+        }
+        let order = codes.in_order()?;
+        let mut ranks = memory::filled(order.len(), 0_i64, "the different texts")?;
+        (0..).zip(&order).for_each(|(rank, &code)| ranks[code as usize] = rank);
+        for code in values.iter_mut().filter(|code| **code >= 0) {
+            *code = ranks[*code as usize];
+        }
+        Ok((codes, order))
+    })?;
+    let bytes = column.chunks().iter().any(|chunk| holds_bytes(chunk.data_type()));
+    let texts = order.iter().map(|&code| {
+        let text = codes.text(code);
+        if bytes {
+            Ok(arrays::bytes(py, text)?.into_any())
+        } else {
+            Ok(PyString::from_bytes(py, text)?.into_any())
+        }
+    });
+    Ok((array.finish(), objects::list(py, texts, "the different texts")?))
+}
+
+/// Gives each row of a chunk the number of its text, or -1.
+fn encode(
+    context: &Context,
+    array: &dyn Array,
+    codes: &mut TextCodes,
+    into: &mut [i64],
+) -> Result<(), Error> {
+    validate(array)?;
+    match array.as_any_dictionary_opt() {
+        None => visit(context, array, |row, text| {
+            into[row] = text.map_or(Ok(-1), |text| codes.code(text).map(i64::from))?;
+            Ok(())
+        }),
+        Some(dictionary) => {
+            let values = dictionary.values();
+            let keys = dictionary.keys();
+            // Only those that are used have a number.
+            let mut texts = memory::filled(values.len(), None, "the texts of a dictionary")?;
+            let mut start = 0;
+            let mut used = memory::filled(values.len(), false, "the texts of a dictionary")?;
+            for block in blocks(array).filter(|_| !values.is_empty()) {
+                let block = block.as_any_dictionary();
+                for (row, key) in block.normalized_keys().into_iter().enumerate() {
+                    used[key] |= block.keys().is_valid(row);
+                }
+            }
+            visit(context, values, |place, text| {
+                if let Some(text) = text.filter(|_| used[place]) {
+                    texts[place] = Some(codes.code(text)?);
+                }
+                Ok(())
+            })?;
+            into.fill(-1);
+            for block in blocks(array).filter(|_| !values.is_empty()) {
+                context.check()?;
+                let block = block.as_any_dictionary();
+                for (row, key) in block.normalized_keys().into_iter().enumerate() {
+                    if keys.is_valid(start + row) {
+                        into[start + row] = texts[key].map_or(-1, i64::from);
+                    }
+                }
+                start += block.len();
+            }
+            Ok(())
+        }
+    }
+}
+
+fn holds_bytes(kind: &DataType) -> bool {
+    match kind {
+        DataType::Dictionary(_, values) => holds_bytes(values),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => false,
+        _ => true,
+    }
+}
+
+fn check_kind(column: &ArrowColumn) -> PyResult<()> {
+    if column.kind() == Kind::Text {
+        return Ok(());
+    }
+    Err(PyTypeError::new_err(format!(
+        "the column is of Arrow's type {}; accepted are texts and bytes, also as dictionaries",
+        column.type_name()
+    )))
+}
+
+/// So far only the sizes of its buffers were checked; now its offsets or keys are followed.
+fn validate(array: &dyn Array) -> Result<(), Error> {
     array.to_data().validate_full().map_err(|error| {
         let message = error.to_string();
         Error::InvalidArgument { name: "Arrow data", message }
-    })?;
+    })
+}
+
+fn count(context: &Context, array: &dyn Array, tally: &mut TextTally) -> Result<(), Error> {
+    validate(array)?;
     let nulls = blocks(array).map(|block| block.logical_null_count()).sum::<usize>();
     tally.count(array.len() - nulls, nulls);
     match array.as_any_dictionary_opt() {
-        None => add(context, array, |index| array.is_valid(index), tally),
+        None => add(context, array, |_| true, tally),
         Some(dictionary) => {
             let values = dictionary.values();
             let mut used = memory::filled(values.len(), false, "the texts of a dictionary")?;
@@ -59,7 +168,7 @@ fn count(context: &Context, array: &dyn Array, tally: &mut TextTally) -> Result<
                     used[key] |= block.keys().is_valid(row);
                 }
             }
-            add(context, values, |index| used[index] && values.is_valid(index), tally)
+            add(context, values, |index| used[index], tally)
         }
     }
 }
@@ -77,30 +186,45 @@ fn add(
     take: impl Fn(usize) -> bool,
     tally: &mut TextTally,
 ) -> Result<(), Error> {
+    visit(context, array, |row, text| {
+        if let Some(text) = text.filter(|_| take(row)) {
+            tally.add(text);
+        }
+        Ok(())
+    })
+}
+
+/// Hands over every row of an array of texts: its number, and its text if it has one.
+fn visit(
+    context: &Context,
+    array: &dyn Array,
+    take: impl FnMut(usize, Option<&[u8]>) -> Result<(), Error>,
+) -> Result<(), Error> {
     match array.data_type() {
-        DataType::Utf8 => add_all(context, array.as_string::<i32>(), take, tally),
-        DataType::LargeUtf8 => add_all(context, array.as_string::<i64>(), take, tally),
-        DataType::Utf8View => add_all(context, array.as_string_view(), take, tally),
-        DataType::Binary => add_all(context, array.as_binary::<i32>(), take, tally),
-        DataType::LargeBinary => add_all(context, array.as_binary::<i64>(), take, tally),
-        DataType::BinaryView => add_all(context, array.as_binary_view(), take, tally),
-        DataType::FixedSizeBinary(_) => add_all(context, array.as_fixed_size_binary(), take, tally),
+        DataType::Utf8 => visit_all(context, array.as_string::<i32>(), take),
+        DataType::LargeUtf8 => visit_all(context, array.as_string::<i64>(), take),
+        DataType::Utf8View => visit_all(context, array.as_string_view(), take),
+        DataType::Binary => visit_all(context, array.as_binary::<i32>(), take),
+        DataType::LargeBinary => visit_all(context, array.as_binary::<i64>(), take),
+        DataType::BinaryView => visit_all(context, array.as_binary_view(), take),
+        DataType::FixedSizeBinary(_) => visit_all(context, array.as_fixed_size_binary(), take),
         other => Err(Error::Bug(format!("{other} is not a type of texts"))),
     }
 }
 
-fn add_all(
+fn visit_all(
     context: &Context,
     array: impl ArrayAccessor<Item: AsRef<[u8]>>,
-    take: impl Fn(usize) -> bool,
-    tally: &mut TextTally,
+    mut take: impl FnMut(usize, Option<&[u8]>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     for index in 0..array.len() {
         if index % BLOCK == 0 {
             context.check()?;
         }
-        if take(index) {
-            tally.add(array.value(index).as_ref());
+        if array.is_valid(index) {
+            take(index, Some(array.value(index).as_ref()))?;
+        } else {
+            take(index, None)?;
         }
     }
     Ok(())
@@ -112,5 +236,6 @@ fn add_all(
 ///
 /// Whatever Python raises.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(describe_text, module)?)
+    module.add_function(wrap_pyfunction!(describe_text, module)?)?;
+    module.add_function(wrap_pyfunction!(text_codes, module)?)
 }

@@ -11,7 +11,7 @@ use super::peel::{
     self, Origins, WINDOWS, Window, any_nan, extent, extent_without_zeros, max_abs, peel,
 };
 use super::windows::Octet;
-use crate::simd::Lines;
+use crate::simd::{Kernel, Level, Lines, dispatch};
 
 /// Sums of one window since it was chosen, in its units.
 #[derive(Clone, Debug)]
@@ -80,16 +80,6 @@ impl SumsBuilder {
         self.sums.add_integer(value);
     }
 
-    /// Adds sums of values that were peeled off elsewhere, in units of their windows.
-    pub fn add_units(&mut self, window: Window, units: [i64; WINDOWS]) {
-        if self.open.as_ref().is_none_or(|open| open.window != window) {
-            self.reopen(window);
-        }
-        if let Some(open) = &mut self.open {
-            open.sums.iter_mut().zip(units).for_each(|(sum, units)| *sum += i128::from(units));
-        }
-    }
-
     /// Adds a block of at most [`SumsBuilder::BLOCK`] values; `ahead` are those that will be read
     /// next, if that is known.
     ///
@@ -113,8 +103,45 @@ impl SumsBuilder {
         Ok(extremes)
     }
 
+    /// Adds the values of a block that are not NaN, and says how many there were; `scratch` has as
+    /// many places.
+    ///
+    /// In their place zeros are added, which are nothing to a sum.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFinite`], and then nothing was added, if one is infinite or all are NaN.
+    pub fn add_numbers_of(
+        &mut self,
+        values: &[f64],
+        scratch: &mut [f64],
+    ) -> Result<(usize, Extremes), NotFinite> {
+        let count = numbers_or_zeros(values, scratch);
+        let (octets, rest) = values.as_chunks::<8>();
+        let (scratch, _) = scratch.as_chunks::<8>();
+        if octets.is_empty() || rest.iter().any(|value| value.is_infinite()) {
+            return Err(NotFinite);
+        }
+        let mut extremes = self.add_extended(octets, scratch, Lines::NONE)?;
+        for &value in rest.iter().filter(|value| !value.is_nan()) {
+            self.sums.add(value);
+            extremes = wider(extremes, value);
+        }
+        Ok((count, extremes))
+    }
+
     fn add_octets(&mut self, octets: &[Octet], ahead: Lines) -> Result<Extremes, NotFinite> {
-        let mut extent = extent(octets).pooled();
+        self.add_extended(octets, octets, ahead)
+    }
+
+    /// Adds octets that have the extent of others: of these, without NaN.
+    fn add_extended(
+        &mut self,
+        of: &[Octet],
+        octets: &[Octet],
+        ahead: Lines,
+    ) -> Result<Extremes, NotFinite> {
+        let mut extent = extent(of).pooled();
         let (min, max) = (extent.min[0], extent.max[0]);
         let largest = max_abs(min, max);
         if !largest.is_finite() {
@@ -132,7 +159,7 @@ impl SumsBuilder {
                 self.add_wide(octets.as_flattened(), ahead)?;
             }
         }
-        Ok(signed_zeros(min, max, octets.as_flattened()))
+        Ok(signed_zeros(min, max, of.as_flattened()))
     }
 
     /// Opens a window for values of these sizes, if there is one.
@@ -202,6 +229,30 @@ impl SumsBuilder {
     }
 }
 
+/// Copies the values with zeros in place of NaN, and counts those that are none.
+fn numbers_or_zeros(values: &[f64], into: &mut [f64]) -> usize {
+    dispatch(NumbersOrZeros { values, into })
+}
+
+struct NumbersOrZeros<'a> {
+    values: &'a [f64],
+    into: &'a mut [f64],
+}
+
+impl Kernel for NumbersOrZeros<'_> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<L: Level>(self, _: L) -> usize {
+        let mut count = 0_u64;
+        for (into, &value) in self.into.iter_mut().zip(self.values) {
+            *into = if value.is_nan() { 0.0 } else { value };
+            count += u64::from(!value.is_nan());
+        }
+        count as usize
+    }
+}
+
 /// Widens the extremes by one value, in total order.
 #[must_use]
 pub fn wider(extremes: Extremes, value: f64) -> Extremes {
@@ -216,12 +267,14 @@ pub fn union(a: Extremes, b: Extremes) -> Extremes {
     (min, max)
 }
 
-/// The extremes of finite values, of which `min` and `max` are known up to the sign of zero.
-fn signed_zeros(min: f64, max: f64, values: &[f64]) -> Extremes {
+/// The extremes of finite values, NaN aside, of which `min` and `max` are known up to the sign of zero.
+#[must_use]
+pub fn signed_zeros(min: f64, max: f64, values: &[f64]) -> Extremes {
     const SIGN: u64 = 1 << 63;
     // With a smallest value of zero, a sign bit is that of a -0.0; and with a largest of zero,
     // a missing one is that of a +0.0.
-    let any = |flip: u64| values.iter().fold(0, |all, x| all | (x.to_bits() ^ flip)) & SIGN != 0;
+    let bits = |x: &f64, flip: u64| if x.is_nan() { 0 } else { x.to_bits() ^ flip };
+    let any = |flip: u64| values.iter().fold(0, |all, x| all | bits(x, flip)) & SIGN != 0;
     let min = if min == 0.0 { if any(0) { -0.0 } else { 0.0 } } else { min };
     let max = if max == 0.0 { if any(SIGN) { 0.0 } else { -0.0 } } else { max };
     (min, max)

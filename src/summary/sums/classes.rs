@@ -31,7 +31,7 @@ fn window(class: usize) -> Option<Window> {
 impl Classes {
     /// Of nothing.
     pub(super) fn new() -> Self {
-        let buffers = Buffers::full(CAPACITY, CLASSES);
+        let buffers = Buffers::new(CAPACITY, CLASSES);
         Self { buffers, sums: Box::new([[0; WINDOWS]; CLASSES]) }
     }
 

@@ -88,7 +88,7 @@ impl<const L: usize, const P: usize> Fixed<L, P> {
         self.limbs[L - 1] >> 63 == 1
     }
 
-    fn sign_and_magnitude(&self) -> (bool, [u64; L]) {
+    pub(super) fn sign_and_magnitude(&self) -> (bool, [u64; L]) {
         let negative = self.is_negative();
         let mut magnitude = self.limbs;
         if negative {

@@ -215,25 +215,6 @@ impl Window {
         Self::RANGE.contains(&e).then_some(Self(e))
     }
 
-    /// One for a finite value other than 0, that also takes `above` binary exponents above it.
-    #[must_use]
-    pub fn above(value: f64, above: i32) -> Option<Self> {
-        let window = Self::new(exponent(value.abs()) + 1 + above)?;
-        (value != 0.0 && value.is_finite()).then_some(window)
-    }
-
-    /// The smallest biased exponent that fits: the window takes it and the 15 above it.
-    #[must_use]
-    pub fn lowest(self) -> u16 {
-        (self.0 - SPREAD + 1023) as u16
-    }
-
-    /// The one of that [`Window::lowest`]; `None` if there is none.
-    #[must_use]
-    pub fn from_lowest(lowest: u16) -> Option<Self> {
-        Self::new(i32::from(lowest) + SPREAD - 1023)
-    }
-
     /// Whether values of these sizes fit.
     #[must_use]
     pub fn covers(self, min_abs: f64, max_abs: f64) -> bool {

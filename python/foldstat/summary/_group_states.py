@@ -1,0 +1,180 @@
+"""The states of groups: one compiled vector of them, of which every group is a view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foldstat import _core
+from foldstat.summary._collections import Summaries, SummariesReads, check_columns
+from foldstat.summary._each import Names
+from foldstat.summary._reads import NanPolicy, SummaryReads
+from foldstat.summary._summary import Summary
+
+if TYPE_CHECKING:
+    from foldstat._core import SummaryStates
+
+Group: TypeAlias = Summary | Summaries
+Places: TypeAlias = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a group is: a Summary, or Summaries of some columns."""
+
+    single: bool
+    width: int = 1
+    names: Names = None
+
+    @classmethod
+    def of(cls, group: Group) -> Shape:
+        """Give that of a group."""
+        return cls(True) if isinstance(group, Summary) else cls(False, len(group), group.names)
+
+
+class GroupStates:
+    """The states of groups, those of the first group, then those of the second.
+
+    Parameters
+    ----------
+    states : SummaryStates
+        All of them.
+    shapes : sequence of Shape
+        One for each group, or one for all.
+    """
+
+    __slots__ = ("_shapes", "_starts", "shape", "states")
+
+    def __init__(self, states: SummaryStates, shapes: Sequence[Shape] | Shape) -> None:
+        self.states = states
+        if not isinstance(shapes, Shape) and len(set(shapes)) <= 1:
+            shapes = shapes[0] if shapes else Shape(True)
+        # That of all groups, if they have one.
+        self.shape = shapes if isinstance(shapes, Shape) else None
+        self._shapes = () if isinstance(shapes, Shape) else tuple(shapes)
+        self._starts = np.cumsum([0, *(shape.width for shape in self._shapes)], dtype=np.intp)
+
+    @classmethod
+    def of_groups(cls, groups: Sequence[Group]) -> GroupStates:
+        """Copy the states of some groups."""
+        states = [member._state for group in groups for member in ([group] if isinstance(group, Summary) else group)]
+        return cls(_core.SummaryStates.of(states), [Shape.of(group) for group in groups])
+
+    def __len__(self) -> int:
+        if self.shape is None:
+            return len(self._shapes)
+        return len(self.states) // self.shape.width if self.shape.width else 0
+
+    def shape_of(self, place: int) -> Shape:
+        """Give the shape of a group."""
+        return self._shapes[place] if self.shape is None else self.shape
+
+    def shapes(self) -> list[Shape]:
+        """Give the shapes of all groups."""
+        return list(self._shapes) if self.shape is None else [self.shape] * len(self)
+
+    def places(self, place: int) -> range:
+        """Give where the states of a group are."""
+        width = self.shape_of(place).width
+        start = int(self._starts[place]) if self.shape is None else place * width
+        return range(start, start + width)
+
+    def group(self, place: int) -> Group:
+        """Give a group: what is changed there is changed here."""
+        shape, places = self.shape_of(place), self.places(place)
+        return (
+            Summary._of(self.states[places.start]) if shape.single else Summaries._of(self.states, places, shape.names)
+        )
+
+    def reads(self, place: int, policy: NanPolicy) -> SummaryReads | SummariesReads:
+        """Give the statistics of a group under a policy for NaN."""
+        shape, places = self.shape_of(place), self.places(place)
+        if shape.single:
+            return SummaryReads(self.states[places.start], policy)
+        return SummariesReads(self.states, places, shape.names, policy)
+
+    def column(self, position: int, groups: range) -> Summaries:
+        """Give one of the columns of some groups, all of which have one shape, as a sequence over the groups."""
+        assert self.shape is not None
+        width = self.shape.width
+        return Summaries._of(self.states, range(groups.start * width + position, groups.stop * width, width), None)
+
+    def copy(self) -> GroupStates:
+        """Give states of their own."""
+        copied = self.states.select((0, 1, len(self.states)))
+        return GroupStates(copied, self._shapes if self.shape is None else self.shape)
+
+    def equal(self, other: GroupStates) -> bool:
+        """Tell whether all groups are equal, one by one."""
+        if self.shape != other.shape or self._shapes != other._shapes:
+            return False
+        everything = (0, 1, len(self.states))
+        return self.states.equal(everything, other.states, (0, 1, len(other.states)))
+
+    def _flat(self, places: Places, starts: Places) -> Places:
+        """Give where each state goes if groups go to these places of what starts there."""
+        if self.shape is not None:
+            return (starts[places][:, None] + np.arange(self.shape.width)).ravel()
+        widths = np.diff(self._starts)
+        return np.repeat(starts[places] - self._starts[:-1], widths) + np.arange(len(self.states))
+
+    @classmethod
+    def merged(
+        cls, parts: Sequence[GroupStates], places: Sequence[Places], keys: Sequence[Any] | NDArray[Any]
+    ) -> GroupStates:
+        """Merge groups that go to the same places; `keys` are those of the places, for errors."""
+        shapes = _joined(parts, places, keys) if parts else Shape(True)
+        if isinstance(shapes, Shape):
+            starts = np.arange(len(keys), dtype=np.intp) * shapes.width
+            length = len(keys) * shapes.width
+        else:
+            ends = np.cumsum([shape.width for shape in shapes], dtype=np.intp)
+            starts, length = np.append(0, ends[:-1]), int(ends[-1])
+        flat = [part._flat(where, starts) for part, where in zip(parts, places, strict=True)]
+        try:
+            states = _core.SummaryStates.merged([part.states for part in parts], flat, length)
+        except ValueError as error:
+            position = getattr(error, "position", None)
+            if position is not None:
+                del error.position  # type: ignore[attr-defined]
+                error.add_note(f"in the group {keys[int(np.searchsorted(starts, position, side='right')) - 1]!r}")
+            raise
+        return cls(states, shapes)
+
+
+def _joined(
+    parts: Sequence[GroupStates], places: Sequence[Places], keys: Sequence[Any] | NDArray[Any]
+) -> Shape | list[Shape]:
+    """Give the shapes of merged groups: groups of one key must have one, and all be of one kind."""
+    alike = {part.shape for part in parts}
+    if len(alike) == 1 and None not in alike:
+        return parts[0].shape  # type: ignore[return-value]
+    shapes: list[Shape | None] = [None] * len(keys)
+    for part, where in zip(parts, places, strict=True):
+        for shape, place in zip(part.shapes(), where.tolist(), strict=True):
+            known = shapes[place]
+            if known is None:
+                shapes[place] = shape
+            elif known != shape:
+                _refuse(known, shape, keys[place])
+    joined = [shape for shape in shapes if shape is not None]
+    if len({shape.single for shape in joined}) > 1:
+        raise TypeError(
+            "groups must all be Summary or all Summaries: a Summary of one column does not merge with "
+            "Summaries of several"
+        )
+    return joined
+
+
+def _refuse(first: Shape, second: Shape, key: Any) -> None:
+    if first.single != second.single:
+        raise TypeError(f"group {key!r}: a Summary of one column does not merge with Summaries of several")
+    try:
+        check_columns(first.width, first.names, second.width, second.names)
+    except ValueError as error:
+        error.add_note(f"in the group {key!r}")
+        raise

@@ -1,0 +1,413 @@
+//! [`SummaryStates`]: very many summaries side by side, merged and read at once.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ndarray::Ix1;
+use numpy::{Element, PyArray1};
+use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+
+use super::{SummaryState, convert};
+use crate::error::Error;
+use crate::fold::{Context, Partition, RowsMut};
+use crate::memory;
+use crate::python::arrays::{self, NewArray};
+use crate::python::enter::enter;
+use crate::python::objects;
+use crate::summary::{Number, State, Summary};
+
+/// What the memory is for, in errors.
+const WHAT: &str = "the list of the summaries";
+/// Nanoseconds that reading a statistic takes, about.
+const READ_NANOSECONDS: f64 = 100.0;
+/// States of a task.
+const TASK: usize = 1 << 12;
+
+/// States that views share.
+pub type Shared = Arc<Mutex<Vec<State>>>;
+
+/// The states of a list that threads may share. No Python runs while they are locked.
+pub fn lock(states: &Mutex<Vec<State>>) -> MutexGuard<'_, Vec<State>> {
+    states.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Summaries side by side.
+#[pyclass(module = "foldstat._core", frozen)]
+#[derive(Debug)]
+pub struct SummaryStates(Shared);
+
+impl From<Vec<State>> for SummaryStates {
+    fn from(states: Vec<State>) -> Self {
+        Self(Arc::new(Mutex::new(states)))
+    }
+}
+
+/// Every `step`-th state from `start` on: `range` as a tuple.
+#[derive(Clone, Copy, Debug, FromPyObject)]
+struct Which(isize, isize, usize);
+
+impl Which {
+    /// Checks that there are such.
+    fn of(self, length: usize) -> PyResult<Self> {
+        let Self(start, step, count) = self;
+        let last = count.checked_sub(1).map_or(Some(start), |steps| {
+            step.checked_mul(isize::try_from(steps).ok()?)?.checked_add(start)
+        });
+        let within = |place: isize| usize::try_from(place).is_ok_and(|place| place < length);
+        if count == 0 || (within(start) && last.is_some_and(within)) {
+            return Ok(self);
+        }
+        Err(PyIndexError::new_err(format!("there are {length} states, and none at {self:?}")))
+    }
+
+    fn length(self) -> usize {
+        self.2
+    }
+
+    /// The place of one of them.
+    fn place(self, index: usize) -> usize {
+        self.0.wrapping_add(self.1.wrapping_mul(index as isize)) as usize
+    }
+
+    /// Those in a range of all.
+    fn part(self, range: Range<usize>) -> impl Iterator<Item = usize> {
+        range.map(move |index| self.place(index))
+    }
+}
+
+impl SummaryStates {
+    /// A value of each, by many threads.
+    fn column<'py, T: Element + Copy + Send>(
+        &self,
+        py: Python<'py>,
+        which: Which,
+        read: impl Fn(&State) -> T + Sync,
+    ) -> PyResult<Bound<'py, PyArray1<T>>> {
+        let which = which.of(lock(&self.0).len())?;
+        let mut array = NewArray::<T, Ix1>::zeros(py, which.length())?;
+        let values = array.values();
+        let work = READ_NANOSECONDS * which.length() as f64;
+        enter(py, work, None, None, |context| {
+            let states = &**lock(&self.0);
+            let partition = Partition::new(which.length(), TASK);
+            context.for_each_chunk(&partition, RowsMut::column(values), |range, mut out| {
+                for (value, place) in out.values().iter_mut().zip(which.part(range)) {
+                    *value = read(&states[place]);
+                }
+                Ok(())
+            })
+        })?;
+        Ok(array.finish())
+    }
+
+    /// A value of each, in order.
+    fn collect<T: Send>(
+        &self,
+        py: Python<'_>,
+        which: Which,
+        read: impl Fn(&State) -> Result<T, Error> + Sync,
+    ) -> PyResult<Vec<T>> {
+        let which = which.of(lock(&self.0).len())?;
+        let work = READ_NANOSECONDS * which.length() as f64;
+        enter(py, work, Some(1), None, |context| {
+            let states = lock(&self.0);
+            let read = |index: usize| {
+                if index % TASK == 0 {
+                    context.check()?;
+                }
+                read(&states[which.place(index)])
+            };
+            memory::gathered((0..which.length()).map(read), WHAT)
+        })
+    }
+
+    /// A statistic of each that not all summaries keep.
+    fn kept<'py>(
+        &self,
+        py: Python<'py>,
+        which: Which,
+        read: impl Fn(&Summary) -> Option<f64> + Sync,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let missing = AtomicBool::new(false);
+        let column = self.column(py, which, |state| {
+            state.read(&read).unwrap_or_else(|| {
+                missing.store(true, Ordering::Relaxed);
+                f64::NAN
+            })
+        })?;
+        if missing.into_inner() {
+            return Err(convert::not_kept("third and fourth moments", "moments=4"));
+        }
+        Ok(column)
+    }
+
+    /// A number of each: an array, or where no float is one of them a list.
+    fn numbers<'py>(
+        &self,
+        py: Python<'py>,
+        which: Which,
+        read: impl Fn(&State) -> Option<Number> + Sync,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let exact = AtomicBool::new(true);
+        let of = |state: &State| read(state).unwrap_or_else(|| f64::NAN.into());
+        let nearest = self.column(py, which, |state| {
+            let number = of(state);
+            if !number.is_f64() {
+                exact.store(false, Ordering::Relaxed);
+            }
+            number.nearest()
+        })?;
+        if exact.into_inner() {
+            return Ok(nearest.into_any());
+        }
+        let numbers = self.collect(py, which, |state| Ok(of(state)))?;
+        let numbers = numbers.into_iter().map(|number| convert::number(py, number));
+        Ok(objects::list(py, numbers, WHAT)?.into_any())
+    }
+}
+
+/// Where the states of a part go.
+type Placed<'a> = (&'a Shared, Vec<usize>);
+
+/// The places of a part, checked.
+fn places(positions: &Bound<'_, PyAny>, part: usize, length: usize) -> PyResult<Vec<usize>> {
+    let positions = arrays::numbers(positions, "positions", 1)?;
+    if positions.shape() != [part] {
+        return Err(PyValueError::new_err(format!("positions must be {part} numbers")));
+    }
+    let values = positions.values();
+    let place = |index: usize| {
+        let place = values.get(index).integer().and_then(|place| usize::try_from(place).ok());
+        place.filter(|&place| place < length).ok_or_else(|| {
+            PyIndexError::new_err(format!("positions must be from 0 to below {length}"))
+        })
+    };
+    memory::gathered((0..part).map(place), WHAT)
+}
+
+/// What `places` say of each part, merged; or what failed, and where.
+fn merged(
+    context: &Context,
+    parts: &[Placed<'_>],
+    length: usize,
+) -> Result<Result<Vec<State>, (Error, usize)>, Error> {
+    let mut total = memory::with_capacity(length, WHAT)?;
+    total.extend((0..length).map(|_| State::identity()));
+    for (states, places) in parts {
+        let states = lock(states);
+        for (index, (state, &place)) in states.iter().zip(places).enumerate() {
+            if index % TASK == 0 {
+                context.check()?;
+            }
+            let target: &mut State = &mut total[place];
+            let added = if target.is_identity() {
+                state.copied().map(|copy| *target = copy)
+            } else {
+                target.try_merge(state)
+            };
+            if let Err(error) = added {
+                return Ok(Err((error, place)));
+            }
+        }
+    }
+    Ok(Ok(total))
+}
+
+#[pymethods]
+impl SummaryStates {
+    /// Copies of some states.
+    #[staticmethod]
+    fn of(states: &Bound<'_, PyList>) -> PyResult<Self> {
+        let copies = states.iter().enumerate().map(|(index, state)| {
+            let Ok(state) = state.cast::<SummaryState>() else {
+                let found = state.get_type().name()?;
+                let message = format!("states[{index}] must be a SummaryState, found {found}");
+                return Err(PyTypeError::new_err(message));
+            };
+            Ok(state.get().read(Summary::copied)?.into())
+        });
+        Ok(memory::gathered(copies, WHAT)?.into())
+    }
+
+    /// As many states as said: those of each part merged into the ones at its positions. A state
+    /// that nothing is merged into is the identity. An error has the position as an attribute.
+    #[staticmethod]
+    fn merged(
+        py: Python<'_>,
+        parts: &Bound<'_, PyList>,
+        positions: &Bound<'_, PyList>,
+        length: usize,
+    ) -> PyResult<Self> {
+        let parts = parts
+            .iter()
+            .map(|part| Ok(part.cast::<Self>()?.clone().unbind()))
+            .collect::<PyResult<Vec<_>>>()?;
+        if parts.len() != positions.len() {
+            return Err(PyValueError::new_err("positions must be as many as parts"));
+        }
+        let mut placed: Vec<Placed<'_>> = Vec::new();
+        for (part, positions) in parts.iter().zip(positions.iter()) {
+            let states = &part.get().0;
+            let size = lock(states).len();
+            placed.push((states, places(&positions, size, length)?));
+        }
+        let total: usize = placed.iter().map(|(_, places)| places.len()).sum();
+        let work = READ_NANOSECONDS * total as f64;
+        match enter(py, work, Some(1), None, |context| merged(context, &placed, length))? {
+            Ok(states) => Ok(states.into()),
+            Err((error, position)) => {
+                let error = PyErr::from(error);
+                error.value(py).setattr("position", position)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Copies of some of them.
+    fn select(&self, py: Python<'_>, which: Which) -> PyResult<Self> {
+        Ok(self.collect(py, which, State::copied)?.into())
+    }
+
+    fn __len__(&self) -> usize {
+        lock(&self.0).len()
+    }
+
+    /// One of them: what is changed there is changed here.
+    fn __getitem__(&self, index: usize) -> PyResult<SummaryState> {
+        let length = lock(&self.0).len();
+        if index >= length {
+            return Err(PyIndexError::new_err(format!("there are {length} states")));
+        }
+        Ok(SummaryState::view(&self.0, index))
+    }
+
+    /// All of them, likewise.
+    fn views<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let length = lock(&self.0).len();
+        let views = (0..length).map(|index| Bound::new(py, SummaryState::view(&self.0, index)));
+        objects::list(py, views, WHAT)
+    }
+
+    /// Whether some of these are equal to some of others, one by one.
+    fn equal(&self, py: Python<'_>, which: Which, other: &Self, others: Which) -> PyResult<bool> {
+        if which.length() != others.length() {
+            return Ok(false);
+        }
+        let theirs = other.collect(py, others, State::copied)?;
+        let which = which.of(lock(&self.0).len())?;
+        let states = lock(&self.0);
+        Ok(theirs.iter().zip(which.part(0..theirs.len())).all(|(state, at)| *state == states[at]))
+    }
+
+    /// A hash of each.
+    fn hashes<'py>(&self, py: Python<'py>, which: Which) -> PyResult<Bound<'py, PyArray1<u64>>> {
+        self.column(py, which, |state| {
+            let mut hasher = DefaultHasher::new();
+            state.hash(&mut hasher);
+            hasher.finish()
+        })
+    }
+
+    /// The bytes of each.
+    fn to_bytes<'py>(&self, py: Python<'py>, which: Which) -> PyResult<Bound<'py, PyList>> {
+        let all = self.collect(py, which, |state| state.read(Summary::to_bytes))?;
+        objects::list(py, all.iter().map(|bytes| arrays::bytes(py, bytes)), WHAT)
+    }
+
+    /// Reads what ``to_bytes`` wrote; ValueError for anything else.
+    #[staticmethod]
+    fn from_bytes(data: &Bound<'_, PyList>) -> PyResult<Self> {
+        let states = data.iter().map(|bytes| {
+            let bytes = bytes.cast::<PyBytes>()?;
+            Ok::<_, PyErr>(Summary::from_bytes(bytes.as_bytes())?.into())
+        });
+        Ok(memory::gathered(states, WHAT)?.into())
+    }
+
+    // ------------------------------------------------------------ reads
+
+    /// How many values, nan, nulls or infinities each has.
+    fn counts<'py>(
+        &self,
+        py: Python<'py>,
+        kind: &str,
+        which: Which,
+    ) -> PyResult<Bound<'py, PyArray1<i64>>> {
+        let read: fn(crate::summary::Counts) -> u64 = match kind {
+            "count" => |counts| counts.count,
+            "nan_count" => |counts| counts.nan_count,
+            "null_count" => |counts| counts.null_count,
+            "positive_infinity_count" => |counts| counts.positive_infinity_count,
+            "negative_infinity_count" => |counts| counts.negative_infinity_count,
+            _ => return Err(PyValueError::new_err(format!("there is no count {kind:?}"))),
+        };
+        self.column(py, which, |state| read(state.counts()) as i64)
+    }
+
+    /// The smallest value of each: an array, or a list if no float is one of them.
+    fn min<'py>(&self, py: Python<'py>, which: Which) -> PyResult<Bound<'py, PyAny>> {
+        self.numbers(py, which, |state| state.range().map(|(min, _)| min))
+    }
+
+    /// The largest value of each, likewise.
+    fn max<'py>(&self, py: Python<'py>, which: Which) -> PyResult<Bound<'py, PyAny>> {
+        self.numbers(py, which, |state| state.range().map(|(_, max)| max))
+    }
+
+    /// Sums, correctly rounded.
+    fn sum<'py>(&self, py: Python<'py>, which: Which) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        self.column(py, which, State::sum)
+    }
+
+    /// Means, correctly rounded.
+    fn mean<'py>(&self, py: Python<'py>, which: Which) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        self.column(py, which, State::mean)
+    }
+
+    /// Variances with divisor n - ddof, correctly rounded.
+    fn var<'py>(
+        &self,
+        py: Python<'py>,
+        ddof: i64,
+        which: Which,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        self.column(py, which, |state| state.variance(ddof))
+    }
+
+    /// Standard deviations with divisor n - ddof, correctly rounded.
+    fn std<'py>(
+        &self,
+        py: Python<'py>,
+        ddof: i64,
+        which: Which,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        self.column(py, which, |state| state.standard_deviation(ddof))
+    }
+
+    /// Standard errors of the means, correctly rounded.
+    fn sem<'py>(&self, py: Python<'py>, which: Which) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        self.column(py, which, State::standard_error)
+    }
+
+    /// Skewness of each, correctly rounded.
+    fn skewness<'py>(&self, py: Python<'py>, which: Which) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        self.kept(py, which, Summary::skewness)
+    }
+
+    /// Excess kurtosis of each, correctly rounded.
+    fn kurtosis<'py>(&self, py: Python<'py>, which: Which) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        self.kept(py, which, Summary::kurtosis)
+    }
+
+    /// What all of them keep: the highest power, whether there are quantiles and distinct values.
+    fn keeps(&self, py: Python<'_>, which: Which) -> PyResult<(bool, bool, bool)> {
+        let each = self.collect(py, which, |state| Ok(state.keeps()))?;
+        Ok(each
+            .into_iter()
+            .fold((true, true, true), |all, one| (all.0 && one.0, all.1 && one.1, all.2 && one.2)))
+    }
+}
