@@ -1,0 +1,303 @@
+"""What a column of any library holds: numbers, times, decimals, texts, or things that are only counted."""
+
+from __future__ import annotations
+
+import collections
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foldstat import _core
+from foldstat.summary._input import Column, is_of, optional_column
+from foldstat.summary._instants import TIMES
+from foldstat.summary._keys import canonical_key, order
+from foldstat.summary._nulls import Masked, from_objects, is_null
+from foldstat.summary._ticks import Ticks, ticks_of
+from foldstat.summary._whole import WholeNumbers
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Numbers that the compiled module reads."""
+
+    column: Column
+    boolean: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """Exact numbers that no 64 bits hold, or decimals: whole numbers of `10**-places`."""
+
+    values: WholeNumbers
+    null_count: int
+    places: int
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Texts, categories, or other objects, counted; `top` is the smallest of the most frequent."""
+
+    count: int
+    null_count: int
+    distinct: int
+    top: Any
+    frequency: int
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Anything else: lists, structs, intervals."""
+
+    count: int
+    null_count: int
+
+
+Kind: TypeAlias = "Numbers | Scaled | Ticks | Texts | Others"
+
+
+def kind_of(raw: Any, name: str) -> Kind:
+    """Read a column of any library."""
+    if isinstance(raw, _core.ArrowColumn):
+        return _of_arrow_column(raw)
+    if is_of(raw, "pandas", "Series"):
+        return _of_pandas(raw, name)
+    if is_of(raw, "polars", "Series"):
+        return _of_polars(raw, name)
+    if is_of(raw, "pyarrow", "Array", "ChunkedArray"):
+        return _of_pyarrow(raw, name)
+    if isinstance(raw, np.ndarray) and raw.ndim != 1:
+        raise ValueError(f"{name} must have one dimension, got shape {raw.shape}")
+    if isinstance(raw, np.ndarray) and raw.dtype.kind in "mM":
+        return _times(raw, name)
+    if isinstance(raw, np.ndarray) and raw.dtype.kind not in "OUST":
+        return _numbers(raw, name, boolean=raw.dtype.kind == "b") or _counted_only(raw)
+    return of_objects(raw.tolist() if isinstance(raw, np.ndarray) else list(raw), name)
+
+
+def _numbers(raw: Any, name: str, *, boolean: bool) -> Numbers | None:
+    column = optional_column(raw, name)
+    return None if column is None else Numbers(column, boolean)
+
+
+def _times(raw: Any, name: str) -> Kind:
+    found = ticks_of(raw, name)
+    return Others(len(raw), 0) if found is None else found
+
+
+def _counted_only(raw: Any) -> Others:
+    nulls = sum(map(is_missing, raw))
+    return Others(len(raw) - nulls, nulls)
+
+
+def is_missing(value: Any) -> bool:
+    """Tell what objects and dates have for nulls: NaN and NaT as well."""
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    return is_null(value) or (isinstance(value, (float, np.floating, *TIMES)) and bool(value != value))
+
+
+def _of_arrow_column(raw: _core.ArrowColumn) -> Kind:
+    """Read a column of a library that is known by its Arrow data alone."""
+    if raw.kind in ("number", "boolean"):
+        return Numbers(raw, raw.kind == "boolean")
+    return Others(len(raw) - raw.null_count, raw.null_count)
+
+
+# ---------------------------------------------------------------- Python's objects
+
+
+def of_objects(items: list[Any], name: str) -> Kind:
+    """Read Python's objects, whatever they are."""
+    present = [item for item in items if not is_missing(item)]
+    nulls = len(items) - len(present)
+    types = set(map(type, present))
+    if any(issubclass(kind, TIMES) for kind in types):
+        try:
+            return ticks_of(items, name) or Others(len(present), nulls)
+        except (TypeError, ValueError, OverflowError):  # of several kinds
+            return _counter(present, nulls)
+    if types and all(issubclass(kind, (bool, int, float, np.bool_, np.number, Decimal)) for kind in types):
+        return _of_numbers(items, present, nulls, name)
+    return _counter(present, nulls)
+
+
+def _of_numbers(items: list[Any], present: list[Any], nulls: int, name: str) -> Kind:
+    """Read numbers: those that a column of the compiled module holds, else exact ones if none is a float."""
+    try:
+        objects = np.empty(len(items), dtype=object)
+        objects[:] = items
+        found = from_objects(objects, name)
+        boolean = all(isinstance(item, (bool, np.bool_)) for item in present)
+        return Numbers(found.column(name) if isinstance(found, Masked) else found, boolean)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    if all(isinstance(item, (int, np.integer, Decimal)) for item in present):
+        exact = [item if isinstance(item, Decimal) else int(item) for item in present]
+        if all(not isinstance(item, Decimal) or item.is_finite() for item in exact):
+            return _scaled(exact, nulls)
+    return _counter(present, nulls)
+
+
+_MOST_PLACES = 4096
+
+
+def _scaled(exact: list[Decimal | int], nulls: int) -> Kind:
+    exponents = [int(item.as_tuple().exponent) for item in exact if isinstance(item, Decimal)]
+    places = max(0, -min(exponents, default=0))
+    if places > _MOST_PLACES or max(exponents, default=0) > _MOST_PLACES:
+        return _counter(exact, nulls)
+    whole = [_whole(item, places) for item in exact]
+    return Scaled(WholeNumbers(whole), nulls, places)
+
+
+def _whole(item: Decimal | int, places: int) -> int:
+    """Give a number as whole multiples of 10**-places; Decimal's own arithmetic would round."""
+    scale = int(10**places)
+    if not isinstance(item, Decimal):
+        return item * scale
+    numerator, denominator = item.as_integer_ratio()
+    return numerator * scale // denominator
+
+
+def _counter(present: Sequence[Any], nulls: int) -> Kind:
+    try:
+        counts = collections.Counter(present)
+    except TypeError:  # not hashable: lists, dicts
+        return Others(len(present), nulls)
+    return _texts(counts.items(), len(present), nulls)
+
+
+def _texts(counts: Iterable[tuple[Any, int]], count: int, nulls: int) -> Texts:
+    """Choose the most frequent value; of those that are as frequent the smallest, whatever the order of rows."""
+    distinct, frequency = 0, 0
+    tied: list[Any] = []
+    for value, times in counts:
+        distinct += 1
+        if times > frequency:
+            frequency, tied = times, []
+        if times == frequency:
+            tied.append(value)
+    return Texts(count, nulls, distinct, smallest(tied), int(frequency))
+
+
+def smallest(values: list[Any]) -> Any:
+    """Give the first of some values of any kinds, in the order of keys; None if there are none."""
+    if len(values) <= 1 or {type(value) for value in values} == {str}:
+        return min(values, default=None)
+    return min(values, key=lambda value: order(canonical_key(value)))
+
+
+# ---------------------------------------------------------------- libraries
+
+
+def _of_pandas(series: Any, name: str) -> Kind:
+    pandas = sys.modules["pandas"]
+    types, dtype = pandas.api.types, series.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind == "O":
+        return of_objects(series.tolist(), name)
+    if isinstance(dtype, pandas.ArrowDtype):
+        import pyarrow
+
+        return _of_pyarrow(pyarrow.chunked_array(pyarrow.array(series.array)), name)
+    if isinstance(dtype, (pandas.CategoricalDtype, pandas.StringDtype)):
+        counts = series.value_counts(sort=False)
+        counts = counts[counts > 0]
+        nulls = int(series.isna().sum())
+        return _texts(zip(counts.index.tolist(), counts.tolist(), strict=True), len(series) - nulls, nulls)
+    if isinstance(dtype, pandas.DatetimeTZDtype) or (isinstance(dtype, np.dtype) and dtype.kind in "mM"):
+        return _times(series, name)
+    found = _numbers(series, name, boolean=types.is_bool_dtype(dtype))
+    if found is not None:
+        return found
+    nulls = int(series.isna().sum())
+    return Others(len(series) - nulls, nulls)
+
+
+def _of_polars(series: Any, name: str) -> Kind:
+    polars = sys.modules["polars"]
+    dtype = series.dtype
+    wide = [getattr(polars, wide) for wide in ("Int128", "UInt128") if hasattr(polars, wide)]
+    if dtype in wide or dtype.is_decimal():
+        return _of_polars_wide(series, polars)
+    if dtype.is_temporal():
+        return _times(series, name)
+    nulls = series.null_count()
+    count = len(series) - nulls
+    if dtype.base_type() in (polars.String, polars.Categorical, polars.Enum, polars.Binary):
+        present = series.drop_nulls()
+        if dtype.base_type() in (polars.Categorical, polars.Enum):
+            present = present.cast(polars.String)
+        counts = present.alias("value").value_counts(name="times")
+        most = counts["times"].max()
+        tied = counts.filter(counts["times"] == most)["value"] if count else counts["value"]
+        return Texts(count, nulls, counts.height, smallest(tied.to_list()), int(most or 0))
+    if dtype == polars.Object:
+        return of_objects(series.to_list(), name)
+    return _numbers(series, name, boolean=dtype == polars.Boolean) or Others(count, nulls)
+
+
+def _of_polars_wide(series: Any, polars: Any) -> Kind:
+    present = series.drop_nulls()
+    places = series.dtype.scale if series.dtype.is_decimal() else 0
+    whole = present.to_physical()
+    fits = whole.len() == 0 or (whole.min() >= -(2**63) and whole.max() < 2**63)
+    values = whole.cast(polars.Int64).to_numpy() if fits else whole.to_list()
+    return Scaled(WholeNumbers(values), series.null_count(), places)
+
+
+def _of_pyarrow(array: Any, name: str) -> Kind:
+    import pyarrow
+
+    types, dtype = pyarrow.types, array.type
+    if types.is_dictionary(dtype):
+        return _of_pyarrow(array.cast(dtype.value_type), name)
+    if types.is_temporal(dtype) and not types.is_interval(dtype):
+        return _times(array, name)
+    nulls = array.null_count
+    count = len(array) - nulls
+    if types.is_decimal(dtype):
+        return _of_decimals(array, pyarrow)
+    tests: list[Callable[[Any], bool]] = [
+        types.is_string,
+        types.is_large_string,
+        types.is_binary,
+        types.is_large_binary,
+    ]
+    views = [getattr(types, test) for test in ("is_string_view", "is_binary_view") if hasattr(types, test)]
+    if any(test(dtype) for test in (*tests, *views, types.is_fixed_size_binary)):
+        import pyarrow.compute
+
+        if views and views[0](dtype):
+            array = array.cast(pyarrow.large_string())
+        counts = pyarrow.compute.value_counts(array.drop_null())
+        values, times = counts.field("values"), counts.field("counts")
+        most = pyarrow.compute.max(times).as_py() or 0
+        tied = values.filter(pyarrow.compute.equal(times, most))
+        return Texts(count, nulls, len(counts), smallest(tied.to_pylist()), most)
+    return _numbers(array, name, boolean=types.is_boolean(dtype)) or Others(count, nulls)
+
+
+def _of_decimals(array: Any, pyarrow: Any) -> Kind:
+    """Read decimals as the whole numbers that they are stored as; where 128 bits are not enough, one by one."""
+    present = array.drop_null()
+    places = array.type.scale
+    if places < 0 or array.type.bit_width > 128:
+        return _scaled(present.to_pylist(), array.null_count)
+    present = present.cast(pyarrow.decimal128(38, places))
+    chunks = present.chunks if isinstance(present, pyarrow.ChunkedArray) else [present]
+    words = [_words(chunk) for chunk in chunks if len(chunk)]
+    pairs: NDArray[np.int64] = np.concatenate(words) if words else np.empty((0, 2), dtype=np.int64)
+    if (pairs[:, 1] == pairs[:, 0] >> 63).all():  # the upper word repeats the sign of the lower
+        return Scaled(WholeNumbers(np.ascontiguousarray(pairs[:, 0])), array.null_count, places)
+    whole = [(high << 64) | (low & (2**64 - 1)) for low, high in pairs.tolist()]
+    return Scaled(WholeNumbers(whole), array.null_count, places)
+
+
+def _words(chunk: Any) -> NDArray[np.int64]:
+    stored = np.frombuffer(chunk.buffers()[1], dtype="<i8", count=2 * (chunk.offset + len(chunk)))
+    return stored.reshape(-1, 2)[chunk.offset :].astype(np.int64)
