@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numbers
 import sys
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from foldstat import _core
 from foldstat._common.arrays import aligned
+from foldstat._common.callers import level_of_caller
 from foldstat.summary._nulls import Masked, exact_array
 
 if TYPE_CHECKING:
@@ -43,18 +45,38 @@ class Frame:
         """Name every column, by its number if it has no other name."""
         return self.names or tuple(str(i) for i in range(len(self.columns)))
 
+    def only_numbers(self, name: str, *, strict: bool = False) -> Frame:
+        """Give the columns that hold numbers, read as such, and say in a warning which do not; raise if strict."""
+        found: dict[int, Column] = {}
+        others: list[str] = []
+        problems: list[str] = []
+        labels = self.labels()
+        for position, (label, column) in enumerate(zip(labels, self.columns, strict=True)):
+            try:
+                found[position] = as_column(column, f"{name}[{label!r}]")
+            except TypeError as error:
+                others.append(f"{label!r} ({_type_words(column)})")
+                problems.append(str(error))
+            except (ValueError, OverflowError) as error:  # of numbers, that are not read as they are
+                strict = True
+                problems.append(str(error))
+        if problems and (strict or not found):
+            raise TypeError(f"only columns of numbers can be summarised, leave others out first: {'; '.join(problems)}")
+        if others:
+            message = f"columns of {name} that hold no numbers are left out: {', '.join(others)}"
+            warnings.warn(message, UserWarning, stacklevel=level_of_caller())
+        if not others:
+            return Frame(tuple(found.values()), self.names, self.n_rows)
+        names = self.names or tuple(range(len(labels)))  # numbers would be those of other columns
+        return Frame(tuple(found.values()), tuple(names[position] for position in found), self.n_rows)
+
     def numeric(self, name: str) -> list[Column]:
         """Give the columns as numbers; a TypeError names those that hold none."""
-        found: list[Column] = []
-        problems: list[str] = []
-        for label, column in zip(self.labels(), self.columns, strict=True):
-            try:
-                found.append(as_column(column, f"{name}[{label!r}]"))
-            except (TypeError, ValueError, OverflowError) as error:
-                problems.append(str(error))
-        if problems:
-            raise TypeError(f"only columns of numbers can be summarised, leave others out first: {'; '.join(problems)}")
-        return found
+        return list(self.only_numbers(name, strict=True).columns)
+
+
+def _type_words(column: Any) -> str:
+    return str(getattr(column, "dtype", getattr(column, "type", "objects")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +235,8 @@ _ADVICE = {
     "c": ": take .real, .imag or abs() first",
     "U": ": convert the text with .astype(float) first",
     "S": ": convert the text with .astype(float) first",
-    "M": ": count from an origin first, such as (x - origin) / numpy.timedelta64(1, 's')",
-    "m": ": divide by a unit first, such as x / numpy.timedelta64(1, 's')",
+    "M": ": Summary(x) and describe read one column of times, others only numbers",
+    "m": ": Summary(x) and describe read one column of durations, others only numbers",
 }
 
 

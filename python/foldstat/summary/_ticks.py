@@ -251,11 +251,11 @@ def _of_pyarrow(x: Any) -> Ticks | None:
     if not types.is_temporal(dtype) or types.is_interval(dtype):
         return None
     width = pyarrow.int32() if dtype.bit_width == 32 else pyarrow.int64()
-    values = x.cast(width).cast(pyarrow.int64()).fill_null(0).to_numpy()
+    values = x.cast(width).cast(pyarrow.int64()).fill_null(0).to_numpy(zero_copy_only=False)
     unit: str = getattr(dtype, "unit", "D")
     if types.is_date64(dtype):
         values, unit = values // 86_400_000, "D"
-    absent = x.is_null().to_numpy() if x.null_count else None
+    absent = x.is_null().to_numpy(zero_copy_only=False) if x.null_count else None
     zone = getattr(dtype, "tz", None)
     kind: Kind = "time" if types.is_time(dtype) else "duration" if types.is_duration(dtype) else "instant"
     return Ticks(values, absent, Scale(kind, unit) if zone is None else _aware(unit, zone))
