@@ -29,7 +29,7 @@ NUMBERS = ["x", "flag", "n"]
 @pytest.mark.parametrize("kind", MAKE)
 def test_columns_that_hold_no_numbers_are_left_out_with_a_warning(kind):
     frame, numbers = MAKE[kind](DATA), {name: DATA[name] for name in NUMBERS}
-    message = r"^columns of X that hold no numbers are left out: 'name' \(.*\), 'when' \(.*\)$"
+    message = r"^columns of X that are not integers, floats or booleans are left out: 'name' \(.*\), 'when' \(.*\)$"
     for arguments in ({}, {"axis": 0}, {"by": [1, 2, 1, 2]}, {"cov": True}):
         with pytest.warns(UserWarning, match=message) as caught:
             found = summarize(frame, **arguments)
@@ -37,7 +37,7 @@ def test_columns_that_hold_no_numbers_are_left_out_with_a_warning(kind):
         assert found == summarize(numbers, **arguments)
         with pytest.raises(TypeError, match=r"only columns of numbers.*X\['name'\].*X\['when'\]"):
             summarize(frame, strict=True, **arguments)
-    with pytest.warns(UserWarning, match=r"columns of x that hold no numbers are left out: 'name'"):
+    with pytest.warns(UserWarning, match="columns of x that are not .* are left out: 'name'"):
         assert_identical(Summary(frame), Summary(numbers))
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -174,8 +174,8 @@ def test_updates_in_another_unit_are_exact_or_refused():
     micro.update(np.array([7000], "M8[ns]")).update(np.array(["NaT"], "M8[ns]")).push(EPOCH)
     assert (micro.power_sum(1), micro.count, micro.null_count) == (12, 3, 1)
     for wrong, error, message in (
-        (np.array([7], "M8[ns]"), ValueError, "not whole in 'us'"),
-        (np.array([2**62], "M8[s]"), OverflowError, "64 bits do not hold in 'us'"),
+        (np.array([7], "M8[ns]"), ValueError, "datetimes in 'ns' that are not whole as datetimes in 'us'"),
+        (np.array([2**62], "M8[s]"), OverflowError, "64 bits do not hold as datetimes in 'us'"),
         (np.array([7], "m8[us]"), ValueError, "durations in 'us', which do not go together with datetimes in 'us'"),
         ([1.0, 2.0], TypeError, "x holds numbers, and this Summary is of datetimes in 'us'"),
     ):

@@ -10,15 +10,15 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from foldstat import _core
+from foldstat.summary import _decimals as decimals
+from foldstat.summary._decimals import Decimals
 from foldstat.summary._input import Column, is_of, optional_column
 from foldstat.summary._instants import TIMES
 from foldstat.summary._keys import canonical_key, order
 from foldstat.summary._nulls import Masked, from_objects, is_null
 from foldstat.summary._ticks import Ticks, ticks_of
-from foldstat.summary._whole import WholeNumbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +27,6 @@ class Numbers:
 
     column: Column
     boolean: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Scaled:
-    """Exact numbers that no 64 bits hold, or decimals: whole numbers of `10**-places`."""
-
-    values: WholeNumbers
-    null_count: int
-    places: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +48,7 @@ class Others:
     null_count: int
 
 
-Kind: TypeAlias = "Numbers | Scaled | Ticks | Texts | Others"
+Kind: TypeAlias = "Numbers | Decimals | Ticks | Texts | Others"
 
 
 def kind_of(raw: Any, name: str) -> Kind:
@@ -136,32 +127,7 @@ def _of_numbers(items: list[Any], present: list[Any], nulls: int, name: str) -> 
         return Numbers(found.column(name) if isinstance(found, Masked) else found, boolean)
     except (TypeError, ValueError, OverflowError):
         pass
-    if all(isinstance(item, (int, np.integer, Decimal)) for item in present):
-        exact = [item if isinstance(item, Decimal) else int(item) for item in present]
-        if all(not isinstance(item, Decimal) or item.is_finite() for item in exact):
-            return _scaled(exact, nulls)
-    return _counter(present, nulls)
-
-
-_MOST_PLACES = 4096
-
-
-def _scaled(exact: list[Decimal | int], nulls: int) -> Kind:
-    exponents = [int(item.as_tuple().exponent) for item in exact if isinstance(item, Decimal)]
-    places = max(0, -min(exponents, default=0))
-    if places > _MOST_PLACES or max(exponents, default=0) > _MOST_PLACES:
-        return _counter(exact, nulls)
-    whole = [_whole(item, places) for item in exact]
-    return Scaled(WholeNumbers(whole), nulls, places)
-
-
-def _whole(item: Decimal | int, places: int) -> int:
-    """Give a number as whole multiples of 10**-places; Decimal's own arithmetic would round."""
-    scale = int(10**places)
-    if not isinstance(item, Decimal):
-        return item * scale
-    numerator, denominator = item.as_integer_ratio()
-    return numerator * scale // denominator
+    return decimals.of_objects(items, integers=True) or _counter(present, nulls)
 
 
 def _counter(present: Sequence[Any], nulls: int) -> Kind:
@@ -221,9 +187,9 @@ def _of_pandas(series: Any, name: str) -> Kind:
 def _of_polars(series: Any, name: str) -> Kind:
     polars = sys.modules["polars"]
     dtype = series.dtype
-    wide = [getattr(polars, wide) for wide in ("Int128", "UInt128") if hasattr(polars, wide)]
-    if dtype in wide or dtype.is_decimal():
-        return _of_polars_wide(series, polars)
+    exact = decimals.decimals_of(series)
+    if exact is not None:
+        return exact
     if dtype.is_temporal():
         return _times(series, name)
     nulls = series.null_count()
@@ -241,15 +207,6 @@ def _of_polars(series: Any, name: str) -> Kind:
     return _numbers(series, name, boolean=dtype == polars.Boolean) or Others(count, nulls)
 
 
-def _of_polars_wide(series: Any, polars: Any) -> Kind:
-    present = series.drop_nulls()
-    places = series.dtype.scale if series.dtype.is_decimal() else 0
-    whole = present.to_physical()
-    fits = whole.len() == 0 or (whole.min() >= -(2**63) and whole.max() < 2**63)
-    values = whole.cast(polars.Int64).to_numpy() if fits else whole.to_list()
-    return Scaled(WholeNumbers(values), series.null_count(), places)
-
-
 def _of_pyarrow(array: Any, name: str) -> Kind:
     import pyarrow
 
@@ -260,8 +217,9 @@ def _of_pyarrow(array: Any, name: str) -> Kind:
         return _times(array, name)
     nulls = array.null_count
     count = len(array) - nulls
-    if types.is_decimal(dtype):
-        return _of_decimals(array, pyarrow)
+    exact = decimals.decimals_of(array)
+    if exact is not None:
+        return exact
     tests: list[Callable[[Any], bool]] = [
         types.is_string,
         types.is_large_string,
@@ -280,24 +238,3 @@ def _of_pyarrow(array: Any, name: str) -> Kind:
         tied = values.filter(pyarrow.compute.equal(times, most))
         return Texts(count, nulls, len(counts), smallest(tied.to_pylist()), most)
     return _numbers(array, name, boolean=types.is_boolean(dtype)) or Others(count, nulls)
-
-
-def _of_decimals(array: Any, pyarrow: Any) -> Kind:
-    """Read decimals as the whole numbers that they are stored as; where 128 bits are not enough, one by one."""
-    present = array.drop_null()
-    places = array.type.scale
-    if places < 0 or array.type.bit_width > 128:
-        return _scaled(present.to_pylist(), array.null_count)
-    present = present.cast(pyarrow.decimal128(38, places))
-    chunks = present.chunks if isinstance(present, pyarrow.ChunkedArray) else [present]
-    words = [_words(chunk) for chunk in chunks if len(chunk)]
-    pairs: NDArray[np.int64] = np.concatenate(words) if words else np.empty((0, 2), dtype=np.int64)
-    if (pairs[:, 1] == pairs[:, 0] >> 63).all():  # the upper word repeats the sign of the lower
-        return Scaled(WholeNumbers(np.ascontiguousarray(pairs[:, 0])), array.null_count, places)
-    whole = [(high << 64) | (low & (2**64 - 1)) for low, high in pairs.tolist()]
-    return Scaled(WholeNumbers(whole), array.null_count, places)
-
-
-def _words(chunk: Any) -> NDArray[np.int64]:
-    stored = np.frombuffer(chunk.buffers()[1], dtype="<i8", count=2 * (chunk.offset + len(chunk)))
-    return stored.reshape(-1, 2)[chunk.offset :].astype(np.int64)

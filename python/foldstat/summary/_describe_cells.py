@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, TypeAlias
 
-from foldstat._common.fractions import rounded, rounded_root
-from foldstat.summary._column_kinds import Kind, Others, Scaled, Texts
+from foldstat.summary._column_kinds import Kind, Others, Texts
+from foldstat.summary._decimals import Decimals, Places
 from foldstat.summary._summary import Summary
-from foldstat.summary._ticks import Ticks
+from foldstat.summary._ticks import Scale, Ticks
 from foldstat.summary._whole import WholeNumbers
 
 Cells: TypeAlias = dict[str, Any]
@@ -44,14 +44,15 @@ def other_cells(kind: Kind, shares: Sequence[float], threads: int | None) -> Cel
         return cells | ({"freq": kind.frequency} if kind.count else {})
     if isinstance(kind, Ticks):
         return _time_cells(kind, shares, threads)
-    if isinstance(kind, Scaled):
-        return _scaled_cells(kind, shares, threads)
+    if isinstance(kind, Decimals):
+        return _decimal_cells(kind, shares, threads)
     assert isinstance(kind, Others)
     return {"count": kind.count, "nulls": kind.null_count}
 
 
 def _time_cells(ticks: Ticks, shares: Sequence[float], threads: int | None) -> Cells:
     scale, numbers = ticks.scale, WholeNumbers(ticks.present())
+    assert isinstance(scale, Scale)  # decimals are of another kind
     cells: Cells = {"count": numbers.count, "nulls": ticks.null_count}
     if numbers.count == 0:
         return cells | {"distinct": 0}
@@ -59,20 +60,20 @@ def _time_cells(ticks: Ticks, shares: Sequence[float], threads: int | None) -> C
     low, high = numbers.ends()
     cells |= {"mean": scale.at(mean), "min": scale.exactly_at(low), "max": scale.exactly_at(high)}
     if variance is not None:
-        cells["std"] = scale.root(variance)
+        cells["std"] = scale.root_moment(variance)
     found = zip(shares, numbers.quantiles(shares), strict=True)
     return cells | {label_of(share): scale.at(quantile) for share, quantile in found}
 
 
-def _scaled_cells(scaled: Scaled, shares: Sequence[float], threads: int | None) -> Cells:
-    numbers, unit = scaled.values, Fraction(1, 10**scaled.places)
-    cells: Cells = {"count": numbers.count, "nulls": scaled.null_count, "nan": 0}
+def _decimal_cells(found: Decimals, shares: Sequence[float], threads: int | None) -> Cells:
+    numbers, scale = found.present(), Places(str(found.places))
+    cells: Cells = {"count": numbers.count, "nulls": found.null_count, "nan": 0}
     if numbers.count == 0:
         return cells | {"distinct": 0}
     mean, variance, cells["distinct"] = numbers.moments(threads)
-    low, high = numbers.ends()
-    cells |= {"mean": rounded(mean * unit), "min": rounded(low * unit), "max": rounded(high * unit)}
+    low, high = map(Fraction, numbers.ends())
+    cells |= {"mean": scale.read(mean), "min": scale.read(low), "max": scale.read(high)}
     if variance is not None:
-        cells["std"] = rounded_root(variance * unit**2)
-    found = zip(shares, numbers.quantiles(shares), strict=True)
-    return cells | {label_of(share): rounded(quantile * unit) for share, quantile in found}
+        cells["std"] = scale.root(variance)
+    quantiles = map(scale.read, numbers.quantiles(shares))
+    return cells | dict(zip(map(label_of, shares), quantiles, strict=True))

@@ -63,7 +63,7 @@ class Frame:
         if problems and (strict or not found):
             raise TypeError(f"only columns of numbers can be summarised, leave others out first: {'; '.join(problems)}")
         if others:
-            message = f"columns of {name} that hold no numbers are left out: {', '.join(others)}"
+            message = f"columns of {name} that are not integers, floats or booleans are left out: {', '.join(others)}"
             warnings.warn(message, UserWarning, stacklevel=level_of_caller())
         if not others:
             return Frame(tuple(found.values()), self.names, self.n_rows)

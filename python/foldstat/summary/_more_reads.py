@@ -6,6 +6,7 @@ import json
 import math
 from abc import abstractmethod
 from collections.abc import Iterable
+from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from foldstat._common.checks import flag
 from foldstat._common.fractions import rounded, rounded_root
-from foldstat.summary._times import time_state
+from foldstat.summary._scaled_state import scaled_state
 
 if TYPE_CHECKING:
     from foldstat._core import SummaryState
@@ -65,7 +66,7 @@ class MoreReads:
         --------
         >>> from foldstat import Summary
         >>> Summary([1, 2, 3, 10], moments=4).skew(bias=False)
-        1.7636326148038881
+        1.7636326148038883
         """
         self._need_moments(4)
         if flag(bias, "bias"):
@@ -174,7 +175,7 @@ class MoreReads:
 
         state = self._state
         t = float(stdtrit(state.count - 1, (1 + float(confidence)) / 2)) if state.count > 1 else math.nan
-        times = time_state(state)
+        times = scaled_state(state)
         if times is not None:
             return times.mean_interval(t)
         mean = math.nan if self._nan_counts() else state.mean
@@ -200,8 +201,8 @@ class MoreReads:
         -------
         str
             What JSON has no word for: NaN is null, infinities are the texts ``"Infinity"`` and
-            ``"-Infinity"``, times are texts as ISO 8601 has them, and durations are seconds in
-            decimals, as texts.
+            ``"-Infinity"``, decimals are texts, as are times as ISO 8601 has them, and durations are
+            seconds in decimals, as texts.
 
         Examples
         --------
@@ -218,6 +219,8 @@ def as_json(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None if value != value else f"{'-' * (value < 0)}Infinity"
+    if isinstance(value, Decimal):
+        return str(value)
     from foldstat.summary._ticks import iso_text
 
     return iso_text(value)
@@ -225,4 +228,4 @@ def as_json(value: Any) -> Any:
 
 def formatted(value: Any, spec: str) -> str:
     """Write a number as the format says, and anything else as it is."""
-    return format(value, spec) if isinstance(value, (int, float)) else str(value)
+    return format(value, spec) if isinstance(value, (int, float, Decimal)) else str(value)

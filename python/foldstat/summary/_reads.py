@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from foldstat._common.html import table_html
 from foldstat.summary._more_reads import MoreReads
-from foldstat.summary._times import time_state
+from foldstat.summary._scaled_state import scaled_state
 
 if TYPE_CHECKING:
     from foldstat._core import SummaryState
@@ -232,7 +232,7 @@ class Reads(MoreReads):
         state = self._state
         if not state.is_identity and state.quantile_error is None:
             raise ValueError("this Summary keeps no quantiles: make it with quantiles=0.01, or another relative error")
-        times = time_state(state)
+        times = scaled_state(state)
         if times is not None:
             return times.quantiles(ranks)
         if state.is_identity or self._nan_counts():
@@ -250,7 +250,7 @@ class Reads(MoreReads):
     def iqr(self) -> Any:
         """Interquartile range, `quantile` of 0.75 less that of 0.25; needs ``quantiles``."""
         low, high = self.quantile([0.25, 0.75]).tolist()
-        times = time_state(self._state)
+        times = scaled_state(self._state)
         if times is not None:
             return times.iqr
         return float(high - low) if high != low else 0.0

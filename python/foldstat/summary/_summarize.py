@@ -18,9 +18,9 @@ from foldstat.summary._collections import Summaries
 from foldstat.summary._groups import Group, GroupedSummary
 from foldstat.summary._input import check_index
 from foldstat.summary._joint import JointSummary
+from foldstat.summary._scaled_state import feed_any
 from foldstat.summary._summary import Summary
 from foldstat.summary._table import Table
-from foldstat.summary._times import feed_any
 
 if TYPE_CHECKING:
     from foldstat._core import SummaryState

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import ArrayLike
@@ -15,7 +16,7 @@ from foldstat.summary._instants import TIMES
 from foldstat.summary._more_reads import formatted
 from foldstat.summary._nulls import plain
 from foldstat.summary._reads import Identifier, NanPolicy, Reads, SummaryReads, as_policy, summary_html
-from foldstat.summary._times import feed_any, merge_all, merged, state_from_bytes, tick_of, ticks_in
+from foldstat.summary._scaled_state import feed_any, merge_all, merged, state_from_bytes, ticks_in, whole_of
 
 if TYPE_CHECKING:
     from foldstat._core import SummaryState
@@ -39,8 +40,8 @@ class Summary(Monoid, Reads):
         Integers are taken exactly, also those beyond 2**53.
         NaN, and nulls, are counted and take no part in anything else. All numbers of an array of
         more dimensions, or of a frame, go into the one summary; columns of a frame that hold no
-        numbers are left out, and a warning names them. Or dates, times of day or durations of any
-        of these libraries, see the notes.
+        numbers are left out, and a warning names them. Or dates, times of day, durations or decimals
+        of any of these libraries, see the notes.
     ids : sequence of int, str or bytes, optional
         Who each value is, for `best`. Default: its position, the number of values seen before it by
         this summary. Positions of every part begin at 0: parts that are to be merged need ids that
@@ -65,12 +66,12 @@ class Summary(Monoid, Reads):
     Raises
     ------
     TypeError
-        If `x` does not hold real numbers or times, or holds times and the summary numbers, or ids
-        are of another type.
+        If `x` does not hold real numbers, times or decimals, or others of them than the summary
+        does, or ids are of another type.
     ValueError
         If a setting is out of range, lengths or pandas indexes disagree, or a weight is negative or fractional.
     OverflowError
-        If a Python integer needs more than 64 bits.
+        If an integer, or a decimal without its point, needs more than 64 bits.
 
     See Also
     --------
@@ -100,6 +101,8 @@ class Summary(Monoid, Reads):
     Python's objects where these hold them, else NumPy's or `foldstat.summary.WithNanoseconds`; None where a
     number would be NaN. Instants keep their time zone. Two summaries of times merge if they are of the same
     kind and unit; of two time zones the sum is in UTC. Numbers and times do not merge: that is a ValueError.
+    Decimals are summarised in the same way, as whole numbers of their places, if 64 bits hold these: min, max,
+    sum and best values are Decimals, other reads floats, and only decimals of as many places merge.
 
     A summary can be changed and read by several threads at a time. Its hash is that of its
     contents, like its equality: do not change a summary that is the key of a dict.
@@ -202,7 +205,7 @@ class Summary(Monoid, Reads):
 
         Parameters
         ----------
-        value : int, float, date, time, duration or None
+        value : int, float, Decimal, date, time, duration or None
             The number or time; None is a null.
         id : int, str or bytes, optional
             Who it is. Default: its position.
@@ -228,10 +231,8 @@ class Summary(Monoid, Reads):
         [(0.24, 'lr=0.01')]
         """
         value = plain(value)
-        if isinstance(value, TIMES) and value == value:
-            self._state, value = tick_of(self._state, value)
-        elif isinstance(value, TIMES):  # NaT
-            value = None
+        if isinstance(value, (*TIMES, Decimal)):
+            self._state, value = whole_of(self._state, value)
         ticks_in(self._state).push(value, id, as_times(times))
 
     @classmethod

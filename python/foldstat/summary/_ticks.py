@@ -6,7 +6,7 @@ import datetime
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foldstat._common.fractions import whole_root
+from foldstat.summary._decimals import Places
 from foldstat.summary._input import is_of
 from foldstat.summary._instants import ATTOSECONDS, MICROSECOND, TIMES, Kind, WithNanoseconds, exactly, time_key
 from foldstat.summary._nulls import is_null
@@ -38,6 +39,38 @@ class Scale:
         return f"{name} in {self.unit!r}" + (f" with the time zone {self.zone!r}" if self.zone else "")
 
     @property
+    def size(self) -> Fraction:
+        """What one stands for, in attoseconds."""
+        return Fraction(ATTOSECONDS[self.unit])
+
+    @property
+    def nothing(self) -> None:
+        """What is read where there are no values."""
+        return None
+
+    def read_exactly(self, tick: int) -> Any:
+        """Give one of the values."""
+        return self.exactly_at(tick).plain()
+
+    def read(self, position: Fraction) -> Any:
+        """Give what lies so many ticks from the origin, rounded once."""
+        return self.at(position).plain()
+
+    def difference(self, ticks: Fraction) -> Any:
+        """Give a duration of so many ticks, rounded once."""
+        return Moment("duration", self._rounded(ticks), self.fine_unit).plain()
+
+    def sum(self, total: Fraction) -> Any:
+        """Give a sum, which only durations have."""
+        if self.kind != "duration":
+            raise TypeError(f"{self} have no sum: only durations have")
+        return self.difference(total)
+
+    def variance(self, square: Fraction) -> Any:
+        """Refuse."""
+        raise TypeError(f"the variance of {self} has a squared unit, which no type of times has: use std()")
+
+    @property
     def fine_unit(self) -> str:
         """The unit to which a mean is rounded: microseconds where the own one is coarser."""
         return "us" if ATTOSECONDS[self.unit] > MICROSECOND else self.unit
@@ -50,12 +83,12 @@ class Scale:
         """Give what one of the values stands for."""
         return Moment(self.kind, tick, self.unit, self.zone)
 
-    def lasting(self, ticks: Fraction | int) -> Moment:
-        """Give a duration of so many ticks, rounded once to the fine unit."""
-        return Moment("duration", self._rounded(Fraction(ticks)), self.fine_unit)
-
-    def root(self, square: Fraction) -> Moment:
+    def root(self, square: Fraction) -> Any:
         """Give the duration whose square is this many squared ticks."""
+        return self.root_moment(square).plain()
+
+    def root_moment(self, square: Fraction) -> Moment:
+        """Give the same, to be shown in the words of any library."""
         return Moment("duration", whole_root(square * self._fine**2), self.fine_unit)
 
     def _rounded(self, position: Fraction) -> int:
@@ -137,11 +170,11 @@ def _in_zone(instant: datetime.datetime, zone: str | None) -> datetime.datetime:
 
 @dataclass(frozen=True, slots=True)
 class Ticks:
-    """Times of any shape as whole numbers; where `absent` is true there is none."""
+    """Times, or decimals, of any shape as whole numbers; where `absent` is true there is none."""
 
     values: NDArray[np.int64]
     absent: NDArray[np.bool_] | None
-    scale: Scale
+    scale: Scale | Places
 
     def present(self) -> NDArray[np.int64]:
         """Give those that are there, in one row."""
@@ -152,24 +185,26 @@ class Ticks:
         """How many are missing."""
         return 0 if self.absent is None else int(np.count_nonzero(self.absent))
 
-    def in_scale(self, scale: Scale, name: str) -> Ticks:
+    def masked(self) -> NDArray[np.int64]:
+        """Give them as an array in which those that are missing are masked."""
+        return self.values if self.absent is None else np.ma.masked_array(self.values, self.absent)
+
+    def in_scale(self, scale: Scale | Places, name: str) -> Ticks:
         """Give the same in another unit, if that is exact; a ValueError if these are other things."""
         mine = self.scale
         if mine.kind != scale.kind:
             raise ValueError(f"{name} holds {mine}, which do not go together with {scale}")
-        if mine.unit == scale.unit:
-            return self
-        present = self.present()
-        size, wanted = ATTOSECONDS[mine.unit], ATTOSECONDS[scale.unit]
-        if size > wanted:
-            factor = size // wanted
+        found, present = replace(mine, unit=scale.unit), self.present()
+        ratio = mine.size / scale.size
+        if ratio > 1:
+            factor = int(ratio)
             if present.size and (int(present.max()) * factor > _MOST or int(present.min()) * factor < _LEAST):
-                raise OverflowError(f"{name} holds {mine} that 64 bits do not hold in {scale.unit!r}")
-            return Ticks(self.values * factor, self.absent, Scale(mine.kind, scale.unit, mine.zone))
-        whole, rest = np.divmod(self.values, wanted // size)
+                raise OverflowError(f"{name} holds {mine} that 64 bits do not hold as {scale}")
+            return Ticks(self.values * factor, self.absent, found)
+        whole, rest = np.divmod(self.values, int(1 / ratio))
         if (rest if self.absent is None else rest[~self.absent]).any():
-            raise ValueError(f"{name} holds {mine} that are not whole in {scale.unit!r}: give all pieces in one unit")
-        return Ticks(whole, self.absent, Scale(mine.kind, scale.unit, mine.zone))
+            raise ValueError(f"{name} holds {mine} that are not whole as {scale}: give all pieces in one unit")
+        return Ticks(whole, self.absent, found)
 
 
 def ticks_of(x: Any, name: str) -> Ticks | None:
@@ -263,10 +298,10 @@ def _of_pyarrow(x: Any) -> Ticks | None:
 
 def _of_objects(items: Sequence[Any], name: str) -> Ticks | None:
     """Read Python's, NumPy's and pandas' objects, in the finest of the units that their types have."""
+    if not isinstance(next((item for item in items if not is_missing_time(item)), None), TIMES):
+        return None
     missing = [is_missing_time(item) for item in items]
     present = [item for item, absent in zip(items, missing, strict=True) if not absent]
-    if not present or not isinstance(present[0], TIMES):
-        return None
     for position, item in enumerate(items):
         if not missing[position] and not isinstance(item, TIMES):
             raise TypeError(f"{name}[{position}] is of type {type(item).__name__}, among dates and times")
