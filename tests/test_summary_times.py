@@ -260,6 +260,13 @@ def test_quantiles_of_durations(values):
     assert abs(s.iqr - (high - low)) <= 2 * MICROSECOND
 
 
+def test_a_relative_error_of_an_instant_is_refused():
+    """It would be a share of the years since 1970."""
+    for call in (lambda: Summary([EPOCH], quantiles=0.01), lambda: Summary(quantiles=0.01).push(EPOCH)):
+        with pytest.raises(ValueError, match="whose quantiles cannot have a relative error"):
+            call()
+
+
 def test_reads_under_a_policy_text_and_json():
     s = Summary([datetime.timedelta(hours=1), datetime.timedelta(hours=2), None])
     assert s.read(nan="propagate").mean == s.mean == datetime.timedelta(minutes=90)

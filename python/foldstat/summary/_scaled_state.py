@@ -207,12 +207,22 @@ def feed_any(
             raise TypeError(f"{name} holds numbers, and this Summary is of {times.scale}")
         return timed(begun, times.scale)
     scale, found = _fitting(state, found, name)
-    if begun.histogram_edges is not None:
-        raise TypeError(f"{name} holds {scale}, which a histogram with numbers for edges does not count")
+    _check_settings(begun, scale, name)
     check_index(x, ids, "ids", name)
     check_index(x, sample_weight, "sample_weight", name)
     feed(begun, found.masked(), ids, sample_weight, n_jobs, name)
     return timed(begun, scale)
+
+
+def _check_settings(state: SummaryState, scale: Scale | Places, name: str) -> None:
+    """Refuse what would be counted or estimated from another origin than the values have."""
+    if state.histogram_edges is not None:
+        raise TypeError(f"{name} holds {scale}, which a histogram with numbers for edges does not count")
+    if scale.kind in ("instant", "aware") and state.quantile_error is not None:
+        raise ValueError(
+            f"{name} holds {scale}, whose quantiles cannot have a relative error, which would count from 1970: "
+            "describe gives them exactly"
+        )
 
 
 def _scaled(x: Any, name: str) -> tuple[Any, Ticks | None]:
@@ -264,6 +274,7 @@ def whole_of(state: SummaryState, value: Any) -> tuple[SummaryState, int | None]
     numbers, found = _scaled([value], name)
     if found is not None:
         scale, found = _fitting(state, found, name)
+        _check_settings(ticks_in(state), scale, name)
         return timed(ticks_in(state), scale), int(found.values[0])
     if not isinstance(numbers, np.ndarray):
         raise TypeError(f"{name} must be a finite number or a time, got {value!r}")
