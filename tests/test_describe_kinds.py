@@ -397,3 +397,20 @@ def test_choices_that_leave_nothing_or_mean_nothing():
             describe(frame, include="all", exclude="category")
     with pytest.raises(ValueError, match="include: no column is of type 'flaot64'"):
         describe(pl.DataFrame({"x": [1.0]}), include="flaot64")
+
+
+class Capsule:
+    """A frame of a library that is known by its Arrow data alone."""
+
+    def __init__(self, table):
+        self.table = table
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
+def test_frames_of_other_libraries():
+    table = pa.table({"t": ["b", "a", "b"], "d": pa.array([1, 2, None], pa.date32()), "x": [1.0, 2.0, 4.0]})
+    found = describe(Capsule(table))
+    pd.testing.assert_frame_equal(found, describe(table.to_pandas(types_mapper=pd.ArrowDtype)))
+    assert found["t"]["top"] == "b"

@@ -33,6 +33,7 @@ def forms(values):
     yield pl.Series(values, dtype=pl.Decimal(30, 3))
     yield pa.array(values, pa.decimal128(30, 3))
     yield pa.array([None, *values], pa.decimal256(60, 3))[1:]
+    yield pa.array([Decimal(7), *values], pa.decimal128(38, 3))[1:]
     yield pa.chunked_array([pa.array(values, pa.decimal128(30, 3)), pa.array([], pa.decimal128(30, 3))])
 
 

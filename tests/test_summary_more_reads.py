@@ -35,6 +35,15 @@ def test_ratios_and_roots_are_rounded_once(ratio, negative):
     assert 4 * ratio <= (2 * nearest + 1) ** 2
 
 
+@given(st.integers(2**52, 2**53 - 1), st.sampled_from([-1, 0, 1]), st.integers(-600, 600))
+def test_roots_beside_a_tie_are_rounded_once(whole, beside, exponent):
+    """What is a hair above half a unit is rounded up, what is exactly that to even."""
+    root = Fraction(2 * whole + 1, 2)
+    square = (root**2 + Fraction(beside, 2**300)) * Fraction(4) ** exponent
+    expected = whole + (beside > 0 or (beside == 0 and whole % 2))
+    assert rounded_root(square) == math.ldexp(expected, exponent)
+
+
 def corrected(values):
     """Skewness and kurtosis without bias, from exact fractions."""
     oracle = Oracle(values)

@@ -150,6 +150,17 @@ def test_what_does_not_merge_is_refused_in_every_order(first):
         assert from_left == from_right, (first, second, third)
 
 
+def test_the_same_integers_of_other_units_are_other_summaries():
+    ticks = np.array([5, 7])
+    dtypes = ["M8[us]", "M8[ns]", "m8[us]", "i8"]
+    summaries = [Summary(ticks.view(dtype)) for dtype in dtypes]
+    summaries += [Summary(pl.Series(ticks).cast(pl.Datetime("us", zone))) for zone in ("UTC", "Europe/Paris")]
+    for one, other in itertools.permutations(summaries, 2):
+        assert one != other
+        assert one.to_bytes() != other.to_bytes()
+    assert len(set(summaries)) == len(summaries)
+
+
 def test_what_merges():
     assert merged(KINDS["us"], KINDS["ns"]) is None
     assert merged(KINDS["us"], KINDS["numbers"]) is None

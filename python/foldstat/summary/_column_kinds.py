@@ -18,6 +18,7 @@ from foldstat.summary._input import Column, is_of, optional_column
 from foldstat.summary._instants import TIMES
 from foldstat.summary._keys import canonical_key, order
 from foldstat.summary._nulls import Masked, from_objects, is_null
+from foldstat.summary._summary import Summary
 from foldstat.summary._ticks import Ticks, ticks_of
 
 
@@ -33,7 +34,7 @@ class Numbers:
 class Texts:
     """Texts, categories, or other objects, counted.
 
-    Of those that are most frequent `top` is the smallest, whatever the order of rows.
+    Of those that are most frequent `top` is the smallest, whatever the order of rows; None if it is not known.
     """
 
     count: int
@@ -99,6 +100,9 @@ def _of_arrow_column(raw: _core.ArrowColumn) -> Kind:
     """Read a column of a library that is known by its Arrow data alone."""
     if raw.kind in ("number", "boolean"):
         return Numbers(raw, raw.kind == "boolean")
+    if raw.kind == "text":
+        text = Summary._of(_core.describe_text(raw))
+        return Texts(text.count, text.null_count, text.distinct_count, None, 0)
     return Others(len(raw) - raw.null_count, raw.null_count)
 
 

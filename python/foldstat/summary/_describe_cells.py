@@ -41,7 +41,7 @@ def other_cells(kind: Kind, shares: Sequence[float], threads: int | None) -> Cel
     """Describe what is no column of numbers for the compiled module."""
     if isinstance(kind, Texts):
         cells: Cells = {"count": kind.count, "nulls": kind.null_count, "distinct": kind.distinct, "top": kind.top}
-        return cells | ({"freq": kind.frequency} if kind.count else {})
+        return cells | ({"freq": kind.frequency} if kind.frequency else {})
     if isinstance(kind, Ticks):
         return _time_cells(kind, shares, threads)
     if isinstance(kind, Decimals):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import numbers
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -57,10 +56,20 @@ def _columns_of(frame: Any) -> Columns:
         return Columns(tuple(frame.columns), list(frame.schema.names), "pyarrow", frame)
     if is_of(frame, "pyarrow", "Array", "ChunkedArray"):
         return Columns((frame,), ["value"], "pyarrow", frame)
-    if hasattr(frame, "__arrow_c_stream__") and "pyarrow" in sys.modules:
-        read = _columns_of(sys.modules["pyarrow"].table(frame))
-        return replace(read, kind=installed_kind())
+    reader = _reader_of_arrow() if hasattr(frame, "__arrow_c_stream__") else None
+    if reader is not None:
+        return replace(_columns_of(reader(frame)), kind=installed_kind())
     return _without_library(frame)
+
+
+def _reader_of_arrow() -> Callable[[Any], Any] | None:
+    """Give what makes a frame of a library that we know of one that we do not."""
+    for library, make in (("pyarrow", "table"), ("polars", "DataFrame")):
+        try:
+            return getattr(importlib.import_module(library), make)  # type: ignore[no-any-return]
+        except ImportError:
+            continue
+    return None
 
 
 def _without_library(frame: Any) -> Columns:
