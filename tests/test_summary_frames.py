@@ -127,7 +127,6 @@ def test_structs_are_no_numbers_even_with_one_field(column):
     [
         pa.array(["a", "b"]),
         pa.array([b"a"]),
-        pa.array([1, 2], pa.decimal128(5)),
         pa.array([[1.0], [2.0]]),
         pa.array([{"a": 1, "b": "x"}]),
         pa.array(["a", "b"]).dictionary_encode(),
