@@ -303,6 +303,16 @@ def test_lists_that_mix_times_with_other_things():
         Summary(iter([1.0, np.datetime64(5, "us")]))
 
 
+def test_lists_of_nat_are_nulls():
+    nulls = Summary([None, None])
+    for values in ([pd.NaT, None], (np.datetime64("NaT"), np.timedelta64("NaT")), [pd.NaT, pd.NaT]):
+        assert_identical(Summary(values), nulls)
+    assert Summary([math.nan, pd.NaT]).nan_count == 1
+    pushed = Summary()
+    pushed.push(pd.NaT)
+    assert pushed.null_count == 1
+
+
 def test_generators_of_times():
     values = [EPOCH, None, EPOCH + datetime.timedelta(2)]
     assert Summary(value for value in values) == Summary(values)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 MAGIC = b"foldTIME"
 
+_PLAIN = frozenset({float, int, bool, type(None)})  # the usual lists cost no look at each item
+
 _MERGED = "the state of {} does not merge with one of {}: give both in one unit, or keep two summaries"
 
 
@@ -227,10 +229,12 @@ def _check_settings(state: SummaryState, scale: Scale | Places, name: str) -> No
 
 def _scaled(x: Any, name: str) -> tuple[Any, Ticks | None]:
     """Read times and decimals as ticks, and decimals without places, or integers of a wider type, as integers."""
+    if isinstance(x, (list, tuple)) and _PLAIN.issuperset(map(type, x)):
+        return x, None
     found = ticks_of(x, name)
     exact = None if found is not None else decimals_of(x)
     if exact is None:
-        return x, found
+        return (x if found is not None else _without_nat(x)), found
     if isinstance(exact.values, list):
         large = max(exact.values, key=abs)
         raise OverflowError(
@@ -239,6 +243,13 @@ def _scaled(x: Any, name: str) -> tuple[Any, Ticks | None]:
         )
     ticks = Ticks(exact.values, exact.absent, Places(str(exact.places)))
     return (ticks.masked(), None) if exact.places == 0 else (x, ticks)
+
+
+def _without_nat(x: Any) -> Any:
+    """Give nulls for a list of NaT, which are in no unit."""
+    if not isinstance(x, (list, tuple)) or not all(map(is_missing_time, x)):
+        return x
+    return [None if isinstance(item, TIMES) else item for item in x]
 
 
 def _listed_times(x: Any) -> Any:
