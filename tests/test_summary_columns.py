@@ -134,7 +134,7 @@ def test_frames_have_named_columns(frame):
 def test_columns_without_numbers_are_named():
     for frame in (pd.DataFrame({"a": [1.0], "city": ["x"]}), pl.DataFrame({"a": [1.0], "city": ["x"]})):
         with pytest.raises(TypeError, match="city"):
-            foldstat.summarize(frame, axis=0)
+            foldstat.summarize(frame, axis=0, strict=True)
 
 
 # --- a sequence -------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import array
-import decimal
 import fractions
 import math
 import operator
@@ -142,9 +141,8 @@ def test_long_doubles_are_refused():
         np.ones(3, dtype=complex),
         np.array(["1", "2"]),
         np.array([b"1"]),
-        np.array(["2020-01-01"], dtype="M8[D]"),
-        np.array([1], dtype="m8[s]"),
-        np.zeros(2, dtype=[("a", "f8"), ("b", "U3")]),
+        np.array([1], dtype="m8[Y]"),
+        np.zeros(2, dtype=[("a", "U3"), ("b", "U3")]),
         np.zeros(2, dtype="V8"),
     ],
     ids=lambda v: str(v.dtype),
@@ -221,7 +219,7 @@ def test_subclasses_of_numbers():
 
 @pytest.mark.parametrize(
     "bad",
-    ["1", b"1", 1j, [1.0], (), object(), decimal.Decimal(1), fractions.Fraction(1, 2), np.array([1.0, 2.0]), {}],
+    ["1", b"1", 1j, [1.0], (), object(), fractions.Fraction(1, 2), np.array([1.0, 2.0]), {}],
     ids=lambda v: type(v).__name__,
 )
 def test_other_objects_are_refused_by_type_and_position(bad):

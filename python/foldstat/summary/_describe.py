@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import numbers
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from foldstat import _core
-from foldstat._common.frames import FrameKind, build_frame, installed_kind
-from foldstat._common.signals import let_through
 from foldstat._common.threads import thread_count
 from foldstat.summary._arguments import empty_state
-from foldstat.summary._input import Frame, optional_column
-from foldstat.summary._nulls import is_null
+from foldstat.summary._column_kinds import Numbers, kind_of
+from foldstat.summary._describe_cells import Cells, label_of, number_cells, other_cells
+from foldstat.summary._describe_select import selected
+from foldstat.summary._described_frame import columns_of, table_of
 from foldstat.summary._summary import Summary
-from foldstat.summary._table import Table
-
-_Cells = dict[str, float]
 
 
 def describe(
@@ -27,28 +22,36 @@ def describe(
     percentiles: Iterable[float] | None = (0.25, 0.5, 0.75),
     quantile_error: float = 0.01,
     n_jobs: int | None = None,
+    *,
+    include: Any = None,
+    exclude: Any = None,
 ) -> Any:
     """Describe every column of a frame by its statistics, in one parallel pass.
 
     Parameters
     ----------
-    frame : pandas or Polars DataFrame, pyarrow Table, dict of columns, structured array, or array of shape (n, d)
-        The columns.
+    frame : pandas or Polars DataFrame or Series, pyarrow Table or array, dict, or array of shape (n, d)
+        The columns: of a dict, or of a structured array, those of its names.
     percentiles : array-like of float, default=(0.25, 0.5, 0.75)
         Quantiles to show, from 0 to 1; None or an empty sequence for none.
     quantile_error : float, default=0.01
-        Relative error that the quantiles may have (see `Summary.quantile`).
+        Relative error that the quantiles of numbers may have (see `Summary.quantile`).
     n_jobs : int or None, default=None
         Number of threads; None for the default of the process. It changes no bit of the result.
+    include, exclude : 'all', type, name of a type, or list of these, optional
+        Which columns to take, by their types. Default: all of them. Types of a pandas frame are named as in
+        `pandas.DataFrame.describe`; those of others by the same names (``numpy.number``, ``"object"`` for texts,
+        ``"category"``, ``"datetime"``, ``"timedelta"``, ``"float64"``) or by their library's own.
 
     Returns
     -------
     pandas.DataFrame, polars.DataFrame or pyarrow.Table
         Of the kind that came in; of arrays and dicts a pandas frame, or a Polars frame where
         pandas is not installed. The rows are count, nulls, nan, mean, std, min, the percentiles,
-        max and distinct; their names are the index of a pandas frame and the first column,
-        ``statistic``, of others. All cells are float64. Text has count, nulls and distinct, columns
-        of other types count and nulls; their other cells are NaN in pandas and null elsewhere.
+        max and distinct, and where a column of texts, categories or booleans is described top and
+        freq, its most frequent value and how often that is there; their names are the index of a
+        pandas frame and the first column, ``statistic``, of others. What a column does not have is
+        NaN in pandas and null elsewhere.
 
     Raises
     ------
@@ -57,43 +60,55 @@ def describe(
     TypeError
         If `frame` has no columns, being of one dimension.
     ValueError
-        If a percentile or `quantile_error` is out of range.
+        If the frame has no columns, or none is left by `include` and `exclude`; if a percentile or
+        `quantile_error` is out of range.
 
     Notes
     -----
-    ``count`` leaves out nulls and NaN. Mean, std (with ``ddof=1``), min and max are correctly
-    rounded true values. ``distinct`` is exact up to about a thousand different values, and has a
-    standard error of 0.8 % beyond.
+    Columns of numbers, booleans and decimals are described in float64: every cell is the true value, rounded once.
+    So are counts; mean and std (with ``ddof=1``) are exact before that, as those of decimals and of integers beyond
+    64 bits are. ``count`` leaves out nulls and NaN.
+
+    Dates, times and durations keep their unit and time zone, and their quantiles are exact. Mean, std (a duration)
+    and quantiles are rounded once to their unit, to microseconds where that is coarser. These columns, and those of
+    texts and categories, hold objects in pandas (counts are ints), and texts in Polars and pyarrow.
+
+    Of values that are equally frequent ``top`` is the smallest: False before True, texts by their code points.
+    ``distinct`` is exact for texts. For others it is exact up to about a thousand different values, and has a standard
+    error of 0.8 % beyond; it is never more than ``count``. pandas calls it unique.
+
+    Columns of other things, as lists and structs, have count and nulls.
 
     Examples
     --------
     >>> import pandas as pd
     >>> from foldstat import describe
-    >>> table = describe(pd.DataFrame({"size": [1.0, 2.0, 2.0, 7.0]}))
+    >>> table = describe(pd.DataFrame({"size": [1.0, 2.0, 2.0, 7.0], "name": ["b", "a", "b", "c"]}))
     >>> table.loc[["count", "mean", "max", "distinct"], "size"].tolist()
     [4.0, 3.0, 7.0, 3.0]
+    >>> table.loc[["count", "distinct", "top", "freq"], "name"].tolist()
+    [4, 3, 'b', 2]
     """
     shown = _shown(percentiles)
     if isinstance(quantile_error, (bool, str, bytes)) or not isinstance(quantile_error, (float, int, np.number)):
         raise TypeError(f"quantile_error must be a relative error such as 0.01, got {quantile_error!r}")
     if not 1e-4 <= quantile_error <= 0.5:
         raise ValueError(f"quantile_error must be from 0.0001 to 0.5, got {quantile_error!r}")
-    columns, kind = _columns(frame)
     template = empty_state(2, 0, False, quantile_error if shown else None, None, True)
     threads = thread_count(n_jobs)
-    numeric = {}
-    for i, (label, raw) in enumerate(zip(columns.labels(), columns.columns, strict=True)):
-        column = optional_column(raw, f"frame[{label!r}]")
-        if column is not None:
-            numeric[i] = column
-    states = _core.summarize_columns(list(numeric.values()), template, None, None, threads).views() if numeric else []
-    cells = {i: _number_cells(Summary._of(state), shown) for i, state in zip(numeric, states, strict=True)}
-    names = ["count", "nulls", "nan", "mean", "std", "min", *map(_label, shown), "max", "distinct"]
-    table = []
-    for i, raw in enumerate(columns.columns):
-        found = cells[i] if i in cells else _other_cells(raw)
-        table.append([None if name not in found else float(found[name]) for name in names])
-    return build_frame(kind, ("", names), _labels(frame, columns), table)
+    columns = selected(columns_of(frame), include, exclude)
+    kinds = [kind_of(raw, f"frame[{label!r}]") for raw, label in zip(columns.raws, columns.labels, strict=True)]
+    numbers = {i: kind for i, kind in enumerate(kinds) if isinstance(kind, Numbers)}
+    states = _core.summarize_columns([kind.column for kind in numbers.values()], template, None, None, threads)
+    cells: dict[int, Cells] = {}
+    for (i, kind), state in zip(numbers.items(), states.views(), strict=True):
+        cells[i] = number_cells(Summary._of(state), shown, boolean=kind.boolean)
+    for i, other in enumerate(kinds):
+        if not isinstance(other, Numbers):
+            cells[i] = other_cells(other, shown, threads)
+    names = ["count", "nulls", "nan", "mean", "std", "min", *map(label_of, shown), "max", "distinct"]
+    names += ["top", "freq"] * any("top" in found for found in cells.values())
+    return table_of(columns, names, [cells[i] for i in range(len(kinds))])
 
 
 def _shown(percentiles: Any) -> list[float]:
@@ -102,7 +117,7 @@ def _shown(percentiles: Any) -> list[float]:
         return []
     if isinstance(percentiles, (str, bytes)) or np.shape(percentiles) == ():
         raise TypeError(f"percentiles must be a sequence of numbers from 0 to 1, such as [0.5], got {percentiles!r}")
-    return list({_label(p): p for p in sorted(map(_percentile, percentiles))}.values())
+    return list({label_of(p): p for p in sorted(map(_percentile, percentiles))}.values())
 
 
 def _percentile(p: Any) -> float:
@@ -115,95 +130,3 @@ def _percentile(p: Any) -> float:
     if not 0 <= number <= 1:
         raise ValueError(f"percentiles must be from 0 to 1, got {p!r}")
     return number
-
-
-def _label(p: float) -> str:
-    return f"{100 * p:.10g}%"
-
-
-def _columns(frame: Any) -> tuple[Frame, FrameKind]:
-    if frame is None or isinstance(frame, (numbers.Number, str, bytes)):
-        raise TypeError(f"frame must be columns: a frame, a dict of them, or an array of shape (n, d); got {frame!r}")
-    table = Table.read(frame, "frame")
-    if table.is_vector:
-        raise TypeError(
-            f"describe needs columns: a frame, or an array of two dimensions; got one column, {_kind_words(frame)}"
-        )
-    found = table.frame or Frame(tuple(table.columns()), None, table.n_rows)
-    return found, _kind_of(frame) or installed_kind()
-
-
-def _kind_words(frame: Any) -> str:
-    return f"an array of shape {frame.shape}" if isinstance(frame, np.ndarray) else f"a {type(frame).__name__}"
-
-
-def _kind_of(frame: Any) -> FrameKind | None:
-    """Tell which library a frame is of."""
-    classes: dict[FrameKind, tuple[str, ...]] = {
-        "pandas": ("DataFrame",),
-        "polars": ("DataFrame",),
-        "pyarrow": ("Table", "RecordBatch"),
-    }
-    for kind, names in classes.items():
-        library = sys.modules.get(kind)
-        if library is not None and isinstance(frame, tuple(getattr(library, name) for name in names)):
-            return kind
-    return None
-
-
-def _labels(frame: Any, columns: Frame) -> list[Any]:
-    return list(frame.columns) if _kind_of(frame) == "pandas" else list(columns.labels())
-
-
-def _number_cells(summary: Summary, shown: Sequence[float]) -> _Cells:
-    cells: _Cells = {
-        "count": summary.count,
-        "nulls": summary.null_count,
-        "nan": summary.nan_count,
-        "mean": summary.mean,
-        "std": summary.std(),
-        "min": summary.min,
-        "max": summary.max,
-        "distinct": summary.distinct_count,
-    }
-    return cells | {_label(p): summary.quantile(p) for p in shown}
-
-
-def _other_cells(column: Any) -> _Cells:
-    """Describe a column that does not hold numbers."""
-    arrow = _as_arrow(column)
-    if arrow is not None and arrow.kind == "text":
-        text = Summary._of(_core.describe_text(arrow))
-        return {"count": text.count, "nulls": text.null_count, "distinct": text.distinct_count}
-    if arrow is not None:
-        return {"count": len(arrow) - arrow.null_count, "nulls": arrow.null_count}
-    values = column.tolist() if hasattr(column, "tolist") else list(column)
-    return _object_cells(values)
-
-
-def _as_arrow(column: Any) -> _core.ArrowColumn | None:
-    if isinstance(column, _core.ArrowColumn):
-        return column
-    if not hasattr(column, "__arrow_c_stream__"):
-        return None
-    try:
-        return _core.arrow_columns(column)[0]
-    except Exception as error:  # objects of several kinds, or no pyarrow: pandas raises what it likes
-        let_through(error)
-        return None
-
-
-def _object_cells(values: list[Any]) -> _Cells:
-    present = [value for value in values if not _is_null(value)]
-    cells: _Cells = {"count": len(present), "nulls": len(values) - len(present)}
-    if present and all(isinstance(value, (str, bytes)) for value in present):
-        cells["distinct"] = len(set(present))
-    return cells
-
-
-def _is_null(value: Any) -> bool:
-    pandas = sys.modules.get("pandas")
-    if is_null(value) or (pandas is not None and value is pandas.NaT):
-        return True
-    # NaN and NaT are what objects and dates have for nulls.
-    return isinstance(value, (float, np.floating, np.datetime64, np.timedelta64)) and bool(value != value)

@@ -18,8 +18,17 @@ if TYPE_CHECKING:
     from foldstat._core import SummaryState
 
 
-def feed(state: SummaryState, x: Any, ids: Any, sample_weight: Any, n_jobs: int | None, name: str = "x") -> None:
-    """Add all numbers of `x` to the state, or none of them if that fails."""
+def feed(
+    state: SummaryState,
+    x: Any,
+    ids: Any,
+    sample_weight: Any,
+    n_jobs: int | None,
+    name: str = "x",
+    *,
+    strict: bool = False,
+) -> None:
+    """Add all numbers of `x` to the state, or none of them if that fails; if strict, a frame holds nothing else."""
     threads = thread_count(n_jobs)
     numbers = as_numbers(x, name)
     check_index(x, ids, "ids", name)
@@ -30,7 +39,8 @@ def feed(state: SummaryState, x: Any, ids: Any, sample_weight: Any, n_jobs: int 
     if isinstance(numbers, Items):
         _feed_items(state, numbers, ids, sample_weight, name, threads)
     elif isinstance(numbers, Frame):
-        _feed_frame(state, numbers.numeric(name), numbers.n_rows, ids, sample_weight, threads)
+        frame = numbers.only_numbers(name, strict=strict)
+        _feed_frame(state, list(frame.columns), frame.n_rows, ids, sample_weight, threads)
     elif isinstance(numbers, np.ndarray):
         weights = as_multiplicities(sample_weight, numbers.shape)
         who = as_ids(ids, numbers.shape)

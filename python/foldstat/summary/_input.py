@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numbers
 import sys
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from foldstat import _core
 from foldstat._common.arrays import aligned
+from foldstat._common.callers import level_of_caller
 from foldstat.summary._nulls import Masked, exact_array
 
 if TYPE_CHECKING:
@@ -43,18 +45,38 @@ class Frame:
         """Name every column, by its number if it has no other name."""
         return self.names or tuple(str(i) for i in range(len(self.columns)))
 
+    def only_numbers(self, name: str, *, strict: bool = False) -> Frame:
+        """Give the columns that hold numbers, read as such, and say in a warning which do not; raise if strict."""
+        found: dict[int, Column] = {}
+        others: list[str] = []
+        problems: list[str] = []
+        labels = self.labels()
+        for position, (label, column) in enumerate(zip(labels, self.columns, strict=True)):
+            try:
+                found[position] = as_column(column, f"{name}[{label!r}]")
+            except TypeError as error:
+                others.append(f"{label!r} ({_type_words(column)})")
+                problems.append(str(error))
+            except (ValueError, OverflowError) as error:  # of numbers, that are not read as they are
+                strict = True
+                problems.append(str(error))
+        if problems and (strict or not found):
+            raise TypeError(f"only columns of numbers can be summarised, leave others out first: {'; '.join(problems)}")
+        if others:
+            message = f"columns of {name} that are not integers, floats or booleans are left out: {', '.join(others)}"
+            warnings.warn(message, UserWarning, stacklevel=level_of_caller())
+        if not others:
+            return Frame(tuple(found.values()), self.names, self.n_rows)
+        names = self.names or tuple(range(len(labels)))  # numbers would be those of other columns
+        return Frame(tuple(found.values()), tuple(names[position] for position in found), self.n_rows)
+
     def numeric(self, name: str) -> list[Column]:
         """Give the columns as numbers; a TypeError names those that hold none."""
-        found: list[Column] = []
-        problems: list[str] = []
-        for label, column in zip(self.labels(), self.columns, strict=True):
-            try:
-                found.append(as_column(column, f"{name}[{label!r}]"))
-            except (TypeError, ValueError, OverflowError) as error:
-                problems.append(str(error))
-        if problems:
-            raise TypeError(f"only columns of numbers can be summarised, leave others out first: {'; '.join(problems)}")
-        return found
+        return list(self.only_numbers(name, strict=True).columns)
+
+
+def _type_words(column: Any) -> str:
+    return str(getattr(column, "dtype", getattr(column, "type", "objects")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +102,9 @@ def as_numbers(x: Any, name: str = "x") -> Numbers:
         if x.dtype.names is not None:
             return _structured(x, name)
         return _masked(x, name) if isinstance(x, np.ma.MaskedArray) else _array(x, name)
-    if _is(x, "pandas", "DataFrame"):
+    if is_of(x, "pandas", "DataFrame"):
         return _pandas_frame(x)
-    if _is(x, "pandas", "Series", "Index"):
+    if is_of(x, "pandas", "Series", "Index"):
         return _pandas(x, name)
     if isinstance(x, Mapping):
         return _frame(list(x.values()), map(as_label, x), name)
@@ -135,7 +157,7 @@ def _arrow_source(x: Any, name: str) -> ArrowColumn | Frame:
         raise TypeError(f"{name} must hold numbers, got structs ({kind}): take their fields out first")
     columns = _core.arrow_columns(x)
     tabular = len(columns) != 1 or hasattr(x, "columns") or hasattr(x, "column_names")
-    if tabular and not _is(x, "polars", "Series"):
+    if tabular and not is_of(x, "polars", "Series"):
         return _frame(columns, [column.name or str(i) for i, column in enumerate(columns)], name)
     return _arrow(columns[0], name)
 
@@ -178,7 +200,7 @@ def optional_column(x: Any, name: str) -> Column | None:
     """Turn a column into numbers, or give None if it does not hold numbers."""
     if isinstance(x, np.ndarray) and x.dtype.kind == "O":
         return None
-    if _is(x, "pandas", "Series") and x.dtype == object:
+    if is_of(x, "pandas", "Series") and x.dtype == object:
         return None
     try:
         return as_column(x, name)
@@ -213,8 +235,8 @@ _ADVICE = {
     "c": ": take .real, .imag or abs() first",
     "U": ": convert the text with .astype(float) first",
     "S": ": convert the text with .astype(float) first",
-    "M": ": count from an origin first, such as (x - origin) / numpy.timedelta64(1, 's')",
-    "m": ": divide by a unit first, such as x / numpy.timedelta64(1, 's')",
+    "M": ": Summary(x) and describe read one column of times, others only numbers",
+    "m": ": Summary(x) and describe read one column of durations, others only numbers",
 }
 
 
@@ -230,7 +252,7 @@ def _pandas(series: Any, name: str) -> NDArray[Any] | ArrowColumn | Items:
     """Read a NumPy-backed Series where it lies, others through Arrow or, without pyarrow, one by one."""
     if isinstance(series.dtype, np.dtype):
         return _array(series.to_numpy(), name)
-    if _is(series.dtype, "pandas", "SparseDtype"):
+    if is_of(series.dtype, "pandas", "SparseDtype"):
         return _array(np.asarray(series), name)
     # Others may be stored as numbers, and are none: the days of a period, the left ends of an interval.
     types = sys.modules["pandas"].api.types
@@ -265,7 +287,7 @@ def _offers_arrow(x: Any) -> bool:
 def check_index(X: Any, other: Any, argument: str, name: str, axis: int = 0) -> None:
     """Refuse a pandas object whose rows are not labelled as those of `X` are: by position it would be misread."""
     index = getattr(X, "columns" if axis == 1 else "index", None)
-    if not _is(X, "pandas", "Series", "DataFrame") or not _is(other, "pandas", "Series", "DataFrame"):
+    if not is_of(X, "pandas", "Series", "DataFrame") or not is_of(other, "pandas", "Series", "DataFrame"):
         return
     if index is not None and len(index) == len(other.index) and not index.equals(other.index):
         labels = "columns" if axis == 1 else "index"
@@ -275,7 +297,7 @@ def check_index(X: Any, other: Any, argument: str, name: str, axis: int = 0) -> 
         )
 
 
-def _is(x: Any, module: str, *names: str) -> bool:
+def is_of(x: Any, module: str, *names: str) -> bool:
     """Tell whether `x` is of a class of a library, without importing the library."""
     library = sys.modules.get(module)
     return library is not None and any(isinstance(x, getattr(library, name, ())) for name in names)

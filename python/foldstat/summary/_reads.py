@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from foldstat._common.html import table_html
+from foldstat.summary._more_reads import MoreReads
+from foldstat.summary._scaled_state import scaled_state
 
 if TYPE_CHECKING:
     from foldstat._core import SummaryState
@@ -20,7 +22,7 @@ Identifier: TypeAlias = "int | str | bytes"
 _SHOWN_BEST = 5
 
 
-class Reads:
+class Reads(MoreReads):
     """The statistics of a summary; every one is the true value, rounded once."""
 
     __slots__ = ()
@@ -230,6 +232,9 @@ class Reads:
         state = self._state
         if not state.is_identity and state.quantile_error is None:
             raise ValueError("this Summary keeps no quantiles: make it with quantiles=0.01, or another relative error")
+        times = scaled_state(state)
+        if times is not None:
+            return times.quantiles(ranks)
         if state.is_identity or self._nan_counts():
             found = np.full(ranks.shape, math.nan)
         else:
@@ -237,20 +242,41 @@ class Reads:
         return float(found) if found.ndim == 0 else found
 
     @property
-    def median(self) -> float:
+    def median(self) -> Any:
         """Median, as `quantile` of 0.5; needs ``quantiles``."""
-        return float(self.quantile(0.5))
+        return self.quantile(0.5)
 
     @property
-    def iqr(self) -> float:
+    def iqr(self) -> Any:
         """Interquartile range, `quantile` of 0.75 less that of 0.25; needs ``quantiles``."""
         low, high = self.quantile([0.25, 0.75]).tolist()
+        times = scaled_state(self._state)
+        if times is not None:
+            return times.iqr
         return float(high - low) if high != low else 0.0
 
     @property
     def quantile_error(self) -> float | None:
         """Guaranteed relative error of `quantile`; None if no quantiles are kept."""
         return self._state.quantile_error
+
+    # ---------------------------------------------------------------- all of them
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the statistics by the names that tables have for them, as ``dict(summary)`` does.
+
+        Returns
+        -------
+        dict of str to int or float
+            count, nulls, nan, mean, std, min, max, and what the settings keep besides.
+
+        Examples
+        --------
+        >>> from foldstat import Summary
+        >>> Summary([2, 4]).to_dict()["mean"]
+        3.0
+        """
+        return statistics(self)
 
     # ---------------------------------------------------------------- best, histogram, distinct
 
@@ -286,7 +312,7 @@ class Reads:
         """Estimated number of different values, -0.0 and +0.0 being one; needs ``distinct=True``.
 
         Exact for up to about a thousand of them; beyond that the standard error is 0.8 %
-        (HyperLogLog with 2**14 registers).
+        (HyperLogLog with 2**14 registers). Never more than `count`.
 
         References
         ----------
@@ -298,7 +324,7 @@ class Reads:
         distinct = self._state.distinct_count
         if distinct is None:
             raise ValueError("this Summary does not count different values: make it with distinct=True")
-        return distinct
+        return min(distinct, self._state.count)
 
 
 class SummaryReads(Reads):

@@ -12,13 +12,14 @@ from foldstat._common.checks import flag
 from foldstat._common.room import room_for
 from foldstat._common.threads import thread_count
 from foldstat.summary._arguments import Ids, Weights, as_ids, as_multiplicities, empty_state
-from foldstat.summary._codes import MISSING, Coded, coded, combined
+from foldstat.summary._by import keys_of_rows
+from foldstat.summary._codes import MISSING, Coded
 from foldstat.summary._collections import Summaries
-from foldstat.summary._feed import feed
 from foldstat.summary._group_states import GroupStates, Shape
 from foldstat.summary._groups import GroupedSummary
 from foldstat.summary._input import check_index
 from foldstat.summary._joint import JointSummary
+from foldstat.summary._scaled_state import feed_any
 from foldstat.summary._summary import Summary
 from foldstat.summary._table import Table
 
@@ -36,6 +37,7 @@ class _Settings(TypedDict, total=False):
     quantiles: float | None
     histogram: ArrayLike | None
     distinct: bool
+    strict: bool
     n_jobs: int | None
 
 
@@ -51,7 +53,7 @@ def summarize(
 @overload
 def summarize(
     X: Any,
-    axis: int,
+    axis: int | str,
     by: None = None,
     sample_weight: Any = None,
     cov: Literal[False] = False,
@@ -60,7 +62,7 @@ def summarize(
 @overload
 def summarize(
     X: Any,
-    axis: int | None = None,
+    axis: int | str | None = None,
     by: None = None,
     sample_weight: Any = None,
     *,
@@ -69,11 +71,11 @@ def summarize(
 ) -> JointSummary: ...
 @overload
 def summarize(
-    X: Any, axis: int | None = None, by: Any = ..., sample_weight: Any = None, **settings: Unpack[_Settings]
+    X: Any, axis: int | str | None = None, by: Any = ..., sample_weight: Any = None, **settings: Unpack[_Settings]
 ) -> GroupedSummary: ...
 def summarize(
     X: Any,
-    axis: int | None = None,
+    axis: int | str | None = None,
     by: Any = None,
     sample_weight: ArrayLike | None = None,
     cov: bool = False,
@@ -85,6 +87,7 @@ def summarize(
     quantiles: float | None = None,
     histogram: ArrayLike | None = None,
     distinct: bool = False,
+    strict: bool = False,
     n_jobs: int | None = None,
 ) -> Any:
     """Summarise numbers: all of them, per column or row, per group, or columns together.
@@ -95,17 +98,20 @@ def summarize(
     Parameters
     ----------
     X : array-like of shape (n,) or (n, d), frame, table, dict of columns, or iterable of numbers
-        The numbers, as in `Summary`. Frames keep the names of their columns.
-    axis : {None, 0, 1}, default=None
-        None summarises all numbers in one. 0 gives a summary for each column, 1 for each row of a
-        matrix. As in NumPy, axis 0 of one dimension is all of it.
-    by : array-like of shape (n,), str, int, or list of names, optional
+        The numbers, as in `Summary`. Frames keep the names of their columns; those of their columns
+        that hold no numbers, as texts and dates, are left out, and a warning names them. Booleans
+        are numbers. One column of dates, times or durations is summarised if `axis` and `by` are None.
+    axis : {None, 0, 1, 'index', 'columns'}, default=None
+        None summarises all numbers in one. 0, or 'index', gives a summary for each column, 1, or
+        'columns', for each row of a matrix. As in NumPy, axis 0 of one dimension is all of it.
+    by : array-like of shape (n,), str, int, or list of names and arrays, optional
         A key for each row: integers, texts, dates, tuples or other hashable objects (`GroupedSummary`
-        says which are one key). Or the name
-        of a column of the frame, or a list of such names: keys are then tuples, of one also. Columns
-        that are keys are left out of the summaries. A list is one of names if its entries are
-        different and all are names of columns, whatever its length; for keys of rows that look
-        like this give an array. pandas columns may be named by integers; an int names no row.
+        says which are one key). Or the name of a column of the frame (a tuple where pandas has a
+        MultiIndex of columns), or a list of such names, of Series or arrays of keys, or of both: keys
+        are then tuples, of one also. Columns that are keys are left out of the summaries. A list is one
+        of names if its entries are different and all are names of columns, whatever its length: so
+        ``by=["a", "b"]`` means these columns in a frame of two rows also; for keys of rows that look like
+        this give an array. pandas columns may be named by integers; an int names no row.
     sample_weight : array-like of whole numbers, optional
         How often each row counts: of shape (n,), or of the shape of `X` if `axis` is None. With
         axis 1 it is a weight for each column.
@@ -116,6 +122,8 @@ def summarize(
         in every piece of the data: give pieces that are to be merged ``ids=range(start, stop)``.
     moments, best, largest, quantiles, histogram, distinct
         What the summaries keep, see `Summary`.
+    strict : bool, default=False
+        Whether columns of a frame that hold no numbers are an error.
     n_jobs : int or None, default=None
         Number of threads; None for the default of the process. It changes no bit of the result.
 
@@ -133,7 +141,7 @@ def summarize(
     Raises
     ------
     TypeError
-        If X, or a column, does not hold real numbers.
+        If X, or no column of it, holds real numbers; if `strict`, also if one column does not.
     ValueError
         If shapes do not fit together, `axis` is out of range, `cov` meets `by` or no columns, or
         `by`, `ids` or `sample_weight` is a pandas object whose index is not that of `X`.
@@ -153,14 +161,13 @@ def summarize(
     4.0
     """
     template = empty_state(moments, best, largest, quantiles, histogram, distinct)
-    cov = flag(cov, "cov")
+    cov, strict = flag(cov, "cov"), flag(strict, "strict")
     if by is not None and cov:
         raise ValueError(
             "by and cov do not go together: summarise each group's rows with cov=True, or leave one of them out"
         )
     if axis is None and by is None and not cov:
-        feed(template, X, ids, sample_weight, n_jobs, "X")
-        return Summary._of(template)
+        return Summary._of(feed_any(template, X, ids, sample_weight, n_jobs, "X", strict=strict))
     table = Table.read(X)
     if axis is not None:
         axis = table.axis(axis)
@@ -170,7 +177,8 @@ def summarize(
         check_index(X, given, argument, "X", axis or 0)
     threads = thread_count(n_jobs)
     if by is not None:
-        return _by_key(table, by, template, ids, sample_weight, threads)
+        return _by_key(table, by, template, ids, sample_weight, threads, strict=strict)
+    table = table.only_numbers(strict=strict)
     if cov:
         return _jointly(table, template, ids, sample_weight, threads)
     if table.is_vector:
@@ -218,15 +226,10 @@ def _jointly(table: Table, template: SummaryState, ids: Any, weight: Any, thread
 
 
 def _by_key(
-    table: Table, by: Any, template: SummaryState, ids: Any, weight: Any, threads: int | None
+    table: Table, by: Any, template: SummaryState, ids: Any, weight: Any, threads: int | None, *, strict: bool
 ) -> GroupedSummary:
-    names = table.named(by)
-    if names is None:
-        keys = coded(by)
-    else:
-        columns_of_keys, table = table.without(names)
-        parts = [coded(column) for column in columns_of_keys]
-        keys = combined(parts, names) if isinstance(by, list) else parts[0].named(names[0])
+    keys, table = keys_of_rows(table, by)
+    table = table.only_numbers(strict=strict)
     if len(keys.codes) != table.n_rows:
         raise ValueError(f"by must have a key for each of the {table.n_rows} rows, got {len(keys.codes)}")
     who, weights = _per_row_arguments(table, ids, weight)

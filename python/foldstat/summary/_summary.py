@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import ArrayLike
@@ -11,9 +12,11 @@ from foldstat import _core
 from foldstat._common.monoid import Monoid
 from foldstat._common.room import room_for
 from foldstat.summary._arguments import Default, as_times, default, empty_state, settings_of
-from foldstat.summary._feed import feed
+from foldstat.summary._instants import TIMES
+from foldstat.summary._more_reads import formatted
 from foldstat.summary._nulls import plain
 from foldstat.summary._reads import Identifier, NanPolicy, Reads, SummaryReads, as_policy, summary_html
+from foldstat.summary._scaled_state import feed_any, merge_all, merged, state_from_bytes, ticks_in, whole_of
 
 if TYPE_CHECKING:
     from foldstat._core import SummaryState
@@ -36,7 +39,9 @@ class Summary(Monoid, Reads):
         Python iterable of numbers and None (pandas.NA and masked entries are nulls as well).
         Integers are taken exactly, also those beyond 2**53.
         NaN, and nulls, are counted and take no part in anything else. All numbers of an array of
-        more dimensions, or of a frame, go into the one summary.
+        more dimensions, or of a frame, go into the one summary; columns of a frame that hold no
+        numbers are left out, and a warning names them. Or dates, times of day, durations or decimals
+        of any of these libraries, see the notes.
     ids : sequence of int, str or bytes, optional
         Who each value is, for `best`. Default: its position, the number of values seen before it by
         this summary. Positions of every part begin at 0: parts that are to be merged need ids that
@@ -61,11 +66,12 @@ class Summary(Monoid, Reads):
     Raises
     ------
     TypeError
-        If `x` does not hold real numbers, or ids are of another type.
+        If `x` does not hold real numbers, times or decimals, or others of them than the summary
+        does, or ids are of another type.
     ValueError
         If a setting is out of range, lengths or pandas indexes disagree, or a weight is negative or fractional.
     OverflowError
-        If a Python integer needs more than 64 bits.
+        If an integer, or a decimal without its point, needs more than 64 bits.
 
     See Also
     --------
@@ -83,6 +89,20 @@ class Summary(Monoid, Reads):
     ``Summary()``, or from an empty summary of the same settings. Histograms merge to the edges that
     both have, if these are two or more and the last edge, which closes the last bin, is the same.
     Else, and where the smallest values meet the largest, the merge raises a ValueError.
+
+    Statistics without an argument are properties, ``s.mean``; those with one are methods, ``s.std()``.
+    ``dict(s)`` and ``s["mean"]`` give them by the names that tables have, `to_json` as JSON, and
+    ``f"{s:.3g}"`` in a line.
+
+    Dates, instants, times of day and durations are summarised as the whole numbers of their unit
+    (days, s, ms, us, ns and finer) that they are stored as, so that nothing is rounded until it is read.
+    Their min, max, mean, quantiles and best values are times again, std, sem, iqr and the sum of
+    durations are durations: rounded once to the unit, or to microseconds where that is coarser. They are
+    Python's objects where these hold them, else NumPy's or `foldstat.summary.WithNanoseconds`; None where a
+    number would be NaN. Instants keep their time zone. Two summaries of times merge if they are of the same
+    kind and unit; of two time zones the sum is in UTC. Numbers and times do not merge: that is a ValueError.
+    Decimals are summarised in the same way, as whole numbers of their places, if 64 bits hold these: min, max,
+    sum and best values are Decimals, other reads floats, and only decimals of as many places merge.
 
     A summary can be changed and read by several threads at a time. Its hash is that of its
     contents, like its equality: do not change a summary that is the key of a dict.
@@ -129,7 +149,7 @@ class Summary(Monoid, Reads):
             return
         self._state = empty_state(*settings)
         if x is not None:
-            feed(self._state, x, ids, sample_weight, n_jobs)
+            self._state = feed_any(self._state, x, ids, sample_weight, n_jobs)
 
     @classmethod
     def _of(cls, state: SummaryState) -> Summary:
@@ -177,7 +197,7 @@ class Summary(Monoid, Reads):
         >>> Summary([1.0, 2.0]).update([4.0]).sum
         7.0
         """
-        feed(self._state, x, ids, sample_weight, n_jobs)
+        self._state = feed_any(self._state, x, ids, sample_weight, n_jobs)
         return self
 
     def push(self, value: float | None, id: Identifier | None = None, *, times: int = 1) -> None:  # noqa: A002
@@ -185,8 +205,8 @@ class Summary(Monoid, Reads):
 
         Parameters
         ----------
-        value : int, float or None
-            The number; None is a null.
+        value : int, float, Decimal, date, time, duration or None
+            The number or time; None is a null.
         id : int, str or bytes, optional
             Who it is. Default: its position.
         times : int, default=1
@@ -210,7 +230,10 @@ class Summary(Monoid, Reads):
         >>> losses.best
         [(0.24, 'lr=0.01')]
         """
-        self._state.push(plain(value), id, as_times(times))
+        value = plain(value)
+        if isinstance(value, (*TIMES, Decimal)):
+            self._state, value = whole_of(self._state, value)
+        ticks_in(self._state).push(value, id, as_times(times))
 
     @classmethod
     def from_search(cls, search: Any, metric: str = "score", *, best: int = 10, **settings: Any) -> Summary:
@@ -286,19 +309,17 @@ class Summary(Monoid, Reads):
         >>> Summary.merge_all(Summary([i]) for i in range(101)).mean
         50.0
         """
-        return cls._of(_core.SummaryState.merge_all([summary._state for summary in cls._checked(summaries)]))
+        return cls._of(merge_all([summary._state for summary in cls._checked(summaries)]))
 
     def __add__(self, other: object) -> Summary:
         if not isinstance(other, Summary):
             return NotImplemented
-        total = self._state.copy()
-        total.merge(other._state)
-        return self._of(total)
+        return self._of(merged(self._state.copy(), other._state))
 
     def __iadd__(self, other: object) -> Summary:
         if not isinstance(other, Summary):
             return NotImplemented
-        self._state.merge(other._state)
+        self._state = merged(self._state, other._state)
         return self
 
     def __eq__(self, other: object) -> bool:
@@ -349,7 +370,7 @@ class Summary(Monoid, Reads):
             If they are not those of a summary.
         """
         with room_for(f"{memoryview(data).nbytes} bytes, a copy of those of a summary"):
-            return cls._of(_core.SummaryState.from_bytes(bytes(memoryview(data))))
+            return cls._of(state_from_bytes(bytes(memoryview(data))))
 
     # ---------------------------------------------------------------- reads
 
@@ -398,17 +419,20 @@ class Summary(Monoid, Reads):
     def __repr__(self) -> str:
         return summary_text(self)
 
+    def __format__(self, spec: str) -> str:
+        return summary_text(self, spec) if spec else str(self)
+
     def _repr_html_(self) -> str:
         return summary_html(self)
 
 
-def summary_text(summary: Summary) -> str:
+def summary_text(summary: Summary, spec: str = ".6g") -> str:
     """Show one summary in a line."""
     if summary.is_identity:
         return f"{type(summary).__name__}()"
     shown = [f"count={summary.count}"]
     shown += [f"{name}={getattr(summary, name)}" for name in ("nan_count", "null_count") if getattr(summary, name)]
     if summary.count:
-        shown += [f"min={summary.min:.6g}", f"max={summary.max:.6g}"]
-        shown += [f"mean={summary.mean:.6g}", f"std={summary.std():.6g}"]
+        reads = {"min": summary.min, "max": summary.max, "mean": summary.mean, "std": summary.std()}
+        shown += [f"{name}={formatted(value, spec)}" for name, value in reads.items()]
     return f"<{type(summary).__name__} {' '.join(shown)}>"

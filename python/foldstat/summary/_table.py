@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foldstat import _core
-from foldstat.summary._input import Column, Frame, Items, Label, as_numbers
+from foldstat.summary._input import Column, Frame, Items, Label, as_label, as_numbers, is_of
 from foldstat.summary._nulls import Masked
+
+_AXES = {"index": 0, "rows": 0, "columns": 1}
 
 
 class Table:
@@ -56,14 +58,24 @@ class Table:
             return self.frame.n_rows
         return self.matrix.shape[0] if self.matrix is not None else len(self._vector())
 
-    def axis(self, axis: int) -> int:
-        """Check an axis, which may count from the end."""
+    def axis(self, axis: int | str) -> int:
+        """Check an axis, which may count from the end, or be named as in pandas."""
         dimensions = 1 if self.is_vector else 2
+        if isinstance(axis, str):
+            if axis not in _AXES:
+                raise ValueError(f"axis must be None, 0, 1, 'index' or 'columns', got {axis!r}")
+            axis = _AXES[axis]
         if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
             raise TypeError(f"axis must be None, 0 or 1, got {axis!r}")
         if not -dimensions <= axis < dimensions:
             raise ValueError(f"axis {axis} is out of range: X has {dimensions} dimension{'s'[: dimensions - 1]}")
         return int(axis) % dimensions
+
+    def only_numbers(self, *, strict: bool) -> Table:
+        """Leave out the columns of a frame that hold no numbers, with a warning; a TypeError if strict."""
+        if self.frame is None:
+            return self
+        return Table(self.frame.only_numbers(self.name, strict=strict), self.source, self.name)
 
     def columns(self) -> list[Column]:
         """Give the columns as numbers; a TypeError names those that hold none."""
@@ -86,14 +98,24 @@ class Table:
 
     def named(self, by: Any) -> list[Label] | None:
         """Tell whether `by` names columns of the frame: a name, or a list of different ones."""
-        if isinstance(by, (str, int, np.integer)) and not isinstance(by, bool):
-            return [by if isinstance(by, str) else int(by)]
-        known = self.names or ()
+        if self.is_name(by):
+            return [as_label(by)]
         try:
-            names = isinstance(by, list) and 0 < len(by) == len(set(by)) and all(name in known for name in by)
+            names = isinstance(by, list) and 0 < len(by) == len(set(by)) and all(self._knows(name) for name in by)
         except (TypeError, ValueError):  # not hashable
             return None
-        return list(by) if names and not any(isinstance(name, (bool, np.bool_)) for name in by) else None
+        return [as_label(name) for name in by] if names else None
+
+    def is_name(self, by: Any) -> bool:
+        """Tell whether `by` is one name: text, an integer, or the tuple that names a column of a pandas frame."""
+        if isinstance(by, tuple):
+            return self._knows(by)
+        return isinstance(by, (str, int, np.integer)) and not isinstance(by, bool)
+
+    def _knows(self, name: Any) -> bool:
+        if isinstance(name, tuple):
+            return is_of(self.source, "pandas", "DataFrame") and name in list(self.source.columns)
+        return not isinstance(name, (bool, np.bool_)) and name in (self.names or ())
 
     def without(self, names: list[Label]) -> tuple[list[Any], Table]:
         """Take the columns of these names out: them, and the rest."""

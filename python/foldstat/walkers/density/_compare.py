@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import math
-import sys
 import time
-import types
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from foldstat._common.callers import level_of_caller
 from foldstat._common.signals import let_through
 from foldstat._core import DensityStatusError, WalkerDensity
 from foldstat.walkers.density._contents import NotCompilableError
@@ -66,7 +64,7 @@ def compare(density: WalkerDensity, trials: Trials, call: Call, *, log: bool) ->
                 f"at {where} density gives {_in_words(expected)}, but compiled by numba {_in_words(found)}; it is "
                 'called as a Python function instead (where="python" does so without this warning)'
             )
-            warnings.warn(message, RuntimeWarning, stacklevel=_level_of_caller())
+            warnings.warn(message, RuntimeWarning, stacklevel=level_of_caller())
             raise NotCompilableError("numba: compiled, it gives other values")
 
 
@@ -133,16 +131,6 @@ def _agree(expected: float | Exception, found: float | Exception, tolerance: flo
     if isinstance(found, Exception):
         return False
     return math.isclose(expected, found, rel_tol=_RELATIVE_TOLERANCE, abs_tol=tolerance)
-
-
-def _level_of_caller() -> int:
-    """Find how far up the call stack, counted as `warnings.warn` does, the first function outside of foldstat is."""
-    package = importlib.import_module("foldstat").__path__[0]
-    frame: types.FrameType | None = sys._getframe(1)
-    level = 1
-    while frame is not None and frame.f_code.co_filename.startswith(package):
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def _in_words(outcome: float | Exception) -> str:

@@ -1,0 +1,134 @@
+"""Summaries of decimals and of integers of 128 bits: exact, or refused."""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foldstat import Summary
+from summaries import Oracle, assert_identical, round_ratio, round_root, same
+
+decimals = st.integers(-(2**63), 2**63 - 1).map(lambda whole: Decimal(f"{whole}e-3")) | st.decimals(-10, 10, places=3)
+
+
+def forms(values):
+    """The same decimals, of three places, in every form that a library has for them."""
+    yield values
+    yield tuple(values)
+    yield iter(values)
+    yield np.array([*values, None], dtype=object)[:-1]
+    yield pd.Series(values, dtype=object)
+    yield pd.Series(values, dtype=pd.ArrowDtype(pa.decimal128(30, 3)))
+    yield pl.Series(values, dtype=pl.Decimal(30, 3))
+    yield pa.array(values, pa.decimal128(30, 3))
+    yield pa.array([None, *values], pa.decimal256(60, 3))[1:]
+    yield pa.array([Decimal(7), *values], pa.decimal128(38, 3))[1:]
+    yield pa.chunked_array([pa.array(values, pa.decimal128(30, 3)), pa.array([], pa.decimal128(30, 3))])
+
+
+THREE = Decimal("0.001")
+
+
+@given(st.lists(st.none() | decimals, max_size=8))
+def test_decimals_are_exact(values):
+    values = [THREE, *values]  # so that the lists have three places
+    present = [Fraction(value) for value in values if value is not None]
+    n, mean = len(present), sum(present) / len(present)
+    for form in forms(values):
+        s = Summary(form)
+        assert (s.count, s.null_count) == (n, len(values) - n)
+        assert (s.min, s.max) == (min(present), max(present))
+        assert isinstance(s.min, Decimal)
+        assert s.sum == sum(present)
+        assert same(s.mean, round_ratio(mean))
+        variance = sum((value - mean) ** 2 for value in present)
+        assert same(s.var(0), round_ratio(variance / n))
+        assert same(s.std(0), round_root(variance / n))
+        if n > 1:
+            assert same(s.std(), round_root(variance / (n - 1)))
+            assert same(s.sem, round_root(variance / (n - 1) / n))
+        assert_identical(s, Summary(values))
+
+
+@given(st.lists(st.lists(st.none() | decimals, max_size=4), min_size=1, max_size=4), st.randoms())
+def test_merging_is_lawful(pieces, rng):
+    kind = pa.decimal128(30, 3)
+    whole = Summary(pa.array([value for piece in pieces for value in piece], kind))
+    summaries = [Summary(pa.array(piece, kind)) for piece in pieces]
+    rng.shuffle(summaries)
+    assert_identical(sum(summaries, Summary()), whole)
+    assert_identical(Summary.merge_all(summaries), whole)
+    for again in (pickle.loads(pickle.dumps(whole)), Summary.from_bytes(whole.to_bytes()), whole.copy()):
+        assert_identical(again, whole)
+    pushed = Summary(pa.array([], kind))
+    for piece in pieces:
+        for value in piece:
+            pushed.push(value)
+    assert_identical(pushed, whole)
+
+
+@given(st.lists(st.none() | st.integers(-(2**63), 2**63 - 1), max_size=8))
+def test_integers_of_128_bits_are_integers(values):
+    expected = Summary(values)
+    for form in (
+        pl.Series(values, dtype=pl.Int128),
+        pa.array(values, pa.decimal128(30, 0)),
+        [None if value is None else Decimal(value) for value in values],
+    ):
+        assert_identical(Summary(form), expected)
+        assert_identical(Summary([1.5]) + Summary(form), Summary([1.5, *values]))
+
+
+def test_what_64_bits_do_not_hold_is_refused():
+    for x in (
+        pl.Series([2**63, 1], dtype=pl.Int128),
+        pa.array([Decimal(2**63)], pa.decimal128(38, 2)),
+        [Decimal("1e30"), Decimal("0.5")],
+        pd.Series([Decimal("-1e20")]),
+    ):
+        with pytest.raises(OverflowError, match=r"x holds a number that is -?\d+ times 10\*\*-\d, which needs more"):
+            Summary(x)
+    for x in ([Decimal("Infinity")], [Decimal("1e99999")], [0.5, Decimal("0.5")], [Decimal("sNaN"), 1.5]):
+        with pytest.raises(TypeError, match="Decimal"):
+            Summary(x)
+    with pytest.raises(TypeError, match="Infinity"):
+        Summary().push(Decimal("Infinity"))
+
+
+def test_places_that_differ():
+    coarse, fine = Summary([Decimal("1.5")]), Summary([Decimal("0.25")])
+    with pytest.raises(ValueError, match="decimals of 1 place does not merge with one of decimals of 2 places"):
+        coarse + fine
+    with pytest.raises(ValueError, match="does not merge with one of numbers"):
+        coarse + Summary([1.5])
+    assert fine.update([Decimal("1.5"), 2]).max == 2
+    assert fine == Summary([Decimal("0.25"), Decimal("1.5"), 2])
+    with pytest.raises(ValueError, match="decimals of 2 places that are not whole as decimals of 1 place"):
+        coarse.update([Decimal("0.25")])
+    assert coarse.update([Decimal("0.20")]).count == 2
+
+
+def test_other_reads():
+    values = [Decimal("1.25"), Decimal("2.75"), Decimal("3.05"), Decimal("NaN"), None]
+    s = Summary(values, moments=4, best=2, distinct=True, quantiles=0.001)
+    oracle = Oracle([125, 275, 305])
+    assert (s.count, s.null_count, s.distinct_count) == (3, 2, 3)
+    assert s.best == [(Decimal("1.25"), 0), (Decimal("2.75"), 1)]
+    assert same(s.skewness, oracle.skewness)
+    assert math.isclose(s.median, 2.75, rel_tol=1e-3)
+    assert json.loads(s.to_json())["max"] == "3.05"
+    assert f"{s:.1f}".startswith("<Summary count=3 null_count=2 min=1.2 max=3.0")
+    low, high = s.mean_interval()
+    assert low < s.mean < high
+    assert math.isnan(Summary(pa.array([], pa.decimal128(5, 2))).mean)
