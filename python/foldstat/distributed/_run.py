@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import itertools
 import os
@@ -306,10 +307,14 @@ class Run:
 
 
 def _without(total: int, leaves: list[range], failed: list[int]) -> list[int]:
-    """Give the indices below `total` that are in none of the ranges, and those that failed."""
-    missing, begin = set(failed), 0
+    """Give the indices below `total` that are in none of the ranges, and those that failed, in order."""
+    missing: list[int] = []
+    failed = sorted(failed)
+    begin = 0
+    # Lists of ranges, not a set of integers: Ctrl-C waits for this, and there may be millions.
     for found in leaves:
-        missing.update(range(begin, found.start))
+        missing.extend(range(begin, found.start))
+        missing.extend(failed[bisect.bisect_left(failed, found.start) : bisect.bisect_left(failed, found.stop)])
         begin = found.stop
-    missing.update(range(begin, total))
-    return sorted(missing)
+    missing.extend(range(begin, total))
+    return missing
