@@ -80,13 +80,13 @@ def as_numbers(x: Any, name: str = "x") -> Numbers:
         if x.dtype.names is not None:
             return _structured(x, name)
         return _masked(x, name) if isinstance(x, np.ma.MaskedArray) else _array(x, name)
-    if _is(x, "pandas", "DataFrame"):
+    if is_of(x, "pandas", "DataFrame"):
         return _pandas_frame(x)
-    if _is(x, "pandas", "Series", "Index"):
+    if is_of(x, "pandas", "Series", "Index"):
         return _pandas(x, name)
     if isinstance(x, Mapping):
         return _frame(list(x.values()), map(as_label, x), name)
-    if _offers_arrow(x):
+    if offers_arrow(x):
         return _arrow_source(x, name)
     if x is None:
         raise TypeError(f"{name} must be numbers, got None")
@@ -135,7 +135,7 @@ def _arrow_source(x: Any, name: str) -> ArrowColumn | Frame:
         raise TypeError(f"{name} must hold numbers, got structs ({kind}): take their fields out first")
     columns = _core.arrow_columns(x)
     tabular = len(columns) != 1 or hasattr(x, "columns") or hasattr(x, "column_names")
-    if tabular and not _is(x, "polars", "Series"):
+    if tabular and not is_of(x, "polars", "Series"):
         return _frame(columns, [column.name or str(i) for i, column in enumerate(columns)], name)
     return _arrow(columns[0], name)
 
@@ -178,7 +178,7 @@ def optional_column(x: Any, name: str) -> Column | None:
     """Turn a column into numbers, or give None if it does not hold numbers."""
     if isinstance(x, np.ndarray) and x.dtype.kind == "O":
         return None
-    if _is(x, "pandas", "Series") and x.dtype == object:
+    if is_of(x, "pandas", "Series") and x.dtype == object:
         return None
     try:
         return as_column(x, name)
@@ -230,7 +230,7 @@ def _pandas(series: Any, name: str) -> NDArray[Any] | ArrowColumn | Items:
     """Read a NumPy-backed Series where it lies, others through Arrow or, without pyarrow, one by one."""
     if isinstance(series.dtype, np.dtype):
         return _array(series.to_numpy(), name)
-    if _is(series.dtype, "pandas", "SparseDtype"):
+    if is_of(series.dtype, "pandas", "SparseDtype"):
         return _array(np.asarray(series), name)
     # Others may be stored as numbers, and are none: the days of a period, the left ends of an interval.
     types = sys.modules["pandas"].api.types
@@ -238,7 +238,7 @@ def _pandas(series: Any, name: str) -> NDArray[Any] | ArrowColumn | Items:
     if not (types.is_numeric_dtype(series.dtype) or types.is_bool_dtype(series.dtype) or null):
         raise TypeError(f"{name} must hold numbers, got dtype {series.dtype}")
     try:
-        if not _offers_arrow(series):
+        if not offers_arrow(series):
             import pyarrow
 
             series = pyarrow.Array.from_pandas(series)
@@ -258,14 +258,15 @@ def _arrow(column: ArrowColumn, name: str) -> ArrowColumn:
     return column
 
 
-def _offers_arrow(x: Any) -> bool:
+def offers_arrow(x: Any) -> bool:
+    """Tell whether `x` speaks the Arrow PyCapsule interface."""
     return hasattr(x, "__arrow_c_stream__") or hasattr(x, "__arrow_c_array__")
 
 
 def check_index(X: Any, other: Any, argument: str, name: str, axis: int = 0) -> None:
     """Refuse a pandas object whose rows are not labelled as those of `X` are: by position it would be misread."""
     index = getattr(X, "columns" if axis == 1 else "index", None)
-    if not _is(X, "pandas", "Series", "DataFrame") or not _is(other, "pandas", "Series", "DataFrame"):
+    if not is_of(X, "pandas", "Series", "DataFrame") or not is_of(other, "pandas", "Series", "DataFrame"):
         return
     if index is not None and len(index) == len(other.index) and not index.equals(other.index):
         labels = "columns" if axis == 1 else "index"
@@ -275,7 +276,7 @@ def check_index(X: Any, other: Any, argument: str, name: str, axis: int = 0) -> 
         )
 
 
-def _is(x: Any, module: str, *names: str) -> bool:
+def is_of(x: Any, module: str, *names: str) -> bool:
     """Tell whether `x` is of a class of a library, without importing the library."""
     library = sys.modules.get(module)
     return library is not None and any(isinstance(x, getattr(library, name, ())) for name in names)
