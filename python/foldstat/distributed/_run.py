@@ -282,8 +282,8 @@ class Run:
             self._keep(batch, future.result())
         for attempts, outcome in self._arrived:
             if isinstance(outcome, (Returned, ReturnedBytes)):
-                # Of another kind than the monoid, or lost on the way: it is missing.
-                with contextlib.suppress(TypeError, pickle.UnpicklingError):
+                # Of another kind than the monoid, lost on the way, or too large: it is missing.
+                with contextlib.suppress(TypeError, pickle.UnpicklingError, MemoryError):
                     self._tree.put(attempts[0].index, outcome.value(), len(attempts))
         partial = self._tree.partial(self._monoid)
         total = self._taken if self._length is None else max(self._taken, self._length)

@@ -138,7 +138,8 @@ class RaisedElsewhere:
                 return error
             except Exception as error:  # its class is not known here: the text tells
                 let_through(error)
-        return WorkerError(self.kind, self.text)
+        # There may have been no memory for the bytes of it either.
+        return MemoryError(self.text) if self.kind == "MemoryError" else WorkerError(self.kind, self.text)
 
 
 class WorkerTraceback(Exception):  # noqa: N818 - the cause of one
