@@ -243,7 +243,6 @@ fn arrow_columns(source: &Bound<'_, PyAny>) -> PyResult<Vec<ArrowColumn>> {
 /// Whatever Python raises.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<ArrowColumn>()?;
-    module.add_class::<import::ArrowBatches>()?;
     module.add_function(wrap_pyfunction!(arrow_columns, module)?)
 }
 

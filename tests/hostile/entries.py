@@ -320,8 +320,8 @@ class There(Here):
     _max_workers = 1
 
     def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
-        batch = dataclasses.replace(args[0], home=(b"there", 0))
-        call = pickle.dumps((function, batch, *args[1:]))
+        of_user, items, batch, *numbers = args
+        call = pickle.dumps((function, of_user, items, dataclasses.replace(batch, home=(b"there", 0)), *numbers))
 
         def there() -> Any:
             function, *arguments = pickle.loads(call)

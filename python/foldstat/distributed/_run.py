@@ -77,10 +77,10 @@ class Sender:
         rules, first = self._rules, attempts[0]
         indices, tries = [attempt.index for attempt in attempts], [attempt.tries for attempt in attempts]
         batch = Batch(
-            self._ready(), items, self.pack is not None, indices, tries, rules.timeout, rules.last_try,
-            self._kind, self._fan_in, home(), self._executors,
+            self.pack is not None, indices, tries, rules.timeout, rules.last_try, self._kind, self._fan_in, home(),
+            self._executors,
         )  # fmt: skip
-        return self._executor.submit(run, batch, first.index, first.tries)
+        return self._executor.submit(run, self._ready(), items, batch, first.index, first.tries)
 
     def _ready(self) -> Any:
         """Give the function as it travels."""

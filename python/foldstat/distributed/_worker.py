@@ -61,15 +61,13 @@ waiting_executors: contextvars.ContextVar[frozenset[ExecutorKey]] = contextvars.
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Items that travel together.
+    """What there is to know of items that travel together.
 
     Indices and tries make every batch different from all others: a scheduler that takes equal calls for one (dask's
     does) would not try again.
     """
 
-    function: Any
-    items: list[Any]
-    is_packed: bool  # function and items are bytes
+    is_packed: bool  # the function and the items are bytes
     indices: list[int]
     tries: list[int]
     timeout: float | None
@@ -195,22 +193,24 @@ class Report(NamedTuple):
     seconds: float
 
 
-def run(batch: Batch, index: int, tries: int) -> Report:
-    """Call the function on the items of a batch. The numbers are those of its first item."""
+def run(function: Any, items: list[Any], batch: Batch, index: int, tries: int) -> Report:
+    """Call the function on the items of a batch. The numbers are those of the first one.
+
+    What is the user's are arguments of their own: some executors look for what does not pickle there only.
+    """
     began = time.perf_counter()
     elsewhere = batch.home != home()
     token = waiting_executors.set(batch.executors)
     try:
-        outcomes = list(_outcomes(batch))
+        outcomes = list(_outcomes(_once(function) if batch.is_packed else function, items, batch))
     finally:
         waiting_executors.reset(token)
     sent = list(_sent(batch, outcomes)) if elsewhere else [(1, outcome) for outcome in outcomes]
     return Report(elsewhere, sent, time.perf_counter() - began)
 
 
-def _outcomes(batch: Batch) -> Iterator[Outcome]:
-    function = _once(batch.function) if batch.is_packed else batch.function
-    for index, item, tries in zip(batch.indices, batch.items, batch.tries, strict=True):
+def _outcomes(function: Callable[[Any], Any], items: list[Any], batch: Batch) -> Iterator[Outcome]:
+    for index, item, tries in zip(batch.indices, items, batch.tries, strict=True):
         try:
             yield Returned(_timed(function, item, index, batch.timeout))
         except (KeyboardInterrupt, SystemExit, GeneratorExit):  # not the item's

@@ -6,7 +6,6 @@
 //! for Python, and may hold what belongs to the thread they were made on.
 
 use std::ffi::{CStr, c_int};
-use std::sync::{Mutex, PoisonError};
 
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
@@ -122,51 +121,6 @@ impl Stream {
 
 fn without_callbacks() -> Error {
     invalid("a stream without callbacks")
-}
-
-/// The batches of a stream, read one by one, each on the thread that asks for it.
-#[pyclass(module = "foldstat._core", frozen)]
-pub(super) struct ArrowBatches {
-    /// None while a batch is read, and after the last one.
-    stream: Mutex<Option<Stream>>,
-}
-
-#[pymethods]
-impl ArrowBatches {
-    #[new]
-    fn new(source: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let export = source.getattr("__arrow_c_stream__")?;
-        let stream = Stream::open(source.py(), take_stream(&export.call0()?)?)?;
-        Ok(Self { stream: Mutex::new(Some(stream)) })
-    }
-
-    /// Columns of the same names and types as those of the batches, without rows.
-    fn without_rows(&self) -> PyResult<Vec<ArrowColumn>> {
-        let held = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
-        let stream = held.as_ref().ok_or_else(consumed)?;
-        Ok(Incoming::new(&stream.schema).finish())
-    }
-
-    fn __iter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
-        slf
-    }
-
-    /// The columns of the next batch.
-    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Vec<ArrowColumn>>> {
-        let taken = self.stream.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut stream) = taken else { return Ok(None) };
-        let mut incoming = Incoming::new(&stream.schema);
-        let mut more = false;
-        take_turns(py, None, |_| {
-            more = stream.next(&mut incoming)?;
-            Ok(false)
-        })?;
-        if !more {
-            return Ok(None);
-        }
-        *self.stream.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream);
-        Ok(Some(incoming.finish()))
-    }
 }
 
 /// Turns what a callback returned into an error with the producer's own message.
