@@ -176,6 +176,7 @@ def take_a_while(i):
 
 def test_threads_get_items_one_by_one():
     with Deferred() as executor:
+        executor._max_workers = 1
         map_reduce(quick, range(300), int, executor, progress=False)
     assert executor.submitted == 300
 

@@ -165,6 +165,13 @@ class Plain:
     """Of object's own repr."""
 
 
+class Wrapped(Plain):
+    """Of a repr with an address within."""
+
+    def __repr__(self):
+        return f"Wrapped({super().__repr__()})"
+
+
 class Estimator(BaseEstimator):
     def __init__(self, inner=None, function=len, scale=1.0):
         self.inner, self.function, self.scale = inner, function, scale
@@ -191,6 +198,7 @@ PARAMETERS = {
     "many": np.arange(3000.0),
     "text": "a\n  b",
     "nothing": None,
+    "wrapped": Wrapped(),
 }
 
 
@@ -210,6 +218,7 @@ def test_ids_hold_no_addresses():
         "ufunc=<ufunc 'log'>", f"partial=partial({here}.other_function, 1, b={here}.Plain)",
         f"estimator=Estimator(function={here}.other_function, inner=Estimator(scale=2))",
         f"nested=[({here}.Plain, {{'a': set({{1, 3}}), 'b': {here}.other_function}})]", "array=array([0, 1, 2])",
+        f"wrapped=Wrapped(<{here}.Wrapped>)",
         "method=Estimator().get_params", "('pca', PCA(n_components=2))", "many=array of shape (3000,), float64, ",
     ):  # fmt: skip
         assert part in name, part
