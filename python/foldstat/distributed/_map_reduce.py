@@ -78,9 +78,10 @@ def map_reduce(
         thrown away. So that its worker is free for other items, it then runs on a thread of its own
         beside the worker, in threads, processes and clusters alike. Default: as long as it takes.
     chunksize : int, optional
-        How many items travel together. Each is still tried, reported and merged for itself: the result
-        does not depend on it. Default: one by one in threads, and as many as take a twentieth of a
-        second, measured as the work goes on, in other processes.
+        How many items travel together; a worker holds the results of all of them until the last one is
+        there. Each is still tried, reported and merged for itself: the result does not depend on it.
+        Default: one by one in threads, and as many as take a twentieth of a second, measured as the
+        work goes on, in other processes.
 
     Returns
     -------
