@@ -10,12 +10,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from foldstat._common.signals import let_signals_through
+from foldstat.distributed._failures import short
 from foldstat.summary import Summary
-
-
-def short(item: Any) -> str:
-    text = repr(item)
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _named(leaves: range) -> str:
@@ -36,50 +32,53 @@ class Partial(NamedTuple):
     notes: list[str]  # about results that do not merge
 
 
+def kind_of(monoid: Callable[[], Any]) -> type:
+    """Give the class of what a monoid makes."""
+    accepted = "monoid must be a callable without arguments that makes an identity, such as Summary, int or list"
+    if not callable(monoid):
+        raise TypeError(f"{accepted}, got {short(monoid)}")
+    try:
+        return type(monoid())
+    except TypeError as error:
+        raise TypeError(f"{accepted}, got {short(monoid)}, and calling it raised: {error}") from error
+
+
 class Tree:
     """Results by position, merged in groups of neighbours as soon as a group is complete."""
 
-    def __init__(self, monoid: Callable[[], Any], fan_in: int) -> None:
-        accepted = "monoid must be a callable without arguments that makes an identity, such as Summary, int or list"
-        if not callable(monoid):
-            raise TypeError(f"{accepted}, got {short(monoid)}")
-        try:
-            self._kind = type(monoid())
-        except TypeError as error:
-            raise TypeError(f"{accepted}, got {short(monoid)}, and calling it raised: {error}") from error
-        self._monoid = monoid
-        self._fan_in = fan_in
+    def __init__(self, kind: type, fan_in: int) -> None:
+        self.kind, self.fan_in = kind, fan_in
         # Nodes whose group is not complete, by the leaves that it will have.
         self._groups: dict[range, list[_Node]] = {}
 
-    def add(self, index: int, value: Any) -> None:
-        """Put the result of an item in its place, once, and merge the groups that it completes."""
-        self._complete(self.put(index, value))
+    def add(self, index: int, value: Any, length: int = 1) -> None:
+        """Put the result of an item, or of all items of a group, in its place, once; merge what it completes."""
+        self._complete(self.put(index, value, length))
 
     def skip(self, index: int) -> None:
         """Leave an item's place empty."""
         self._complete(self._put(_Node(range(index, index + 1), ())))
 
-    def put(self, index: int, value: Any) -> range:
-        """Put the result of an item in its place, and give the leaves of its group."""
-        if not isinstance(value, self._kind):
-            kind = self._kind.__name__
-            hint = "return Summary([value]) there" if self._kind is Summary else f"return a {kind} there"
+    def put(self, index: int, value: Any, length: int = 1) -> range:
+        """Put the result of an item, or of a group, in its place, and give the leaves of the group it is in."""
+        if not isinstance(value, self.kind):
+            kind = self.kind.__name__
+            hint = "return Summary([value]) there" if self.kind is Summary else f"return a {kind} there"
             raise TypeError(
                 f"the function must return a {kind} for every item, got {type(value).__name__} for item {index}: "
                 f"{hint}, or choose the monoid of what it does return, as in monoid=int"
             )
-        return self._put(_Node(range(index, index + 1), (value,)))
+        return self._put(_Node(range(index, index + length), (value,)))
 
     def _put(self, node: _Node) -> range:
-        size = len(node.leaves) * self._fan_in
+        size = len(node.leaves) * self.fan_in
         begin = node.leaves.start // size * size
         group = range(begin, begin + size)
         self._groups.setdefault(group, []).append(node)
         return group
 
     def _complete(self, group: range) -> None:
-        while len(self._groups[group]) == self._fan_in:
+        while len(self._groups[group]) == self.fan_in:
             values = self._merge(self._groups[group])  # if this raises, the nodes are still there
             del self._groups[group]
             group = self._put(_Node(group, values))
@@ -96,7 +95,7 @@ class Tree:
             raise
 
     def _sum(self, values: list[Any]) -> Any:
-        merge_all = getattr(self._kind, "merge_all", None)
+        merge_all = getattr(self.kind, "merge_all", None)
         return functools.reduce(operator.add, values) if merge_all is None else merge_all(values)
 
     def _note(self, error: Exception, nodes: list[_Node]) -> None:
@@ -112,20 +111,21 @@ class Tree:
                 return
             leaves = range(leaves.start, node.leaves.stop)
 
-    def _nodes(self) -> list[_Node]:
+    def nodes(self) -> list[_Node]:
+        """Give what has arrived, in the order of the items."""
         nodes = itertools.chain.from_iterable(self._groups.values())
         return sorted(nodes, key=lambda node: node.leaves.start)
 
-    def result(self) -> Any:
-        """Merge what has arrived, in the order of the items."""
-        values = self._merge(self._nodes())
-        return values[0] if values else self._monoid()
+    def result(self, monoid: Callable[[], Any]) -> Any:
+        """Merge what has arrived, in the order of the items; the monoid's identity if that is nothing."""
+        values = self._merge(self.nodes())
+        return values[0] if values else monoid()
 
-    def partial(self) -> Partial:
+    def partial(self, monoid: Callable[[], Any]) -> Partial:
         """Merge what has arrived; if not all of it merges, as many items as easily found that do."""
-        nodes = [node for node in self._nodes() if node.values]
+        nodes = [node for node in self.nodes() if node.values]
         try:
-            return Partial(self.result(), [node.leaves for node in nodes], [])
+            return Partial(self.result(monoid), [node.leaves for node in nodes], [])
         except Exception as error:
             let_signals_through(error)
             notes = getattr(error, "__notes__", [])

@@ -11,6 +11,7 @@ from foldstat.summary._groups import GroupedReads, GroupedSummary
 from foldstat.summary._instants import WithNanoseconds
 from foldstat.summary._joint import JointSummary, Line
 from foldstat.summary._reads import SummaryReads
+from foldstat.summary._search import parameters_of
 from foldstat.summary._summarize import summarize
 from foldstat.summary._summary import Summary
 
@@ -25,6 +26,7 @@ __all__ = [
     "SummaryReads",
     "WithNanoseconds",
     "describe",
+    "parameters_of",
     "summarize",
 ]
 

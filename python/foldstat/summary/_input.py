@@ -108,7 +108,7 @@ def as_numbers(x: Any, name: str = "x") -> Numbers:
         return _pandas(x, name)
     if isinstance(x, Mapping):
         return _frame(list(x.values()), map(as_label, x), name)
-    if _offers_arrow(x):
+    if offers_arrow(x):
         return _arrow_source(x, name)
     if x is None:
         raise TypeError(f"{name} must be numbers, got None")
@@ -260,7 +260,7 @@ def _pandas(series: Any, name: str) -> NDArray[Any] | ArrowColumn | Items:
     if not (types.is_numeric_dtype(series.dtype) or types.is_bool_dtype(series.dtype) or null):
         raise TypeError(f"{name} must hold numbers, got dtype {series.dtype}")
     try:
-        if not _offers_arrow(series):
+        if not offers_arrow(series):
             import pyarrow
 
             series = pyarrow.Array.from_pandas(series)
@@ -280,7 +280,8 @@ def _arrow(column: ArrowColumn, name: str) -> ArrowColumn:
     return column
 
 
-def _offers_arrow(x: Any) -> bool:
+def offers_arrow(x: Any) -> bool:
+    """Tell whether `x` speaks the Arrow PyCapsule interface."""
     return hasattr(x, "__arrow_c_stream__") or hasattr(x, "__arrow_c_array__")
 
 

@@ -12,9 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foldstat import _core
+from foldstat._common.room import room_for
 
 if TYPE_CHECKING:
     from foldstat._core import ArrowColumn
+
+
+_OF_A_COLUMN = 1536  # bytes that a short column takes as an object of pyarrow's
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,9 @@ class Masked:
 
     def columns(self, name: str) -> tuple[NDArray[Any] | ArrowColumn, ...]:
         """Give the columns of a matrix."""
+        n_rows, n_columns = self.shape
+        with room_for(f"{n_columns} columns with nulls"):  # libraries in C++ end the process where there is none
+            np.empty(n_columns * (_OF_A_COLUMN + self.data.itemsize * n_rows), dtype=np.uint8)
         pairs = zip(self.data.T, self.mask.T, strict=True)
         return tuple(Masked(data, mask).column(name) for data, mask in pairs)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
@@ -17,9 +18,10 @@ from foldstat.summary._codes import MISSING, Coded
 from foldstat.summary._collections import Summaries
 from foldstat.summary._group_states import GroupStates, Shape
 from foldstat.summary._groups import GroupedSummary
-from foldstat.summary._input import check_index
+from foldstat.summary._input import check_index, offers_arrow
 from foldstat.summary._joint import JointSummary
 from foldstat.summary._scaled_state import feed_any
+from foldstat.summary._streams import merged, numbered, opened
 from foldstat.summary._summary import Summary
 from foldstat.summary._table import Table
 
@@ -101,6 +103,8 @@ def summarize(
         The numbers, as in `Summary`. Frames keep the names of their columns; those of their columns
         that hold no numbers, as texts and dates, are left out, and a warning names them. Booleans
         are numbers. One column of dates, times or durations is summarised if `axis` and `by` are None.
+        Of a stream of Arrow data (a ``RecordBatchReader``), or a generator of arrays, frames or batches,
+        one batch is held at a time, unless `by`, `ids` or `sample_weight` are given for all rows together.
     axis : {None, 0, 1, 'index', 'columns'}, default=None
         None summarises all numbers in one. 0, or 'index', gives a summary for each column, 1, or
         'columns', for each row of a matrix. As in NumPy, axis 0 of one dimension is all of it.
@@ -168,6 +172,12 @@ def summarize(
         )
     if axis is None and by is None and not cov:
         return Summary._of(feed_any(template, X, ids, sample_weight, n_jobs, "X", strict=strict))
+    X, batches = opened(X)
+    if batches is not None and _is_read_in_batches(X, axis, by, ids, sample_weight):
+        settings: dict[str, Any] = {"moments": moments, "best": best, "largest": largest, "quantiles": quantiles}
+        settings |= {"histogram": histogram, "distinct": distinct, "n_jobs": n_jobs, "strict": strict}
+        each: Any = functools.partial(summarize, axis=axis, by=by, cov=cov, **settings)
+        return merged(each(batch, ids=rows if best else None) for batch, rows in numbered(batches))
     table = Table.read(X)
     if axis is not None:
         axis = table.axis(axis)
@@ -186,6 +196,19 @@ def summarize(
     if axis == 1:
         return Summaries._of_states(_per_row(table, template, ids, sample_weight, threads))
     return Summaries._of_states(_per_column(table, template, ids, sample_weight, threads), table.names)
+
+
+def _is_read_in_batches(X: Any, axis: int | str | None, by: Any, ids: Any, weight: Any) -> bool:
+    """Whether results of batches merge to that of the whole; if not, a reader is read as a whole."""
+    names = by is None or isinstance(by, (str, int)) or (isinstance(by, list) and all(type(n) is str for n in by))
+    if names and axis not in (1, "columns") and ids is None and weight is None:
+        return True
+    if offers_arrow(X):
+        return False
+    raise ValueError(
+        "X comes in batches, which take no axis=1, and no by, ids or sample_weight for all rows together: give a name "
+        "as by, or summarise each batch and add the results"
+    )
 
 
 def _per_row_arguments(

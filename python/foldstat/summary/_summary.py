@@ -17,6 +17,7 @@ from foldstat.summary._more_reads import formatted
 from foldstat.summary._nulls import plain
 from foldstat.summary._reads import Identifier, NanPolicy, Reads, SummaryReads, as_policy, summary_html
 from foldstat.summary._scaled_state import feed_any, merge_all, merged, state_from_bytes, ticks_in, whole_of
+from foldstat.summary._search import candidates_of
 
 if TYPE_CHECKING:
     from foldstat._core import SummaryState
@@ -36,7 +37,9 @@ class Summary(Monoid, Reads):
     x : array-like, frame, or iterable of numbers, optional
         The numbers. NumPy arrays of any shape and real dtype, pandas and Polars Series and frames,
         pyarrow arrays and tables (and whatever else speaks the Arrow PyCapsule interface), or any
-        Python iterable of numbers and None (pandas.NA and masked entries are nulls as well).
+        Python iterable of numbers and None (pandas.NA and masked entries are nulls as well). Streams
+        of Arrow data (a ``RecordBatchReader``) and generators of arrays, frames or batches are read
+        batch by batch, on the calling thread.
         Integers are taken exactly, also those beyond 2**53.
         NaN, and nulls, are counted and take no part in anything else. All numbers of an array of
         more dimensions, or of a frame, go into the one summary; columns of a frame that hold no
@@ -236,32 +239,43 @@ class Summary(Monoid, Reads):
         ticks_in(self._state).push(value, id, as_times(times))
 
     @classmethod
-    def from_search(cls, search: Any, metric: str = "score", *, best: int = 10, **settings: Any) -> Summary:
-        """Summarise the scores of a fitted scikit-learn search over parameters.
+    def from_search(cls, search: Any, metric: str | int | None = None, *, best: int = 10, **settings: Any) -> Summary:
+        """Summarise the scores of a search over parameters: scikit-learn's, Optuna's or Ray Tune's.
 
         Parameters
         ----------
-        search : GridSearchCV, RandomizedSearchCV, HalvingGridSearchCV or the like
-            A fitted search; its ``cv_results_`` are read.
-        metric : str, default='score'
-            Which mean test score: the name of a scorer if the search had several.
+        search : GridSearchCV or the like, optuna.Study, or ray.tune.ResultGrid
+            A fitted search of scikit-learn (its ``cv_results_`` are read), a study, or the results of a tuner.
+        metric : str or int, optional
+            Which score. Of scikit-learn's the name of a scorer if the search had several (default
+            'score'). Of a study the name or the number of an objective if it has several. Of Ray's
+            the name of a metric, if the tuner was not given one.
         best : int, default=10
-            How many of the largest scores to keep. Their ids are the parameters as text, sorted by
-            name, ``"C=1.0, kernel='rbf'"``, which stays meaningful when searches are merged.
+            How many of the best scores to keep. Their ids are the parameters as text, sorted by name,
+            ``"C=1.0, kernel='rbf'"``, which stays meaningful when searches are merged; functions and
+            classes are their names, estimators their class and what is not the default. Where
+            candidates have the same text the second one is ``"C=1.0 (2)"``.
+            `foldstat.summary.parameters_of` gives the parameters themselves.
         **settings
-            Other settings of a Summary: ``moments``, ``quantiles``, ``histogram``, ``distinct``.
+            Other settings of a Summary: ``moments``, ``quantiles``, ``histogram``, ``distinct``; and
+            ``largest``, where the search does not say which scores are good ones. scikit-learn's are if
+            they are large, a study has its directions, and Ray's results may have their mode.
 
         Returns
         -------
         Summary
-            Of one mean test score per candidate; candidates whose fit failed count as NaN. Of a
-            halving search only the last iteration is taken: scores of the earlier ones come from
+            Of one score per candidate, or mean test score. Candidates that failed count as NaN, trials
+            that were pruned, or ended without the metric, as null, and those that run or wait not at all.
+            Of a halving search only the last iteration is taken: scores of the earlier ones come from
             fewer resources and do not compare.
 
         Raises
         ------
+        TypeError
+            If it is not such a search.
         ValueError
-            If the search is not fitted (scikit-learn's NotFittedError) or has no such metric.
+            If the search is not fitted (scikit-learn's NotFittedError), has no such metric, or does not
+            say which scores are best.
 
         Examples
         --------
@@ -274,11 +288,11 @@ class Summary(Monoid, Reads):
         >>> s.count, s.best[0][0] == float(search.best_score_)
         (3, True)
         """
-        from foldstat.summary._search import scores_of_search
-
-        scores, ids = scores_of_search(search, metric)
-        settings.setdefault("largest", True)
-        return cls(scores, ids=ids, best=best, **settings)
+        found = candidates_of(search, metric)
+        if best and found.largest is None and "largest" not in settings:
+            raise ValueError("the search does not say which scores are best: give largest=True, or False for losses")
+        settings.setdefault("largest", bool(found.largest))
+        return cls(found.scores, ids=found.ids, best=best, **settings)
 
     # ---------------------------------------------------------------- the monoid
 

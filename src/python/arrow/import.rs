@@ -1,8 +1,9 @@
 //! Out of the capsules: pointers of other libraries become structures of ours.
 //!
 //! The structures are moved out of their capsules, as the interface asks for, and released when
-//! the last array made of them is dropped, on whichever thread that happens. Streams are read
-//! behind the one door: their producers may compute, and may themselves wait for Python.
+//! the last array made of them is dropped, on whichever thread that happens. Streams are read on
+//! the calling thread, away from the interpreter: their producers may compute, may themselves wait
+//! for Python, and may hold what belongs to the thread they were made on.
 
 use std::ffi::{CStr, c_int};
 
@@ -15,8 +16,7 @@ use pyo3::types::{PyCapsule, PyTuple};
 use super::incoming::Incoming;
 use super::{ArrowColumn, invalid};
 use crate::error::Error;
-use crate::fold::Context;
-use crate::python::enter::enter;
+use crate::python::enter::{enter, take_turns};
 
 /// The columns of an object with the `PyCapsule` interface.
 ///
@@ -25,11 +25,12 @@ use crate::python::enter::enter;
 /// `TypeError` if it has none, `ValueError` if what it hands over is not valid Arrow data; what
 /// its own code raises.
 pub(super) fn columns(source: &Bound<'_, PyAny>) -> PyResult<Vec<ArrowColumn>> {
-    // Reading a stream is work of unknown length: not on this thread, which minds Ctrl-C.
-    let (py, work) = (source.py(), f64::INFINITY);
+    let py = source.py();
     if let Some(export) = source.getattr_opt("__arrow_c_stream__")? {
-        let stream = take_stream(&export.call0()?)?;
-        enter(py, work, Some(1), None, move |context| read_stream(context, stream))
+        let mut stream = Stream::open(py, take_stream(&export.call0()?)?)?;
+        let mut incoming = Incoming::new(&stream.schema);
+        take_turns(py, None, |_| stream.next(&mut incoming))?;
+        Ok(incoming.finish())
     } else if let Some(export) = source.getattr_opt("__arrow_c_array__")? {
         let (schema, array) = take_array(&export.call0()?)?;
         enter(py, 0.0, Some(1), None, move |_| read_array(&schema, array))
@@ -85,30 +86,41 @@ fn read_array(schema: &FFI_ArrowSchema, array: FFI_ArrowArray) -> Result<Vec<Arr
     Ok(incoming.finish())
 }
 
-fn read_stream(
-    context: &Context,
-    mut stream: FFI_ArrowArrayStream,
-) -> Result<Vec<ArrowColumn>, Error> {
-    let (Some(get_schema), Some(get_next)) = (stream.get_schema(), stream.get_next()) else {
-        return Err(invalid("a stream without callbacks"));
-    };
-    let mut schema = FFI_ArrowSchema::empty();
-    // SAFETY: the stream is not released, and both pointers are valid and unaliased.
-    let code = unsafe { get_schema(&raw mut stream, &raw mut schema) };
-    check(code, &mut stream)?;
-    let mut incoming = Incoming::new(&schema);
-    loop {
-        context.check()?;
+/// A stream that has told what its batches are like.
+struct Stream {
+    source: FFI_ArrowArrayStream,
+    schema: FFI_ArrowSchema,
+}
+
+impl Stream {
+    fn open(py: Python<'_>, mut source: FFI_ArrowArrayStream) -> PyResult<Self> {
+        let mut schema = FFI_ArrowSchema::empty();
+        take_turns(py, None, |_| {
+            let get_schema = source.get_schema().ok_or_else(without_callbacks)?;
+            // SAFETY: the stream is not released, and both pointers are valid and unaliased.
+            let code = unsafe { get_schema(&raw mut source, &raw mut schema) };
+            check(code, &mut source).map(|()| false)
+        })?;
+        Ok(Self { source, schema })
+    }
+
+    /// Reads one batch; whether there was one.
+    fn next(&mut self, incoming: &mut Incoming) -> Result<bool, Error> {
+        let get_next = self.source.get_next().ok_or_else(without_callbacks)?;
         let mut array = FFI_ArrowArray::empty();
-        // SAFETY: as above.
-        let code = unsafe { get_next(&raw mut stream, &raw mut array) };
-        check(code, &mut stream)?;
+        // SAFETY: as in `open`.
+        let code = unsafe { get_next(&raw mut self.source, &raw mut array) };
+        check(code, &mut self.source)?;
         if array.is_released() {
-            break;
+            return Ok(false);
         }
         incoming.push(array)?;
+        Ok(true)
     }
-    Ok(incoming.finish())
+}
+
+fn without_callbacks() -> Error {
+    invalid("a stream without callbacks")
 }
 
 /// Turns what a callback returned into an error with the producer's own message.

@@ -1,0 +1,237 @@
+"""Data that come in batches: the same bits as the whole, one batch at a time, on the calling thread."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+import threading
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foldstat import Summary, summarize
+from summaries import assert_identical
+
+SETTINGS = {"moments": 4, "best": 3, "quantiles": 0.01, "distinct": True, "histogram": [-2.0, 0.0, 2.0]}
+SCHEMA = pa.schema([("key", pa.string()), ("x", pa.float64()), ("n", pa.int32())])
+
+
+def table(n, seed=0):
+    rng = np.random.default_rng(seed)
+    x = pa.array(rng.normal(size=n) * 10.0 ** rng.integers(-200, 200, n), mask=rng.random(n) < 0.1)
+    keys = pa.array(rng.choice(["a", "b", "c", None], n).tolist(), pa.string())
+    return pa.table([keys, x, pa.array(rng.integers(-5, 5, n), pa.int32())], schema=SCHEMA)
+
+
+def batches_of(whole, cuts):
+    """The rows of a table in batches that end at the cuts, some of them empty."""
+    ends = [0, *sorted(cut % (len(whole) + 1) for cut in cuts), len(whole)]
+    for begin, end in itertools.pairwise(ends):
+        yield from whole.slice(begin, end - begin).combine_chunks().to_batches() or whole.slice(0, 0).to_batches()
+
+
+def reader(whole, cuts=()):
+    return pa.RecordBatchReader.from_batches(whole.schema, batches_of(whole, cuts))
+
+
+KINDS = {
+    "arrow": lambda batch: batch,
+    "arrow table": lambda batch: pa.Table.from_batches([batch]),
+    "pandas": lambda batch: batch.to_pandas(),
+    "polars": pl.from_arrow,
+    "dict": lambda batch: {name: batch.column(name).to_pylist() for name in batch.schema.names},
+}
+
+
+@given(st.integers(0, 60), st.lists(st.integers(0, 60), max_size=5), st.integers(0, 9))
+def test_a_reader_is_what_its_rows_are(n, cuts, seed):
+    whole = table(n, seed)
+    numbers = whole.drop_columns("key")
+    assert_identical(Summary(reader(numbers, cuts), **SETTINGS), Summary(numbers, **SETTINGS))
+    x = whole.select(["x"])
+    assert_identical(Summary(reader(x, cuts), **SETTINGS), Summary(x, **SETTINGS))
+    assert_identical(Summary(reader(x, cuts), ids=range(n), best=2), Summary(x, ids=range(n), best=2))
+    assert_identical(summarize(reader(numbers, cuts), quantiles=0.01), summarize(numbers, quantiles=0.01))
+    assert_identical(summarize(reader(numbers, cuts), axis=0, **SETTINGS), summarize(numbers, axis=0, **SETTINGS))
+    assert_identical(summarize(reader(numbers, cuts), cov=True), summarize(numbers, cov=True))
+    assert_identical(summarize(reader(whole, cuts), by="key", **SETTINGS), summarize(whole, by="key", **SETTINGS))
+    both = summarize(reader(whole, cuts), by=["key", "n"])
+    assert_identical(both, summarize(whole, by=["key", "n"]))
+    assert sum(int(group.count[0] + group.null_count[0]) for group in both.values()) + both.missing_key_count == n
+    by = np.arange(n) % 3
+    assert_identical(summarize(reader(numbers, cuts), by=by), summarize(numbers, by=by))
+
+
+@given(st.integers(1, 40), st.lists(st.integers(0, 40), max_size=4), st.sampled_from(sorted(KINDS)))
+def test_generators_of_frames(n, cuts, kind):
+    whole = table(n)
+
+    def frames(*names):
+        return (KINDS[kind](batch) for batch in batches_of(whole.select(names), cuts) if kind != "dict" or len(batch))
+
+    expected = KINDS[kind](batches_of(whole.select(["key", "x"]), []).__next__())
+    assert_identical(summarize(frames("key", "x"), by="key", best=2), summarize(expected, by="key", best=2))
+    assert_identical(
+        Summary(frames("x"), **SETTINGS), Summary(KINDS[kind](next(batches_of(whole.select(["x"]), []))), **SETTINGS)
+    )
+    assert Summary(frames("x", "n")).sum == Summary(whole.select(["x", "n"])).sum
+
+
+@given(st.integers(1, 40), st.lists(st.integers(0, 40), max_size=4))
+def test_generators_of_arrays(n, cuts):
+    X = np.random.default_rng(n).normal(size=(n, 3))
+    ends = [0, *sorted(cut % (n + 1) for cut in cuts), n]
+
+    def parts(of):
+        return (of[i:j] for i, j in itertools.pairwise(ends))
+
+    assert_identical(Summary(parts(X), **SETTINGS), Summary(X, **SETTINGS))
+    assert_identical(Summary(parts(X[:, 0]), **SETTINGS), Summary(X[:, 0], **SETTINGS))
+    assert_identical(Summary().update(parts(X)), Summary().update(X))
+    assert_identical(summarize(parts(X), axis=0, best=2), summarize(X, axis=0, best=2))
+    assert_identical(summarize(parts(X), cov=True), summarize(X, cov=True))
+    assert_identical(Summary(map(pd.Series, parts(X[:, 0]))), Summary(X[:, 0]))
+
+
+def test_numbers_one_by_one_are_no_batches():
+    assert Summary(iter([1.0, None, 2])).null_count == 1
+    assert Summary(iter([])).count == 0
+    assert Summary(iter([None])).null_count == 1
+    assert summarize(iter([1, 2, 3]), by=["a", "b", "a"])["a"].sum == 4
+    with pytest.raises(TypeError, match=r"^x\[0\] is of type str"):
+        Summary(iter(["a", "b"]))
+    with pytest.raises(TypeError, match=r"^x\[2\] is of type ndarray"):
+        Summary(iter([1.0, 2.0, np.ones(3)]))
+
+
+def test_one_batch_is_held_at_a_time():
+    """What was read is given back before the next batch is made."""
+    held, most = [], []
+
+    def made(names):
+        for i in range(20):
+            batch = pa.record_batch({name: np.full(50_000, float(i)) for name in names})
+            held.append(pa.total_allocated_bytes())
+            most.append(batch.nbytes)
+            yield batch
+
+    names = ["x", "y"]
+    schema = pa.schema([(name, pa.float64()) for name in names])
+    for call in (
+        Summary,
+        lambda r: summarize(r, axis=0),
+        lambda r: summarize(r, by="y"),
+        lambda r: summarize(r, cov=True),
+    ):
+        for stream in (pa.RecordBatchReader.from_batches(schema, made(names)), made(names)):
+            held.clear()
+            before = pa.total_allocated_bytes()
+            call(stream)
+            assert max(held) - before <= 3 * most[0]
+
+
+def cursor_batches(cursor):
+    while rows := cursor.fetchmany(7):
+        yield pa.record_batch({"x": [x for (x,) in rows]}, schema=pa.schema([("x", pa.float64())]))
+
+
+@pytest.mark.parametrize("call", [Summary, lambda r: summarize(r, axis=0)])
+def test_a_cursor_that_belongs_to_its_thread(call):
+    connection = sqlite3.connect(":memory:")
+    connection.execute("create table t (x real)")
+    connection.executemany("insert into t values (?)", [(float(i),) for i in range(50)])
+    batches = cursor_batches(connection.execute("select x from t"))
+    stream = pa.RecordBatchReader.from_batches(pa.schema([("x", pa.float64())]), batches)
+    found = call(stream)
+    assert np.ravel(found.sum).tolist() == [1225.0]
+    connection.close()
+
+
+class Exports:
+    """A stream that others read through Arrow's interface alone."""
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return self.stream.__arrow_c_stream__(requested_schema)
+
+
+def threads_of(stream_of):
+    seen = []
+
+    def made():
+        for i in range(5):
+            seen.append(threading.current_thread())
+            yield pa.record_batch({"x": [float(i)]})
+
+    Summary(stream_of(pa.RecordBatchReader.from_batches(pa.schema([("x", pa.float64())]), made())))
+    return set(seen)
+
+
+@pytest.mark.parametrize("stream_of", [lambda r: r, Exports], ids=["reader", "capsule"])
+def test_producers_run_on_the_calling_thread(stream_of):
+    assert threads_of(stream_of) == {threading.current_thread()}
+    found = []
+    other = threading.Thread(target=lambda: found.append(threads_of(stream_of)))
+    other.start()
+    other.join()
+    assert found == [{other}]
+
+
+class MineError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("error", [MineError("mine"), KeyboardInterrupt(), MemoryError()], ids=repr)
+@pytest.mark.parametrize("call", [Summary, lambda x: summarize(x, axis=0), lambda x: summarize(x, by="x")])
+def test_exceptions_of_the_producer_are_its_own(call, error):
+    def made():
+        yield pa.record_batch({"x": [1.0], "y": [2.0]})
+        raise error
+
+    schema = pa.schema([("x", pa.float64()), ("y", pa.float64())])
+    for stream in (pa.RecordBatchReader.from_batches(schema, made()), made()):
+        with pytest.raises(type(error)) as caught:
+            call(stream)
+        assert caught.value is error
+
+
+def test_an_error_leaves_the_summary_as_it_was():
+    s = Summary([1.0, 2.0], best=2)
+    before = s.to_bytes()
+
+    def made():
+        yield np.ones(3)
+        yield np.array(["a"])
+
+    with pytest.raises(TypeError, match="x must hold real numbers"):
+        s.update(made())
+    assert s.to_bytes() == before
+
+
+def test_what_batches_do_not_have_is_refused():
+    X = np.ones((4, 2))
+    with pytest.raises(ValueError, match="ids and x do not go together where x comes in batches"):
+        Summary(iter([X]), ids=range(8))
+    with pytest.raises(ValueError, match="sample_weight and x do not go together"):
+        Summary(iter([X]), sample_weight=np.ones((4, 2), int))
+    with pytest.raises(ValueError, match="best needs ids"):
+        Summary(iter([{"a": [1.0], "b": [2.0]}]), best=1)
+    for wrong in (
+        {"axis": 1},
+        {"by": np.zeros(4)},
+        {"axis": 0, "ids": range(4)},
+        {"axis": 0, "sample_weight": [1] * 4},
+    ):
+        with pytest.raises(ValueError, match="X comes in batches"):
+            summarize(iter([X]), **wrong)
+    with pytest.raises(TypeError, match="key"):
+        Summary(reader(table(3)))
+    with pytest.raises(TypeError, match="key"):
+        Summary(reader(table(0)))
