@@ -153,7 +153,8 @@ def test_quantiles_ascend(values, limit, method):
     assume(len(values) and finite.all())
     found = s.quantile(np.linspace(0, 1, 203), method)
     # Interpolation rounds as NumPy's does.
-    assert (np.diff(found) >= -4 * np.spacing(np.abs(values.astype(float)).max())).all()
+    # np.diff of the largest floats overflows.
+    assert (np.diff(found / 2) >= -(2.0**-50) * np.abs(values.astype(float)).max()).all()
 
 
 @MANY

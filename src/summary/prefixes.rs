@@ -16,9 +16,11 @@
 //! since shifting twice is shifting by the sum, every way to merge parts ends in the sketch of the
 //! whole, with the least of the limits. Counts saturate, as those of `sketch.rs`.
 //!
-//! `tally.rs` has [`PrefixTally`], which counts fast.
+//! `tally.rs` has [`PrefixTally`], which counts fast, in `table.rs` and `windows.rs`.
 
+mod table;
 mod tally;
+mod windows;
 
 pub use self::tally::PrefixTally;
 use super::codec::{Reader, Writer};

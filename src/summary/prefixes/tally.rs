@@ -1,79 +1,66 @@
 //! Counting prefixes, fast.
 //!
-//! A hash table of prefixes, small at first and twice as large whenever it is half full. Four
-//! neighbouring prefixes share a cache line, so that the buckets which are often hit stay in the
-//! first cache. When there are twice as many prefixes as the sketch may have, bits are dropped
-//! until there are few enough; that is rare, because the next bits are half of them gone by then.
-//! Per value it takes a shift, a multiplication, a comparison, and an addition to memory: what
-//! limits it are the loads and stores of the table, about a nanosecond for each value.
+//! Prefixes are counted in a hash table, which is small at first. When it has twice as many as the
+//! sketch may have, bits are dropped until there are few enough; that is rare, because then half
+//! of the room is free. Once there were values by the thousand, most prefixes lie close together
+//! and get a count in an array, found by a subtraction; the hash table is left for strangers. What
+//! limits it then are four loads and a store for each value, about a nanosecond.
 
-use super::{Bucket, MANTISSA_BITS, PrefixSketch, WHAT, join_equal_neighbours, key, shift_for};
+use super::table::Table;
+use super::windows::Windows;
+use super::{Bucket, MANTISSA_BITS, PrefixSketch, join_equal_neighbours, key, shift_for};
 use crate::error::Error;
-use crate::memory;
 use crate::simd::{Kernel, Level, dispatch};
 
-/// Slots of the smallest table.
-const FEWEST_SLOTS: usize = 8;
 /// Values that are looked at together.
-const LANES: usize = 8;
-/// 2⁶⁴ over the golden ratio.
-const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+pub(super) const LANES: usize = 8;
+/// Values after which there are windows: by far more than prefixes, so that these cost little.
+const FEW: usize = 1 << 16;
 
 /// Takes numbers in; not canonical, but [`PrefixTally::finish`] is.
 #[derive(Debug)]
 pub struct PrefixTally {
     limit: usize,
-    table: Table,
-    /// How many slots of the table are used.
-    used: usize,
+    counts: Counts,
+    /// How many values are counted before there are windows.
+    patience: usize,
     /// That there was no room for some of the numbers.
     failed: Option<Error>,
 }
 
-/// Open addressing with linear probing, half of the slots being free.
+/// How often there was each prefix.
 #[derive(Debug)]
-struct Table {
+struct Counts {
     /// Bits of a key that are not in its prefix. It never exceeds that of the sketch in the end.
     shift: u32,
-    /// None, or a power of two.
-    slots: Vec<Slot>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    prefix: u64,
-    count: u64,
-}
-
-impl Slot {
-    /// The prefix is that of NaN only.
-    const FREE: Self = Self { prefix: u64::MAX, count: 0 };
-
-    fn is_free(&self) -> bool {
-        self.prefix == Self::FREE.prefix
-    }
+    /// Those that lie close together, if that is known.
+    windows: Option<Windows>,
+    /// All others.
+    table: Table,
 }
 
 impl PrefixTally {
     /// With the limit of a sketch, and nothing counted.
     #[must_use]
     pub fn new(settings: &PrefixSketch) -> Self {
-        let table = Table { shift: 0, slots: Vec::new() };
-        Self { limit: settings.limit, table, used: 0, failed: None }
+        let counts = Counts { shift: 0, windows: None, table: Table::default() };
+        Self { limit: settings.limit, counts, patience: FEW, failed: None }
     }
 
     /// Counts finite numbers: infinities are skipped. There must be no NaN.
     pub fn add(&mut self, values: &[f64]) {
         let mut rest = values;
         while self.failed.is_none() {
-            let counted = if self.table.shift <= MANTISSA_BITS {
-                dispatch(Count { table: &mut self.table, values: rest })
-            } else {
-                0 // Infinities share prefixes with finite numbers.
-            };
-            let Some((&value, after)) = rest[counted..].split_first() else { return };
+            let counted = self.counts.add(rest);
+            let Some((&value, after)) = rest[counted..].split_first() else { break };
             self.add_times(value, 1);
             rest = after;
+        }
+        if let Some(patience) = self.patience.checked_sub(values.len()) {
+            self.patience = patience;
+        } else if Windows::SHIFTS.contains(&self.counts.shift) {
+            self.failed = self.failed.take().or(self.counts.make_windows().err());
+            self.patience = usize::MAX;
         }
     }
 
@@ -89,42 +76,20 @@ impl PrefixTally {
     }
 
     fn count(&mut self, value: f64, times: u64) -> Result<(), Error> {
-        if 2 * self.used >= self.table.slots.len() {
-            self.make_room()?;
+        let counts = &mut self.counts;
+        let windows = counts.windows.as_mut();
+        if let Some(count) = windows.and_then(|windows| windows.count(value.to_bits())) {
+            *count = count.saturating_add(times);
+            return Ok(());
         }
-        let slot = self.table.slot(key(value) >> self.table.shift);
-        self.used += usize::from(slot.count == 0);
-        slot.count = slot.count.saturating_add(times);
+        if !counts.table.has_room() && counts.table.len() < 2 * self.limit {
+            counts.table.grow()?;
+        } else if !counts.table.has_room() {
+            counts.shift_to(self.limit)?;
+            self.patience = FEW;
+        }
+        counts.table.add(key(value) >> counts.shift, times);
         Ok(())
-    }
-
-    /// Makes more slots, or fewer prefixes.
-    fn make_room(&mut self) -> Result<(), Error> {
-        let mut buckets = self.buckets()?;
-        if self.used < 2 * self.limit {
-            let length = (2 * self.table.slots.len()).max(FEWEST_SLOTS);
-            self.table.slots = memory::filled(length, Slot::FREE, WHAT)?;
-        } else {
-            buckets.sort_unstable_by_key(|bucket| bucket.0);
-            let shift = shift_for(&buckets, self.limit);
-            buckets.iter_mut().for_each(|bucket| bucket.0 >>= shift);
-            join_equal_neighbours(&mut buckets);
-            self.table.shift += shift;
-            self.table.slots.fill(Slot::FREE);
-        }
-        self.used = buckets.len();
-        for (prefix, count) in buckets {
-            self.table.slot(prefix).count = count;
-        }
-        Ok(())
-    }
-
-    /// What the table holds, in any order.
-    fn buckets(&self) -> Result<Vec<Bucket>, Error> {
-        let mut buckets = memory::with_capacity(self.used, WHAT)?;
-        let used = self.table.slots.iter().filter(|slot| !slot.is_free());
-        buckets.extend(used.map(|slot| (slot.prefix, slot.count)));
-        Ok(buckets)
     }
 
     /// The sketch of all numbers counted.
@@ -136,70 +101,97 @@ impl PrefixTally {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
-        let mut buckets = self.buckets()?;
-        buckets.sort_unstable_by_key(|bucket| bucket.0);
-        let mut sketch = PrefixSketch { limit: self.limit, shift: self.table.shift, buckets };
+        let (limit, shift, buckets) = (self.limit, self.counts.shift, self.counts.buckets()?);
+        let mut sketch = PrefixSketch { limit, shift, buckets };
         sketch.fit();
         Ok(sketch)
     }
 }
 
-impl Table {
-    /// The slot of a prefix, which is taken if there was none. There must be a free one.
-    fn slot(&mut self, prefix: u64) -> &mut Slot {
-        let mask = self.slots.len() - 1;
-        let mut at = home(prefix, self.slots.len().leading_zeros());
-        while self.slots[at].prefix != prefix && !self.slots[at].is_free() {
-            at = (at + 1) & mask;
+impl Counts {
+    /// Counts values up to the first that is new; the result is how many.
+    fn add(&mut self, values: &[f64]) -> usize {
+        if self.shift > MANTISSA_BITS {
+            return 0; // Infinities share prefixes with finite numbers.
         }
-        self.slots[at].prefix = prefix;
-        &mut self.slots[at]
+        let Self { shift, ref mut windows, ref mut table } = *self;
+        match windows {
+            Some(windows) => dispatch(Count { places: windows.and(table.slots()), shift, values }),
+            None => dispatch(Count { places: table.slots(), shift, values }),
+        }
+    }
+
+    /// All of them, by ascending prefix.
+    fn buckets(&self) -> Result<Vec<Bucket>, Error> {
+        let mut buckets = self.table.buckets()?;
+        if let Some(windows) = &self.windows {
+            windows.append_to(&mut buckets)?;
+        }
+        buckets.sort_unstable_by_key(|bucket| bucket.0);
+        Ok(buckets)
+    }
+
+    /// Drops bits until there are few enough prefixes, which go into the table.
+    fn shift_to(&mut self, limit: usize) -> Result<(), Error> {
+        let mut buckets = self.buckets()?;
+        let shift = shift_for(&buckets, limit);
+        buckets.iter_mut().for_each(|bucket| bucket.0 >>= shift);
+        join_equal_neighbours(&mut buckets);
+        self.shift += shift;
+        self.windows = None;
+        self.table.replace(buckets);
+        Ok(())
+    }
+
+    /// Looks where most of the prefixes lie.
+    fn make_windows(&mut self) -> Result<(), Error> {
+        let mut buckets = self.buckets()?;
+        self.windows = Windows::around(&mut buckets, self.shift)?;
+        self.table.replace(buckets);
+        Ok(())
     }
 }
 
-/// Where the search for a prefix begins, in a table whose length has so many leading zeros.
-#[inline(always)]
-fn home(prefix: u64, zeros: u32) -> usize {
-    // Integers end with zeros: which of the four slots they begin with is left to the others.
-    ((prefix >> 2).wrapping_mul(MIX) >> (zeros + 1) ^ (prefix & 3)) as usize
+/// Where the counts are.
+pub(super) trait Places {
+    /// The count of a float, given by its bits, if there is one.
+    fn count(&mut self, bits: u64, shift: u32) -> Option<&mut u64>;
+
+    /// Raises the counts of floats if it is quick; `false` if it is not, and then none is raised.
+    #[inline(always)]
+    fn raise_all(&mut self, _values: &[f64; LANES], _shift: u32) -> bool {
+        false
+    }
 }
 
-/// Counts values whose prefix is in the table, up to the first whose is not; the result is how
-/// many.
-struct Count<'a> {
-    table: &'a mut Table,
+/// Counts values up to the first that has no count; the result is how many.
+struct Count<'a, P> {
+    places: P,
+    shift: u32,
     values: &'a [f64],
 }
 
-impl Kernel for Count<'_> {
+impl<P: Places> Kernel for Count<'_, P> {
     type Output = usize;
 
     #[inline(always)]
-    fn run<L: Level>(self, _: L) -> usize {
-        let shift = self.table.shift & 63;
-        let slots = &mut self.table.slots[..];
-        if slots.is_empty() {
-            return 0;
-        }
+    fn run<L: Level>(mut self, _: L) -> usize {
+        let shift = self.shift & 63;
         let mut done = 0;
         let (chunks, rest) = self.values.as_chunks::<LANES>();
         for chunk in chunks {
-            let mut prefixes = [0; LANES];
-            for lane in 0..LANES {
-                prefixes[lane] = key(chunk[lane]) >> shift;
-            }
             let mut different = 0;
             for lane in 1..LANES {
-                different |= prefixes[0] ^ prefixes[lane];
+                different |= chunk[0].to_bits() ^ chunk[lane].to_bits();
             }
             // One count cannot be raised again before the memory has taken in the last time.
-            if different == 0 {
-                if !raise(slots, prefixes[0], LANES as u64) {
+            if different >> shift == 0 {
+                if !raise(&mut self.places, chunk[0], shift, LANES as u64) {
                     return done;
                 }
-            } else {
+            } else if !self.places.raise_all(chunk, shift) {
                 for lane in 0..LANES {
-                    if !raise(slots, prefixes[lane], 1) {
+                    if !raise(&mut self.places, chunk[lane], shift, 1) {
                         return done + lane;
                     }
                 }
@@ -207,7 +199,7 @@ impl Kernel for Count<'_> {
             done += LANES;
         }
         for &value in rest {
-            if !raise(slots, key(value) >> shift, 1) {
+            if !raise(&mut self.places, value, shift, 1) {
                 return done;
             }
             done += 1;
@@ -216,18 +208,13 @@ impl Kernel for Count<'_> {
     }
 }
 
-/// Raises a count; `false` if the prefix is not in the table.
+/// Raises the count of a float; `false` if there is none.
 #[inline(always)]
-fn raise(slots: &mut [Slot], prefix: u64, times: u64) -> bool {
-    let mask = slots.len() - 1;
-    let mut at = home(prefix, slots.len().leading_zeros()) & mask;
-    while slots[at].prefix != prefix {
-        if slots[at].is_free() {
-            return false;
-        }
-        at = (at + 1) & mask;
+fn raise(places: &mut impl Places, value: f64, shift: u32, times: u64) -> bool {
+    match places.count(value.to_bits(), shift) {
+        // A summary has less than 2⁶⁴ rows.
+        Some(count) => *count = count.wrapping_add(times),
+        None => return false,
     }
-    // A summary has less than 2⁶⁴ rows, or none.
-    slots[at].count = slots[at].count.wrapping_add(times);
     true
 }

@@ -175,6 +175,28 @@ fn long_tallies_end_in_the_sketch() {
     }
 }
 
+/// As many as there must be before there are windows, and after that all that may be in none.
+#[test]
+fn windows_change_nothing() {
+    let unit = |b: u64| (b >> 11) as f64 / 2_f64.powi(53);
+    let kinds: [fn(f64, u64) -> f64; 5] = [
+        |u, _| 46.85 + u / 10.0,
+        |u, b| if b & 1 == 0 { u } else { -u * 100.0 },
+        |u, b| (b & 15) as f64 + u * 2_f64.powi(-20),
+        |u, _| 2_f64.next_down() - u * 2_f64.powi(-30),
+        |u, _| u * f64::MIN_POSITIVE,
+    ];
+    for kind in kinds {
+        let mut values: Vec<f64> = bits(100_000).map(|b| kind(unit(b), b)).collect();
+        values.extend(bits(3000).map(f64::from_bits).filter(|x| !x.is_nan()));
+        values.extend([f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, 1.0, -1.0]);
+        values.extend(bits(1000).map(|b| 46.0 + unit(b)));
+        for limit in [100, 4096] {
+            assert_eq!(of(limit, &values), slowly(limit, &values), "{limit}");
+        }
+    }
+}
+
 #[test]
 fn keys_are_the_total_order() {
     let mut values: Vec<f64> = bits(2000).map(f64::from_bits).collect();
