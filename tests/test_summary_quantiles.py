@@ -185,9 +185,9 @@ def test_threads_and_groups_change_no_bit():
 def test_known_distributions(draw):
     x = getattr(np.random.default_rng(0), draw)(size=100_001)
     s = Summary(x, quantiles=True)
-    assert s.quantile_error < 0.01
+    assert s.quantile_error < 0.02
     q = [0.1, 0.25, 0.75, 0.9, 0.99]
-    np.testing.assert_allclose(s.quantile(q), np.quantile(x, q), rtol=1e-3)
+    np.testing.assert_allclose(s.quantile(q), np.quantile(x, q), rtol=2e-3)
 
 
 def test_far_from_zero_the_resolution_is_that_of_the_spread():
