@@ -4,6 +4,9 @@ use proptest::prelude::*;
 
 use super::super::quantile::{Method, Sorted, between};
 use super::super::sketch::Infinities;
+use super::table::Table;
+use super::tally::{LANES, Places};
+use super::windows::Windows;
 use super::*;
 
 /// By definition: the least shift that leaves few enough prefixes, tried one after the other.
@@ -179,7 +182,8 @@ fn long_tallies_end_in_the_sketch() {
 #[test]
 fn windows_change_nothing() {
     let unit = |b: u64| (b >> 11) as f64 / 2_f64.powi(53);
-    let kinds: [fn(f64, u64) -> f64; 5] = [
+    let kinds: [fn(f64, u64) -> f64; 6] = [
+        |u, b| [1.1, 4.1][(b & 1) as usize] + u * 0.01,
         |u, _| 46.85 + u / 10.0,
         |u, b| if b & 1 == 0 { u } else { -u * 100.0 },
         |u, b| (b & 15) as f64 + u * 2_f64.powi(-20),
@@ -188,6 +192,12 @@ fn windows_change_nothing() {
     ];
     for kind in kinds {
         let mut values: Vec<f64> = bits(100_000).map(|b| kind(unit(b), b)).collect();
+        // On both sides of all windows there are.
+        let (low, high) = values[..1000]
+            .iter()
+            .fold((9e9_f64, -9e9_f64), |(low, high), &x| (low.min(x), high.max(x)));
+        let beyond = |i: i32| (high - low) * 2_f64.powi(-14) * f64::from(i);
+        values.extend((-999..999).flat_map(|i| [low + beyond(i), high + beyond(i)]));
         values.extend(bits(3000).map(f64::from_bits).filter(|x| !x.is_nan()));
         values.extend([f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, 1.0, -1.0]);
         values.extend(bits(1000).map(|b| 46.0 + unit(b)));
@@ -195,6 +205,29 @@ fn windows_change_nothing() {
             assert_eq!(of(limit, &values), slowly(limit, &values), "{limit}");
         }
     }
+}
+
+#[test]
+fn windows_end_where_they_end() {
+    let starts = [-3.0, 1.5, 4.5].map(|start| key(start) >> 40);
+    let lengths = [50, 100, 70];
+    let met = starts.iter().zip(lengths).flat_map(|(&start, length)| start..start + length);
+    let mut buckets: Vec<Bucket> = met.map(|prefix| (prefix, 1)).collect();
+    let mut expected: std::collections::BTreeMap<u64, u64> = buckets.iter().copied().collect();
+    let mut windows = Windows::around(&mut buckets, 40).unwrap().unwrap();
+    assert!(buckets.is_empty());
+    let mut table = Table::default();
+    for prefix in starts.iter().flat_map(|start| start - 300..start + 300) {
+        let number = value(prefix << 40);
+        let counted = windows.count(number.to_bits()).map(|count| *count += 1).is_some();
+        assert_eq!(windows.and(table.slots()).raise_all(&[number; LANES], 40), counted);
+        if counted {
+            *expected.entry(prefix).or_default() += 1 + LANES as u64;
+        }
+    }
+    assert!(expected.len() >= 300 && expected.len() < 900);
+    windows.append_to(&mut buckets).unwrap();
+    assert!(buckets.into_iter().collect::<std::collections::BTreeMap<_, _>>() == expected);
 }
 
 #[test]
