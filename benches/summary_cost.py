@@ -76,8 +76,8 @@ def quantiles(settings):
         relative = np.array([summary.quantile(q) for q in asked]) / np.quantile(x, asked)
         agree("quantiles of a sketch", relative - 1.0, np.zeros(len(asked)), RELATIVE_ERROR)
 
-    function = partial(foldstat.Summary, x, quantiles=RELATIVE_ERROR, n_jobs=settings.threads)
-    return _against_plain("quantiles", f"quantiles={RELATIVE_ERROR}", 4, function, settings, check)
+    function = partial(foldstat.Summary, x, relative_error=RELATIVE_ERROR, n_jobs=settings.threads)
+    return _against_plain("quantiles", f"relative_error={RELATIVE_ERROR}", 4, function, settings, check)
 
 
 def four_moments(settings):

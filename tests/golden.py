@@ -309,14 +309,15 @@ SETTINGS = {
     "plain": {},
     "moments": {"moments": 4},
     "best": {"best": 20},
-    "quantiles": {"quantiles": 0.01},
+    "quantiles": {"relative_error": 0.01},
+    "quantiles by prefixes": {"quantiles": True, "quantile_buckets": 100},
     "histogram": {"histogram": np.arange(-12, 13) * 0.25},
     "distinct": {"distinct": True},
     "all": {
         "moments": 4,
         "best": 3,
         "largest": True,
-        "quantiles": 0.05,
+        "relative_error": 0.05,
         "histogram": [0.0, 1.0, 8.0],
         "distinct": True,
     },
@@ -353,14 +354,14 @@ def reads(summary):
 def summary_of(kind, arguments, weights=None):
     found = Summary(numbers()[kind], sample_weight=weights, **arguments)
     more = [found.skewness, found.kurtosis] if arguments.get("moments") == 4 else []
-    more += [found.quantile([0.0, 0.1, 0.5, 1.0])] if "quantiles" in arguments else []
+    more += [found.quantile([0.0, 0.1, 0.5, 1.0])] if {"quantiles", "relative_error"} & arguments.keys() else []
     more += [found.distinct_count] if "distinct" in arguments else []
     return found.to_bytes(), reads(found), more
 
 
 def weighted_summary(kind):
     values = numbers()[kind]
-    return summary_of(kind, {"moments": 4, "quantiles": 0.01}, whole(len(values), 5, 8))
+    return summary_of(kind, {"moments": 4, "relative_error": 0.01}, whole(len(values), 5, 8))
 
 
 def table(dtype, order):
@@ -380,7 +381,7 @@ def joint_summary(dtype, order):
 def grouped_summary(dtype, order):
     X, keys = table(dtype, order), whole(1003, 11, 9)
     return [
-        summarize(X[:, 0], by=keys, quantiles=0.125).to_bytes(),
+        summarize(X[:, 0], by=keys, relative_error=0.125).to_bytes(),
         summarize(X, axis=0, by=keys, moments=4).to_bytes(),
         summarize(X[:, 1], by=keys, sample_weight=whole(1003, 3, 2)).to_bytes(),
     ]

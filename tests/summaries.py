@@ -303,7 +303,8 @@ def settings(draw, largest=None):
         "moments": draw(st.sampled_from([2, 4])),
         "best": draw(st.sampled_from([0, 1, 3, 100])),
         "largest": draw(st.booleans()) if largest is None else largest,
-        "quantiles": draw(st.sampled_from([None, 0.01, 0.1])),
+        "quantile_buckets": draw(st.sampled_from([None, 2, 9, 4096])),
+        "relative_error": draw(st.sampled_from([None, 0.01, 0.1])),
         "histogram": draw(st.none() | edges()),
         "distinct": draw(st.booleans()),
     }

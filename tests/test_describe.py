@@ -54,7 +54,7 @@ MAKE = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
 @pytest.mark.parametrize("kind", MAKE)
 def test_every_cell(kind):
     source = data()
-    table = describe(MAKE[kind](source), quantile_error=0.001)
+    table = describe(MAKE[kind](source))
     assert type(table) is type(MAKE[kind](source))
     found = cells(table)
     assert list(found) == list(source)
@@ -67,7 +67,7 @@ def test_every_cell(kind):
             assert [column["top"], column["freq"]] == pd.Series(values).describe()[["top", "freq"]].tolist()
             continue
         flags = pd.Series(values).describe()[["top", "freq"]].tolist() if name == "flag" else [None, None]
-        s = Summary(values, quantiles=0.001, distinct=True)
+        s = Summary(values, quantiles=True, distinct=True)
         assert column == {
             "count": len(values),
             "nulls": 0,
@@ -87,20 +87,22 @@ def test_every_cell(kind):
 
 def test_as_pandas_describes():
     frame = pd.DataFrame(data()).drop(columns=["flag", "text"])
-    found, own = describe(frame, quantile_error=1e-4), frame.describe()
+    found, own = describe(frame), frame.describe()
     assert list(found.columns) == list(own.columns)
     for name in ("count", "min", "max"):
         np.testing.assert_array_equal(found.loc[name], own.loc[name])
     np.testing.assert_allclose(found.loc["mean"], own.loc["mean"], rtol=1e-12)
     np.testing.assert_allclose(found.loc["std"], own.loc["std"], rtol=1e-12)
     for name in ("25%", "50%", "75%"):
-        np.testing.assert_allclose(found.loc[name], own.loc[name], rtol=2e-4)
+        for column in found:  # one of them is spread over hundreds of orders of magnitude
+            rtol = 0.03 if column == "wide" else 2e-4
+            np.testing.assert_allclose(found.loc[name, column], own.loc[name, column], rtol=rtol)
     assert set(found.dtypes) == {np.dtype(float)}
 
 
 def test_as_polars_describes():
     frame = pl.DataFrame(data()).drop("text")
-    found, own = describe(frame, quantile_error=1e-4), cells(frame.describe())
+    found, own = describe(frame), cells(frame.describe())
     assert found.columns == ["statistic", *frame.columns]
     assert found.dtypes[1:] == [pl.Float64] * 5
     for name, column in cells(found).items():
@@ -183,16 +185,16 @@ def test_many_distinct_texts():
 @pytest.mark.parametrize("percentiles", [None, (), (0.5,), (0.9, 0.1, 0.999), [0, 1], np.array([0.25])])
 def test_percentiles(percentiles):
     x = np.random.default_rng(0).lognormal(size=1000)
-    found = cells(describe(pd.DataFrame({"x": x}), percentiles=percentiles, quantile_error=0.001))["x"]
+    found = cells(describe(pd.DataFrame({"x": x}), percentiles=percentiles))["x"]
     chosen = [] if percentiles is None else sorted(percentiles)
     names = [n for n in found if n.endswith("%")]
     assert names == [f"{100 * p:.10g}%" for p in chosen]
     np.testing.assert_allclose([found[n] for n in names], np.quantile(x, chosen), rtol=0.002)
 
 
-@pytest.mark.parametrize("wrong", [{"percentiles": [1.5]}, {"percentiles": [math.nan]}, {"quantile_error": 0.9}])
+@pytest.mark.parametrize("wrong", [{"percentiles": [1.5]}, {"percentiles": [math.nan]}])
 def test_what_is_out_of_range(wrong):
-    with pytest.raises(ValueError, match=r"percentiles|quantile_error"):
+    with pytest.raises(ValueError, match="percentiles"):
         describe(pd.DataFrame({"x": [1.0]}), **wrong)
 
 
@@ -210,8 +212,6 @@ def test_percentiles_may_be_an_array():
         ({"percentiles": "a"}, "percentiles must be a sequence.*'a'"),
         ({"percentiles": ["a"]}, "percentiles must be numbers.*'a'"),
         ({"percentiles": [1j]}, "percentiles must be numbers.*1j"),
-        ({"quantile_error": None}, "quantile_error must be"),
-        ({"quantile_error": "a"}, "quantile_error must be"),
         ({"n_jobs": "a"}, "n_jobs must be"),
     ],
 )

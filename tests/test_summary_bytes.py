@@ -31,7 +31,14 @@ def corpus():
     """States with every part, empty, small and large."""
     rng = np.random.default_rng(0)
     x = rng.normal(8.342, 1, 3000)
-    full = {"moments": 4, "best": 5, "quantiles": 0.05, "histogram": [0.0, 1.0, 9.0], "distinct": True}
+    full = {
+        "moments": 4,
+        "best": 5,
+        "quantiles": True,
+        "relative_error": 0.05,
+        "histogram": [0.0, 1.0, 9.0],
+        "distinct": True,
+    }
     mixed = [1.0, -0.0, 2**60 + 1, np.nan, None, np.inf, -np.inf, 5e-324, -1e308]
     return [
         Summary(),
@@ -312,7 +319,8 @@ def test_bytes_do_not_depend_on_the_process():
     program = """
 import pickle
 from foldstat import Summary
-s = Summary([1.5, None, 2**60 + 1, 0.1], ids=["a", "b", b"c", 4], moments=4, best=3, quantiles=0.1, distinct=True)
+settings = {"moments": 4, "best": 3, "quantiles": True, "relative_error": 0.1, "distinct": True}
+s = Summary([1.5, None, 2**60 + 1, 0.1], ids=["a", "b", b"c", 4], **settings)
 print(s.to_bytes().hex(), pickle.dumps(s).hex())
 """
     runs = {
@@ -327,6 +335,14 @@ print(s.to_bytes().hex(), pickle.dumps(s).hex())
     }
     assert len(runs) == 1
     plain, pickled = runs.pop().split()
-    s = Summary([1.5, None, 2**60 + 1, 0.1], ids=["a", "b", b"c", 4], moments=4, best=3, quantiles=0.1, distinct=True)
+    s = Summary(
+        [1.5, None, 2**60 + 1, 0.1],
+        ids=["a", "b", b"c", 4],
+        moments=4,
+        best=3,
+        quantiles=True,
+        relative_error=0.1,
+        distinct=True,
+    )
     assert s.to_bytes().hex() == plain
     assert_identical(pickle.loads(bytes.fromhex(pickled)), s)

@@ -19,7 +19,14 @@ import foldstat
 from foldstat import Summaries, Summary
 from summaries import anything, assert_identical, settings
 
-FULL = {"best": 5, "quantiles": 0.1, "histogram": [0.0, 1.0, 50.0], "distinct": True, "moments": 4}
+FULL = {
+    "best": 5,
+    "quantiles": True,
+    "relative_error": 0.1,
+    "histogram": [0.0, 1.0, 50.0],
+    "distinct": True,
+    "moments": 4,
+}
 
 
 def matrix(n, d, dtype=float):
@@ -155,7 +162,7 @@ def test_a_sequence_of_summaries():
 
 def test_reads_are_arrays():
     X = np.random.default_rng(0).normal(3, 2, (1001, 5))
-    s = foldstat.summarize(X, axis=0, quantiles=0.01, moments=4, distinct=True)
+    s = foldstat.summarize(X, axis=0, quantiles=True, moments=4, distinct=True)
     for name in ("count", "min", "max", "sum", "mean", "sem", "skewness", "kurtosis", "median", "distinct_count"):
         np.testing.assert_array_equal(getattr(s, name), [getattr(t, name) for t in s])
     for ddof in (0, 1):
@@ -371,6 +378,7 @@ def test_columns_that_are_not_there():
         ([1], {"n_jobs": "a"}, "n_jobs must be a number of threads.*'a'"),
         ([1], {"axis": 0, "n_jobs": 2.5}, r"n_jobs must be a number of threads.*2\.5"),
         ([1], {"quantiles": 1j}, "quantiles must be"),
+        ([1], {"relative_error": 1j}, "relative_error must be"),
     ],
 )
 def test_messages_name_the_argument(X, arguments, message):

@@ -121,7 +121,7 @@ def test_places_that_differ():
 
 def test_other_reads():
     values = [Decimal("1.25"), Decimal("2.75"), Decimal("3.05"), Decimal("NaN"), None]
-    s = Summary(values, moments=4, best=2, distinct=True, quantiles=0.001)
+    s = Summary(values, moments=4, best=2, distinct=True, relative_error=0.001)
     oracle = Oracle([125, 275, 305])
     assert (s.count, s.null_count, s.distinct_count) == (3, 2, 3)
     assert s.best == [(Decimal("1.25"), 0), (Decimal("2.75"), 1)]

@@ -17,10 +17,19 @@ ARGUMENTS = [
     {},
     {"moments": 4},
     {"best": 20},
-    {"quantiles": 0.01},
+    {"quantiles": True},
+    {"relative_error": 0.01},
     {"histogram": np.linspace(-3, 12, 31)},
     {"distinct": True},
-    {"moments": 4, "best": 3, "largest": True, "quantiles": 0.05, "histogram": [0.0, 1.0, 8.0], "distinct": True},
+    {
+        "moments": 4,
+        "best": 3,
+        "largest": True,
+        "quantiles": True,
+        "relative_error": 0.05,
+        "histogram": [0.0, 1.0, 8.0],
+        "distinct": True,
+    },
 ]
 LENGTHS = (0, 1, 7, 8, 9, 63, 2047, 2048, 2049, 20_011)
 
@@ -52,7 +61,7 @@ def everything(n_jobs, lengths=LENGTHS):
         for axis in (0, 1):
             digest.update(foldstat.summarize(X, axis=axis, best=2, n_jobs=n_jobs).to_bytes())
         digest.update(foldstat.summarize(X, cov=True, n_jobs=n_jobs).to_bytes())
-        groups = foldstat.summarize(X[:, 0], by=np.arange(5003) % 11, quantiles=0.1, n_jobs=n_jobs)
+        groups = foldstat.summarize(X[:, 0], by=np.arange(5003) % 11, quantiles=True, n_jobs=n_jobs)
         digest.update(groups.to_bytes())
     return digest.hexdigest()
 

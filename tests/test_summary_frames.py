@@ -14,7 +14,14 @@ import pytest
 from foldstat import Summary, summarize
 from summaries import assert_identical, assert_reads
 
-FULL = {"best": 5, "quantiles": 0.1, "histogram": [0.0, 1.0, 50.0], "distinct": True, "moments": 4}
+FULL = {
+    "best": 5,
+    "quantiles": True,
+    "relative_error": 0.1,
+    "histogram": [0.0, 1.0, 50.0],
+    "distinct": True,
+    "moments": 4,
+}
 VALUES = [1, None, 3, -4, None, 5, 0, 7] * 40 + [None]
 WITH_NAN = [1.5, None, math.nan, -0.0, math.inf, None, 2.0**-1074] * 40
 TYPES = ["int8", "int16", "int32", "int64", "float", "double"]

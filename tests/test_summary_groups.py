@@ -19,7 +19,14 @@ import foldstat
 from foldstat import GroupedSummary, Summaries, Summary
 from summaries import anything, assert_identical, settings
 
-FULL = {"best": 5, "quantiles": 0.1, "histogram": [0.0, 1.0, 50.0], "distinct": True, "moments": 4}
+FULL = {
+    "best": 5,
+    "quantiles": True,
+    "relative_error": 0.1,
+    "histogram": [0.0, 1.0, 50.0],
+    "distinct": True,
+    "moments": 4,
+}
 
 
 def assert_groups(found, values, keys, **arguments):

@@ -16,7 +16,14 @@ from summaries import assert_identical, assert_reads
 
 FLOATS = [np.float16, np.float32, np.float64]
 INTEGERS = [np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64]
-FULL = {"best": 5, "quantiles": 0.1, "histogram": [0.0, 1.0, 50.0], "distinct": True, "moments": 4}
+FULL = {
+    "best": 5,
+    "quantiles": True,
+    "relative_error": 0.1,
+    "histogram": [0.0, 1.0, 50.0],
+    "distinct": True,
+    "moments": 4,
+}
 
 
 def numbers(dtype, n=3001):

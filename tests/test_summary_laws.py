@@ -188,7 +188,9 @@ def test_updates_are_merges(values, arguments, n_jobs):
     assert_identical(default, Summary(values, **arguments))
 
 
-@pytest.mark.parametrize("arguments", [{}, {"moments": 4, "best": 50, "quantiles": 0.01, "distinct": True}])
+@pytest.mark.parametrize(
+    "arguments", [{}, {"moments": 4, "best": 50, "quantiles": True, "relative_error": 0.01, "distinct": True}]
+)
 def test_threads_do_not_matter_for_a_million(arguments):
     rng = np.random.default_rng(3)
     narrow = rng.normal(8.342, 1, 1_000_003)
@@ -221,7 +223,7 @@ def test_copies_are_equal_and_apart(a):
 
 def test_what_differs_is_not_equal():
     """Each pair differs in one part of the state only."""
-    base = {"x": [1.0, 2.0], "best": 2, "quantiles": 0.1, "histogram": [0, 1, 2], "distinct": True}
+    base = {"x": [1.0, 2.0], "best": 2, "relative_error": 0.1, "histogram": [0, 1, 2], "distinct": True}
     variants = [
         base,
         base | {"x": [1.0, 2.0, None]},
@@ -237,8 +239,10 @@ def test_what_differs_is_not_equal():
         base | {"best": 3},
         base | {"largest": True},
         base | {"moments": 4},
-        base | {"quantiles": 0.01},
-        base | {"quantiles": None},
+        base | {"relative_error": 0.01},
+        base | {"relative_error": None},
+        base | {"quantiles": True},
+        base | {"quantile_buckets": 9},
         base | {"histogram": [0, 2]},
         base | {"histogram": None},
         base | {"distinct": False},
@@ -306,14 +310,18 @@ def test_merging_keeps_what_both_have(values, left, right):
     names = np.arange(len(values))
     merged = Summary(values[:half], ids=names[:half], **left) + Summary(values[half:], ids=names[half:], **right)
     both = left["histogram"] is not None and right["histogram"] is not None
+
+    def in_both(coarser, name):
+        return None if None in (left[name], right[name]) else coarser(left[name], right[name])
+
     coarse = {
         "moments": min(left["moments"], right["moments"]),
         "best": min(left["best"], right["best"]),
-        "quantiles": max(left["quantiles"] or 9, right["quantiles"] or 9),
+        "quantile_buckets": in_both(min, "quantile_buckets"),
+        "relative_error": in_both(max, "relative_error"),
         "histogram": [e for e in EDGES if e in left["histogram"] and e in right["histogram"]] if both else None,
         "distinct": left["distinct"] and right["distinct"],
     }
-    coarse["quantiles"] = None if coarse["quantiles"] == 9 else coarse["quantiles"]
     assert_identical(merged, Summary(values, ids=names, **coarse))
 
 

@@ -20,7 +20,7 @@ import foldstat
 from foldstat import GroupedSummary, JointSummary, Summaries, Summary
 from summaries import assert_identical, same
 
-FULL = {"best": 2, "quantiles": 0.1, "histogram": [0.0, 2.0], "distinct": True, "moments": 4}
+FULL = {"best": 2, "quantiles": True, "relative_error": 0.1, "histogram": [0.0, 2.0], "distinct": True, "moments": 4}
 STATISTICS = ["min", "max", "sum", "mean", "sem", "skewness", "kurtosis", "median", "iqr"]
 
 
@@ -115,7 +115,7 @@ def test_html_under_every_policy():
 @pytest.mark.parametrize("q", ["x", 1j, None, ["a"], [None, 0.5]])
 def test_quantiles_are_asked_for_by_number(q):
     with pytest.raises(TypeError, match=r"quantile\(q\): q must be a number"):
-        Summary([1.0], quantiles=0.1).quantile(q)
+        Summary([1.0], relative_error=0.1).quantile(q)
 
 
 @pytest.mark.parametrize("times", ["a", 1.5, None, True])
@@ -226,7 +226,9 @@ def test_settings():
     settings = s.settings
     assert settings["moments"] == 4
     assert settings["best"] == 2
-    assert 0 < settings["quantiles"] <= 0.1
+    assert settings["quantiles"] is True
+    assert settings["quantile_buckets"] == 4096
+    assert 0 < settings["relative_error"] <= 0.1
     assert settings["histogram"].tolist() == [0.0, 2.0]
     assert settings["distinct"] is True
     assert Summary().is_identity

@@ -56,7 +56,7 @@ def test_a_reader_is_what_its_rows_are(n, cuts, seed):
     x = whole.select(["x"])
     assert_identical(Summary(reader(x, cuts), **SETTINGS), Summary(x, **SETTINGS))
     assert_identical(Summary(reader(x, cuts), ids=range(n), best=2), Summary(x, ids=range(n), best=2))
-    assert_identical(summarize(reader(numbers, cuts), quantiles=0.01), summarize(numbers, quantiles=0.01))
+    assert_identical(summarize(reader(numbers, cuts), quantiles=True), summarize(numbers, quantiles=True))
     assert_identical(summarize(reader(numbers, cuts), axis=0, **SETTINGS), summarize(numbers, axis=0, **SETTINGS))
     assert_identical(summarize(reader(numbers, cuts), cov=True), summarize(numbers, cov=True))
     assert_identical(summarize(reader(whole, cuts), by="key", **SETTINGS), summarize(whole, by="key", **SETTINGS))

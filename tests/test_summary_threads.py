@@ -51,7 +51,7 @@ def test_threads_update_one_summary():
     rng = np.random.default_rng(0)
     parts = [rng.normal(size=n) for n in rng.integers(1, 5000, 160)]
     names = np.split(np.arange(sum(map(len, parts))), np.cumsum([len(p) for p in parts])[:-1])
-    arguments = {"moments": 4, "best": 20, "quantiles": 0.05, "distinct": True}
+    arguments = {"moments": 4, "best": 20, "quantiles": True, "relative_error": 0.05, "distinct": True}
     shared = Summary([], **arguments)
 
     def update(i):
@@ -108,7 +108,7 @@ def test_threads_merge_into_each_other():
 # --- the interpreter stays free ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arguments", [{}, {"moments": 4, "quantiles": 0.01, "best": 100}])
+@pytest.mark.parametrize("arguments", [{}, {"moments": 4, "quantiles": True, "best": 100}])
 def test_a_ticking_thread_keeps_ticking_during_an_update(big, arguments):
     ticks, stop = [], threading.Event()
 
@@ -162,7 +162,7 @@ x = np.random.default_rng(0).normal(size=4_000_000)
 long = np.broadcast_to(np.float64(0.1), 10**11)
 keys = np.zeros(3 * 10**9, dtype=np.uint8)  # pages of zeros that are nowhere
 rows = np.broadcast_to(x, (3000, x.size))
-s = Summary(x, best=5, quantiles=0.1)
+s = Summary(x, best=5, quantiles=True, relative_error=0.1)
 before = s.to_bytes()
 def endless():
     while True:
@@ -190,7 +190,7 @@ print(json.dumps([outcome, waited, unchanged, s.count == len(x) + 1, threading.a
     [
         "s.update(long, n_jobs=2)",
         "s.update(endless())",
-        "summarize(rows, axis=1, moments=4, quantiles=0.1, n_jobs=2)",
+        "summarize(rows, axis=1, moments=4, relative_error=0.1, n_jobs=2)",
         "summarize(long[: keys.size], by=keys, n_jobs=2)",
         "summarize(np.broadcast_to(0.1, (10**10, 3)), cov=True, n_jobs=2)",
     ],

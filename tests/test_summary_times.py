@@ -264,7 +264,7 @@ def test_best_ids_weights_and_distinct_values():
 
 @given(st.lists(lasting, min_size=1, max_size=30))
 def test_quantiles_of_durations(values):
-    s = Summary(values, quantiles=0.01)
+    s = Summary(values, relative_error=0.01)
     assert (s.quantile(0), s.quantile(1)) == (min(values), max(values))
     low, high = s.quantile([0.25, 0.75])
     assert min(values) <= low <= s.median <= high <= max(values)
@@ -273,7 +273,7 @@ def test_quantiles_of_durations(values):
 
 def test_a_relative_error_of_an_instant_is_refused():
     """It would be a share of the years since 1970."""
-    for call in (lambda: Summary([EPOCH], quantiles=0.01), lambda: Summary(quantiles=0.01).push(EPOCH)):
+    for call in (lambda: Summary([EPOCH], relative_error=0.01), lambda: Summary(relative_error=0.01).push(EPOCH)):
         with pytest.raises(ValueError, match="whose quantiles cannot have a relative error"):
             call()
 

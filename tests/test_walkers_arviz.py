@@ -162,9 +162,9 @@ def test_quantiles_can_be_chosen():
     assert sample().summary([0.025]).columns[4] == "2.5%"
     assert "5%" not in sample().summary(()).columns
     for wrong in ([1.5], [[0.5]], [float("nan")]):
-        with pytest.raises(ValueError, match="quantiles must be a sequence of numbers from 0 to 1"):
+        with pytest.raises(ValueError, match="percentiles must be a sequence of numbers from 0 to 1"):
             sample().summary(wrong)
-    with pytest.raises(TypeError, match="quantiles must be"):
+    with pytest.raises(TypeError, match="percentiles must be"):
         sample().summary(["low"])
 
 

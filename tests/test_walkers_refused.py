@@ -170,7 +170,7 @@ def test_a_covariance_may_have_rounding_in_entries_of_zero():
         w.NormalStep([[1.0, 1e-6], [0.0, 1.0]])
 
 
-@pytest.mark.parametrize("quantiles", [[0.5, 0.5], 2.0])
-def test_quantiles_that_are_none(quantiles):
-    with pytest.raises(ValueError, match="quantiles must be"):
-        sample().summary(quantiles)
+@pytest.mark.parametrize("percentiles", [[0.5, 0.5], 2.0])
+def test_percentiles_that_are_none(percentiles):
+    with pytest.raises(ValueError, match="percentiles must be"):
+        sample().summary(percentiles)

@@ -6,6 +6,7 @@ use super::distinct::DistinctTally;
 use super::histogram::Histogram;
 use super::number::Number;
 use super::parts::{Counts, Extremes, Parts};
+use super::prefixes::PrefixTally;
 use super::sketch::SketchTally;
 use super::summary::Summary;
 use super::sums::{Extremes as Range, SumsBuilder, set_bits, union, wider};
@@ -105,6 +106,7 @@ pub(super) struct Accumulator {
     /// Sums of values whose number of times has bit 1, 2, ... set; bit 0 is that of `sums`.
     by_bit: Vec<SumsBuilder>,
     best: BestBuilder,
+    prefixes: Option<PrefixTally>,
     sketch: Option<SketchTally>,
     histogram: Option<Histogram>,
     distinct: Option<DistinctTally>,
@@ -121,6 +123,7 @@ impl Accumulator {
             sums: SumsBuilder::new(template.sums.higher.is_some()),
             by_bit: Vec::new(),
             best: template.best.builder(),
+            prefixes: template.prefixes.as_ref().map(PrefixTally::new),
             sketch: template.sketch.as_ref().map(SketchTally::new),
             histogram: template.histogram.as_ref().map(Histogram::empty).transpose()?,
             distinct: template.distinct.as_ref().map(|_| DistinctTally::new()),
@@ -138,6 +141,7 @@ impl Accumulator {
             extremes: self.extremes,
             sums,
             best: self.best.finish()?,
+            prefixes: self.prefixes.map(PrefixTally::finish).transpose()?,
             sketch: self.sketch.map(SketchTally::finish),
             histogram: self.histogram,
             distinct: self.distinct.map(DistinctTally::finish),
@@ -189,6 +193,9 @@ impl Accumulator {
             }
         }
         self.best.offer(number, id, times);
+        if let Some(prefixes) = &mut self.prefixes {
+            prefixes.add_times(value, times);
+        }
         if let Some(sketch) = &mut self.sketch {
             sketch.add_times(value, times);
         }
@@ -299,6 +306,14 @@ impl Accumulator {
         let Block { values, times, .. } = *block;
         if self.best.admits(min.into()) || self.best.admits(max.into()) {
             self.offer(block);
+        }
+        if let Some(prefixes) = &mut self.prefixes {
+            match times {
+                None => prefixes.add(values),
+                Some(times) => {
+                    values.iter().zip(times).for_each(|(&v, &times)| prefixes.add_times(v, times));
+                }
+            }
         }
         if let Some(sketch) = &mut self.sketch {
             match times {

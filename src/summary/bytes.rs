@@ -6,6 +6,7 @@ use super::distinct::Distinct;
 use super::histogram::Histogram;
 use super::number::Number;
 use super::parts::{Counts, Extremes, Parts};
+use super::prefixes::PrefixSketch;
 use super::sketch::Sketch;
 use super::summary::Summary;
 use super::sums::Sums;
@@ -14,8 +15,11 @@ use crate::memory;
 
 /// What the bytes of a summary begin with.
 const MAGIC: [u8; 4] = *b"FSum";
-/// Raised by every change of what follows.
-const VERSION: u8 = 1;
+/// Raised by every change of what follows. A summary has the first version that can say it, so
+/// that there is still one encoding for each.
+const VERSION: u8 = 2;
+/// The last version without [`flag::PREFIXES`].
+const WITHOUT_PREFIXES: u8 = 1;
 
 /// Parts that a summary may lack, as bits of one byte.
 mod flag {
@@ -25,7 +29,8 @@ mod flag {
     pub const HISTOGRAM: u8 = 8;
     pub const DISTINCT: u8 = 16;
     pub const VALUES: u8 = 32;
-    pub const ALL: u8 = 63;
+    pub const PREFIXES: u8 = 64;
+    pub const ALL: u8 = 127;
 }
 
 impl Summary {
@@ -56,7 +61,8 @@ impl Summary {
 
     fn encode(&self, writer: &mut Writer) {
         writer.raw(&MAGIC);
-        writer.u8(VERSION);
+        let prefixes = self.parts().is_some_and(|parts| parts.prefixes.is_some());
+        writer.u8(if prefixes { VERSION } else { WITHOUT_PREFIXES });
         match self.parts() {
             None => writer.u8(0),
             Some(parts) => parts.encode(writer),
@@ -70,11 +76,14 @@ impl Summary {
             }
         }
         let version = reader.u8("the version")?;
-        if version != VERSION {
-            let problem = format!("{version}, but this foldstat reads version {VERSION}");
+        if !(WITHOUT_PREFIXES..=VERSION).contains(&version) {
+            let problem = format!("{version}, but this foldstat reads versions 1 to {VERSION}");
             return Err(reader.corrupt("the version", &problem));
         }
         let flags = reader.u8("the parts")?;
+        if (flags & flag::PREFIXES != 0) != (version > WITHOUT_PREFIXES) {
+            return Err(reader.corrupt("the parts", "not of this version"));
+        }
         if flags == 0 {
             return Ok(Self::identity());
         }
@@ -90,6 +99,7 @@ impl Parts {
         let flags = [
             (flag::PARTS, true),
             (flag::HIGHER, self.sums.higher.is_some()),
+            (flag::PREFIXES, self.prefixes.is_some()),
             (flag::SKETCH, self.sketch.is_some()),
             (flag::HISTOGRAM, self.histogram.is_some()),
             (flag::DISTINCT, self.distinct.is_some()),
@@ -112,6 +122,7 @@ impl Parts {
         }
         self.sums.encode(writer);
         self.best.encode(writer);
+        self.prefixes.iter().for_each(|prefixes| prefixes.encode(writer));
         self.sketch.iter().for_each(|sketch| sketch.encode(writer));
         self.histogram.iter().for_each(|histogram| histogram.encode(writer));
         self.distinct.iter().for_each(|distinct| distinct.encode(writer));
@@ -132,16 +143,30 @@ impl Parts {
         if !possible || (has(flag::VALUES) && counts.count == 0) {
             return Err(reader.corrupt("the number of values", "in contradiction to the others"));
         }
+        let extremes = if has(flag::VALUES) { decode_extremes(reader)? } else { Extremes(None) };
+        let prefixes = |reader: &mut _| {
+            let [min, max] = finite_ends(&extremes, &counts);
+            PrefixSketch::decode(reader, counts.finite_count(), [min, max])
+        };
         Ok(Self {
             counts,
-            extremes: if has(flag::VALUES) { decode_extremes(reader)? } else { Extremes(None) },
+            extremes,
             sums: Sums::decode(reader, has(flag::HIGHER), counts.finite_count())?,
             best: Best::decode(reader)?,
+            prefixes: has(flag::PREFIXES).then(|| prefixes(reader)).transpose()?,
             sketch: has(flag::SKETCH).then(|| Sketch::decode(reader)).transpose()?,
             histogram: has(flag::HISTOGRAM).then(|| Histogram::decode(reader)).transpose()?,
             distinct: has(flag::DISTINCT).then(|| Distinct::decode(reader)).transpose()?,
         })
     }
+}
+
+/// The smallest and the largest of the finite numbers, where they are the extremes of all.
+fn finite_ends(extremes: &Extremes, counts: &Counts) -> [Option<f64>; 2] {
+    let (min, max) = extremes.0.unzip();
+    let min = min.filter(|_| counts.negative_infinity_count == 0);
+    let max = max.filter(|_| counts.positive_infinity_count == 0);
+    [min, max].map(|end| end.map(|number| number.nearest()))
 }
 
 fn decode_extremes(reader: &mut Reader<'_>) -> Result<Extremes, Error> {

@@ -10,7 +10,9 @@
 //! | `settings.rs`, `bytes.rs` | what is kept, and its encoding |
 //! | `sums/` | exact sums of powers and of products |
 //! | `best.rs` | the N smallest or largest values and whose they are |
+//! | `prefixes.rs` | quantiles as fine as the values are spread |
 //! | `sketch.rs` | quantiles to a relative error |
+//! | `quantile.rs` | ranks and interpolation of both |
 //! | `histogram.rs` | counts between edges |
 //! | `distinct.rs`, `texts.rs` | the number of distinct values, and of texts |
 //! | `column.rs`, `number.rs` | input: columns as they lie in memory, exact numbers |
@@ -39,6 +41,8 @@ mod keys;
 mod number;
 mod octets;
 mod parts;
+mod prefixes;
+mod quantile;
 mod reads;
 mod runs;
 mod settings;
@@ -61,6 +65,8 @@ pub use joint::Joint;
 pub use joint_reads::{JointReads, Line};
 pub use number::Number;
 pub use parts::Counts;
+pub use prefixes::PrefixSketch;
+pub use quantile::{Known, Method};
 pub use settings::Settings;
 pub use sketch::Sketch;
 pub use states::State;

@@ -4,6 +4,7 @@ use super::best::Best;
 use super::distinct::Distinct;
 use super::histogram::Histogram;
 use super::number::Number;
+use super::prefixes::PrefixSketch;
 use super::sketch::Sketch;
 use super::sums::Sums;
 use crate::error::Error;
@@ -83,6 +84,7 @@ pub(super) struct Parts {
     pub(super) extremes: Extremes,
     pub(super) sums: Sums,
     pub(super) best: Best,
+    pub(super) prefixes: Option<PrefixSketch>,
     pub(super) sketch: Option<Sketch>,
     pub(super) histogram: Option<Histogram>,
     pub(super) distinct: Option<Distinct>,
@@ -96,6 +98,7 @@ impl Default for Parts {
             extremes: Extremes::default(),
             sums: Sums::new(false),
             best: Best::new(0, false),
+            prefixes: None,
             sketch: None,
             histogram: None,
             distinct: None,
@@ -112,6 +115,7 @@ impl Parts {
             extremes: self.extremes,
             sums: self.sums.clone(),
             best: self.best.copied()?,
+            prefixes: self.prefixes.as_ref().map(PrefixSketch::copied).transpose()?,
             sketch: self.sketch.clone(),
             histogram: self.histogram.as_ref().map(Histogram::copied).transpose()?,
             distinct: self.distinct.clone(),
@@ -126,6 +130,7 @@ impl Parts {
     /// Whether nothing but counts, extremes and sums is kept.
     pub(super) fn has_only_sums(&self) -> bool {
         self.best.limit() == 0
+            && self.prefixes.is_none()
             && self.sketch.is_none()
             && self.histogram.is_none()
             && self.distinct.is_none()
@@ -137,6 +142,7 @@ impl Parts {
         Ok(Self {
             sums: Sums::new(self.sums.higher.is_some()),
             best: Best::new(self.best.limit(), self.best.largest()),
+            prefixes: self.prefixes.as_ref().map(PrefixSketch::empty),
             sketch: self.sketch.as_ref().map(Sketch::empty),
             histogram: self.histogram.as_ref().map(Histogram::empty).transpose()?,
             distinct: self.distinct.as_ref().map(|_| Distinct::new()),
@@ -156,11 +162,15 @@ impl Parts {
             }
             _ => None,
         };
+        if let (Some(left), Some(right)) = (&mut self.prefixes, &other.prefixes) {
+            left.reserve(right)?;
+        }
         self.best.merge(&other.best)?;
         self.histogram = histogram;
         self.counts = counts;
         self.extremes.merge(&other.extremes);
         self.sums.merge(&other.sums);
+        merge_or_drop(&mut self.prefixes, other.prefixes.as_ref(), PrefixSketch::merge);
         merge_or_drop(&mut self.sketch, other.sketch.as_ref(), Sketch::merge);
         merge_or_drop(&mut self.distinct, other.distinct.as_ref(), Distinct::merge);
         Ok(())

@@ -11,9 +11,15 @@
 //! floating point, are the right ones here. All statistics pass over NaN and nulls.
 
 use super::exact::{Exact, ratio, sqrt_ratio, with_sign};
-use super::sketch::Infinities;
+use super::prefixes::PrefixSketch;
+use super::quantile::{Buckets, Known, Method, Sorted};
+use super::sketch::{Infinities, Sketch};
 use super::{Counts, Summary};
 use crate::error::Error;
+use crate::memory;
+
+/// What memory of the number of quantiles asked for is for, in errors.
+const QUANTILES: &str = "the quantiles";
 
 /// S₁ / n; NaN of nothing.
 #[must_use]
@@ -151,20 +157,54 @@ impl Summary {
         self.of_sums(kurtosis)
     }
 
-    /// The quantile `q` in [0, 1], within the sketch's relative error; NaN of no values. `None`
-    /// without a sketch.
+    /// By how much an order statistic that is read may be off, as a part of its true value: the
+    /// smaller error of the two sketches, 0 where all values are known. `None` without a sketch.
     #[must_use]
-    pub fn quantile(&self, q: f64) -> Option<f64> {
-        let sketch = self.sketch()?;
-        let (Some(minimum), Some(maximum)) = (self.minimum(), self.maximum()) else {
-            return Some(f64::NAN);
-        };
+    pub fn quantile_error(&self) -> Option<f64> {
+        let prefixes = self.prefixes().map(PrefixSketch::relative_error);
+        let sketch = self.sketch().map(Sketch::relative_error);
+        prefixes.into_iter().chain(sketch).reduce(f64::min)
+    }
+
+    /// The quantiles `q`, from 0 to 1, as the sketch with the smaller error estimates them, and
+    /// between which numbers they lie, as all sketches know; NaN of no values. `None` without a
+    /// sketch.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for them.
+    pub fn quantiles(&self, q: &[f64], method: Method) -> Option<Result<Vec<Known>, Error>> {
+        if self.is_identity() {
+            let unknown = q.iter().map(|_| Known::exactly(f64::NAN));
+            return Some(memory::collected(unknown, QUANTILES));
+        }
+        let by_prefixes = self.prefixes().map(|sketch| self.known(sketch, q, method));
+        let by_error = self.sketch().map(|sketch| self.known(sketch, q, method));
+        Some(match (by_prefixes, by_error) {
+            (Some(by_prefixes), Some(by_error)) => by_prefixes.and_then(|by_prefixes| {
+                let error = |sketch: Option<f64>| sketch.unwrap_or(f64::INFINITY);
+                let prefixes = error(self.prefixes().map(PrefixSketch::relative_error));
+                let finer = prefixes <= error(self.sketch().map(Sketch::relative_error));
+                let (finer, other) =
+                    if finer { (by_prefixes, by_error?) } else { (by_error?, by_prefixes) };
+                let both = finer.iter().zip(&other).map(|(finer, other)| finer.within(other));
+                memory::collected(both, QUANTILES)
+            }),
+            (one, other) => one.or(other)?,
+        })
+    }
+
+    /// What one of the sketches knows.
+    fn known(&self, sketch: &impl Buckets, q: &[f64], method: Method) -> Result<Vec<Known>, Error> {
         let counts = self.counts();
         let infinities = Infinities {
             negative: counts.negative_infinity_count,
             positive: counts.positive_infinity_count,
         };
-        Some(sketch.quantile(q, infinities, minimum.nearest(), maximum.nearest()))
+        let ends =
+            [self.minimum(), self.maximum()].map(|end| end.map_or(f64::NAN, |n| n.nearest()));
+        let sorted = Sorted::new(sketch, infinities, ends)?;
+        memory::collected(q.iter().map(|&q| sorted.quantile(q, method)), QUANTILES)
     }
 
     fn exact_sum(&self) -> Exact {

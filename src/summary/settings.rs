@@ -4,6 +4,7 @@ use super::best::Best;
 use super::distinct::Distinct;
 use super::histogram::Histogram;
 use super::parts::Parts;
+use super::prefixes::PrefixSketch;
 use super::sketch::Sketch;
 use super::sums::Sums;
 use crate::error::Error;
@@ -17,8 +18,10 @@ pub struct Settings {
     pub best: usize,
     /// Whether the best are the largest.
     pub largest: bool,
-    /// Relative error of quantiles; `None` for no quantiles.
-    pub quantiles: Option<f64>,
+    /// Most buckets of the sketch of quantiles by prefixes; `None` for no such sketch.
+    pub quantile_buckets: Option<usize>,
+    /// Relative error of the sketch of quantiles that has one; `None` for no such sketch.
+    pub relative_error: Option<f64>,
     /// Edges of the histogram; `None` for no histogram.
     pub histogram: Option<Vec<f64>>,
     /// Whether distinct values are counted.
@@ -32,7 +35,8 @@ impl Default for Settings {
             moments: 2,
             best: 0,
             largest: false,
-            quantiles: None,
+            quantile_buckets: None,
+            relative_error: None,
             histogram: None,
             distinct: false,
         }
@@ -61,7 +65,8 @@ impl Settings {
         Ok(Parts {
             sums: Sums::new(higher),
             best: Best::new(self.best, self.largest),
-            sketch: self.quantiles.map(Sketch::new).transpose()?,
+            prefixes: self.quantile_buckets.map(PrefixSketch::new).transpose()?,
+            sketch: self.relative_error.map(Sketch::new).transpose()?,
             histogram: self.histogram.as_deref().map(Histogram::new).transpose()?,
             distinct: self.distinct.then(Distinct::new),
             ..Parts::default()

@@ -28,6 +28,7 @@ mod tally;
 pub use self::scale::Scale;
 pub use self::tally::SketchTally;
 use super::codec::{Reader, Writer};
+use super::quantile::{Buckets, Known};
 use crate::error::Error;
 
 /// Most buckets that a sketch has, that of zero included. Scale 1 never needs more than 8393.
@@ -59,10 +60,8 @@ impl Sketch {
     pub fn new(error: f64) -> Result<Self, Error> {
         let scale = Scale::for_error(error).filter(|_| (1e-4..=0.5).contains(&error));
         scale.map(Self::with_scale).ok_or_else(|| Error::InvalidArgument {
-            name: "quantiles",
-            message: format!(
-                "the relative error of quantiles must be from 0.0001 to 0.5, found {error:?}"
-            ),
+            name: "relative_error",
+            message: format!("must be from 0.0001 to 0.5, found {error:?}"),
         })
     }
 
@@ -172,26 +171,6 @@ impl Sketch {
         }
     }
 
-    /// The q-quantile of all numbers counted and the infinities, as `numpy.quantile` defines it
-    /// with the method "linear": between the order statistics ⌊h⌋ and ⌈h⌉ where h = q (n - 1).
-    ///
-    /// `min` and `max` are the least and the greatest of all numbers, and are what ranks 0 and
-    /// n - 1 give. The estimate of every other order statistic x is off by at most
-    /// [`Sketch::relative_error`] · |x| (for |x| < 2⁻¹⁰²², and 2⁻¹⁰⁷⁵), and infinities are exact.
-    /// So between two of the same sign, the quantile has that relative error too, and between -a
-    /// and b it is off by at most that part of max(a, b). Between a finite number and an infinity
-    /// it is infinite, and between the two infinities NaN.
-    ///
-    /// NaN if there are no numbers, or unless 0 ≤ q ≤ 1.
-    #[must_use]
-    pub fn quantile(&self, q: f64, infinities: Infinities, min: f64, max: f64) -> f64 {
-        let sorted = Sorted { sketch: self, infinities, min, max };
-        let Some(last) = sorted.count().checked_sub(1) else { return f64::NAN };
-        let Some((below, part)) = rank(q, last) else { return f64::NAN };
-        let low = sorted.at(below, last);
-        if part == 0.0 { low } else { between(low, sorted.at(below + 1, last), part) }
-    }
-
     /// Appends scales and buckets.
     pub fn encode(&self, writer: &mut Writer) {
         writer.u8(self.requested.get());
@@ -261,77 +240,26 @@ pub struct Infinities {
     pub positive: u64,
 }
 
-/// Order statistics, from all that is known.
-struct Sorted<'a> {
-    sketch: &'a Sketch,
-    infinities: Infinities,
-    min: f64,
-    max: f64,
-}
-
-impl Sorted<'_> {
-    fn count(&self) -> u64 {
-        let counts = self.sketch.buckets.iter().map(|&(_, count)| count);
-        let finite = counts.fold(0, u64::saturating_add);
-        finite.saturating_add(self.infinities.negative).saturating_add(self.infinities.positive)
+impl Buckets for Sketch {
+    fn counts(&self) -> impl Iterator<Item = u64> {
+        self.buckets.iter().map(|bucket| bucket.1)
     }
 
-    /// The number of a rank, counted from 0, of ranks up to `last`.
-    fn at(&self, rank: u64, last: u64) -> f64 {
-        if rank == 0 {
-            return self.min;
-        }
-        if rank >= last {
-            return self.max;
-        }
-        let Some(mut rest) = rank.checked_sub(self.infinities.negative) else {
-            return f64::NEG_INFINITY;
+    /// The estimate of a number x is off by at most [`Sketch::relative_error`] · |x|, for
+    /// |x| < 2⁻¹⁰²² by 2⁻¹⁰⁷⁵.
+    fn known(&self, bucket: usize, _rank: u64, min: f64, max: f64) -> Known {
+        let (key, error) = (self.buckets[bucket].0, self.relative_error());
+        // Not `clamp`, which panics if the limits are not limits.
+        let within = |value: f64| value.max(min).min(max);
+        let middle = self.scale.estimate(key);
+        let (inner, outer) = (middle / (1.0 + error), middle / (1.0 - error));
+        let (low, high) = match key {
+            0 => (middle, middle), // zeros
+            1.. => (inner.next_down(), outer.next_up()),
+            _ => (outer.next_down(), inner.next_up()),
         };
-        for &(key, count) in &self.sketch.buckets {
-            match rest.checked_sub(count) {
-                Some(left) => rest = left,
-                // Not `clamp`, which panics if the limits are not limits.
-                None => return self.sketch.scale.estimate(key).max(self.min).min(self.max),
-            }
-        }
-        f64::INFINITY
+        Known { low: within(low), estimate: within(middle), high: within(high) }
     }
-}
-
-/// The whole part and the fraction of q · last, of which the first is exact and the second is
-/// rounded; `None` unless 0 ≤ q ≤ 1.
-fn rank(q: f64, last: u64) -> Option<(u64, f64)> {
-    if !(0.0..=1.0).contains(&q) {
-        return None;
-    }
-    // q = significand · 2^-shift, without trailing zeros: 53 bits, times 64 bits.
-    let bits = q.abs().to_bits();
-    let (exponent, mantissa) = (bits >> 52, bits & ((1 << 52) - 1));
-    let significand = if exponent == 0 { mantissa } else { mantissa | 1 << 52 };
-    let shift = 1075 - exponent.max(1) as u32;
-    let product = u128::from(significand) * u128::from(last);
-    if shift >= u128::BITS {
-        // Below 2⁻¹⁰.
-        return Some((0, q * last as f64));
-    }
-    let fraction = product & ((1 << shift) - 1);
-    Some(((product >> shift) as u64, fraction as f64 / (1_u128 << shift) as f64))
-}
-
-/// The number that is `part` of the way from `low` to `high`.
-fn between(low: f64, high: f64, part: f64) -> f64 {
-    if low == high {
-        return low;
-    }
-    if low.is_infinite() || high.is_infinite() {
-        return low + high;
-    }
-    let value = if low < 0.0 && high > 0.0 {
-        low * (1.0 - part) + high * part // here the difference could overflow
-    } else {
-        low + (high - low) * part
-    };
-    value.max(low).min(high)
 }
 
 /// Sorts buckets and joins those with the same key.
@@ -340,7 +268,8 @@ fn gather(buckets: &mut Vec<Bucket>) {
     join_equal_neighbours(buckets);
 }
 
-fn join_equal_neighbours(buckets: &mut Vec<Bucket>) {
+/// Makes one bucket of neighbours with the same key.
+pub(super) fn join_equal_neighbours<K: PartialEq>(buckets: &mut Vec<(K, u64)>) {
     buckets.dedup_by(|next, kept| {
         let same = next.0 == kept.0;
         if same {

@@ -166,7 +166,7 @@ impl State {
             Self::Short(_) => (false, false, false),
             Self::Whole(summary) => (
                 summary.moments() == Some(4),
-                summary.sketch().is_some(),
+                summary.sketch().is_some() || summary.prefixes().is_some(),
                 summary.distinct().is_some(),
             ),
         }

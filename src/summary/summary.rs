@@ -6,6 +6,7 @@ use super::exact::Exact;
 use super::histogram::Histogram;
 use super::number::Number;
 use super::parts::{Counts, Parts};
+use super::prefixes::PrefixSketch;
 use super::settings::Settings;
 use super::sketch::Sketch;
 use super::sums::Sums;
@@ -128,7 +129,13 @@ impl Summary {
         self.parts().map(|parts| &parts.best)
     }
 
-    /// The sketch of quantiles, if one is kept.
+    /// The sketch of quantiles by prefixes, if one is kept.
+    #[must_use]
+    pub fn prefixes(&self) -> Option<&PrefixSketch> {
+        self.parts()?.prefixes.as_ref()
+    }
+
+    /// The sketch of quantiles with a relative error, if one is kept.
     #[must_use]
     pub fn sketch(&self) -> Option<&Sketch> {
         self.parts()?.sketch.as_ref()

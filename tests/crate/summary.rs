@@ -55,7 +55,8 @@ fn everything() -> Settings {
         moments: 4,
         best: 3,
         largest: false,
-        quantiles: Some(0.02),
+        quantile_buckets: Some(100),
+        relative_error: Some(0.02),
         histogram: Some(vec![-1.0, 0.0, 0.5, 8.0]),
         distinct: true,
     }

@@ -33,7 +33,14 @@ warnings.simplefilter("ignore")
 
 FAMILIES = ("full", "tied", "diag", "spherical")
 DTYPES = ("float64", "float32")
-MOMENTS = {"moments": 4, "best": 50, "quantiles": 0.01, "histogram": np.linspace(-4, 4, 500), "distinct": True}
+MOMENTS = {
+    "moments": 4,
+    "best": 50,
+    "quantiles": True,
+    "relative_error": 0.01,
+    "histogram": np.linspace(-4, 4, 500),
+    "distinct": True,
+}
 
 
 @dataclass(frozen=True)
@@ -293,7 +300,7 @@ entry("summary reads", numbers, summary_of)(
 entry("summarize", table)(lambda none, a: summarize(a["X"], **MOMENTS))
 entry("summarize columns", table)(lambda none, a: summarize(a["X"], axis=0, **MOMENTS))
 entry("summarize rows", table, rows=2000)(lambda none, a: summarize(a["X"], axis=1, moments=4, best=2))
-entry("summarize by", table)(lambda none, a: summarize(a["X"], by=a["by"], best=3, quantiles=0.01))
+entry("summarize by", table)(lambda none, a: summarize(a["X"], by=a["by"], best=3, quantiles=True, relative_error=0.01))
 entry("summarize cov", table)(lambda none, a: summarize(a["X"], cov=True))
 entry("describe", table)(lambda none, a: foldstat.describe(pd.DataFrame(a["X"], columns=list("abcde"))).to_numpy())
 entry("joint reads", table, joint_of, rows=300)(lambda s, _: [s.cov(), s.corr(), s.means, s.line(0, 1)])

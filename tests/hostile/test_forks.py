@@ -39,7 +39,7 @@ def long_call(what, X):
         foldstat.map_reduce(lambda i: Summary([time.sleep(0.01) or i]), range(100), progress=False)
     else:
         for _ in range(300):
-            Summary(X, quantiles=0.001, distinct=True)
+            Summary(X, quantiles=True, relative_error=0.001, distinct=True)
 
 
 def in_a_handler(note, what, child_computes):

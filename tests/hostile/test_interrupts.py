@@ -140,7 +140,7 @@ def wide_fit(n, d, k):
 
 def many_summaries():
     x = np.random.default_rng(0).normal(size=3_000_000)
-    return lambda: [Summary(x, moments=4, quantiles=0.001, distinct=True) for _ in range(50)]
+    return lambda: [Summary(x, moments=4, quantiles=True, relative_error=0.001, distinct=True) for _ in range(50)]
 
 
 def long_chains():

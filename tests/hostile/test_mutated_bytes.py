@@ -31,7 +31,10 @@ KEYS = ["text", 1.5, -300, None, (1, ("b", 0.25)), b"bytes", True, "", Decimal("
 KEYS += [np.datetime64(1, "ns"), datetime.date(2020, 1, 1), datetime.time(8), datetime.timedelta(1)]
 KEYS += [datetime.datetime(2020, 1, 1, 8, tzinfo=datetime.UTC)]
 KINDS = {
-    "summary": (Summary, lambda: Summary(numbers(100)["x"], moments=4, best=5, quantiles=0.01, distinct=True)),
+    "summary": (
+        Summary,
+        lambda: Summary(numbers(100)["x"], moments=4, best=5, quantiles=True, relative_error=0.01, distinct=True),
+    ),
     "histogram": (Summary, lambda: Summary(numbers(20)["x"], histogram=[0.0, 1.0, 2.0])),
     "joint": (JointSummary, lambda: summarize(table(50)["X"], cov=True)),
     "columns": (Summaries, lambda: summarize(table(50)["X"], axis=0, moments=4, best=3)),

@@ -50,15 +50,15 @@ def as_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
     return value
 
 
-def as_quantiles(quantiles: Any) -> list[float]:
-    """Check quantiles: probabilities, or a single one."""
+def as_percentiles(percentiles: Any) -> list[float]:
+    """Check percentiles: probabilities, or a single one."""
     try:
-        values = np.asarray(quantiles, dtype=np.float64)
+        values = np.asarray(percentiles, dtype=np.float64)
     except (TypeError, ValueError):
-        raise TypeError(f"quantiles must be a sequence of numbers from 0 to 1, got {quantiles!r}") from None
+        raise TypeError(f"percentiles must be a sequence of numbers from 0 to 1, got {percentiles!r}") from None
     if values.ndim > 1 or not ((values >= 0) & (values <= 1)).all():
-        raise ValueError(f"quantiles must be a sequence of numbers from 0 to 1, got {quantiles!r}")
+        raise ValueError(f"percentiles must be a sequence of numbers from 0 to 1, got {percentiles!r}")
     numbers: list[float] = np.atleast_1d(values).tolist()
     if len(set(numbers)) < len(numbers):
-        raise ValueError(f"quantiles must be different from each other, got {quantiles!r}")
+        raise ValueError(f"percentiles must be different from each other, got {percentiles!r}")
     return numbers

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from foldstat import _core
 from foldstat._common.checks import flag, whole_number
+from foldstat.summary._quantiles import as_relative_error, buckets_of
 
 if TYPE_CHECKING:
     from foldstat._core import SummaryState
@@ -42,13 +43,23 @@ def default(value: Any) -> Any:
     return Default(value)
 
 
-def empty_state(moments: Any, best: Any, largest: Any, quantiles: Any, histogram: Any, distinct: Any) -> SummaryState:
+def empty_state(
+    moments: Any,
+    best: Any,
+    largest: Any,
+    quantiles: Any,
+    quantile_buckets: Any,
+    relative_error: Any,
+    histogram: Any,
+    distinct: Any,
+) -> SummaryState:
     """Make the empty state with these settings; defaults that were not given count as their values."""
     return _core.SummaryState(
         moments=_moments(Default.of(moments)),
         best=_best(Default.of(best)),
         largest=flag(Default.of(largest), "largest"),
-        quantiles=_quantiles(Default.of(quantiles)),
+        quantile_buckets=buckets_of(Default.of(quantiles), Default.of(quantile_buckets)),
+        relative_error=as_relative_error(Default.of(relative_error)),
         histogram=_histogram(Default.of(histogram)),
         distinct=flag(Default.of(distinct), "distinct"),
     )
@@ -62,7 +73,9 @@ def settings_of(state: SummaryState) -> dict[str, Any]:
         "moments": state.moments,
         "best": state.best_limit,
         "largest": state.largest,
-        "quantiles": state.quantile_error,
+        "quantiles": state.quantile_buckets is not None,
+        "quantile_buckets": state.quantile_buckets,
+        "relative_error": state.relative_error,
         "histogram": state.histogram_edges,
         "distinct": state.counts_distinct,
     }
@@ -88,17 +101,6 @@ def as_times(times: Any) -> int:
         problem = "must not be negative" if number < 0 else "does not fit into 64 bits"
         raise ValueError(f"push(times=): times {problem}, got {times}")
     return number
-
-
-def _quantiles(quantiles: Any) -> float | None:
-    if quantiles is None or quantiles is False:
-        return None
-    if isinstance(quantiles, (bool, np.bool_, str, bytes)) or np.ndim(quantiles) != 0:
-        raise TypeError(f"quantiles is the relative error that quantiles may have, such as 0.01; got {quantiles!r}")
-    try:
-        return float(quantiles)
-    except TypeError:
-        raise TypeError(f"quantiles must be a relative error such as 0.01, or None; got {quantiles!r}") from None
 
 
 def _histogram(histogram: Any) -> NDArray[np.float64] | None:

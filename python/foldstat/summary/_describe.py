@@ -20,7 +20,6 @@ from foldstat.summary._summary import Summary
 def describe(
     frame: Any,
     percentiles: Iterable[float] | None = (0.25, 0.5, 0.75),
-    quantile_error: float = 0.01,
     n_jobs: int | None = None,
     *,
     include: Any = None,
@@ -34,8 +33,6 @@ def describe(
         The columns: of a dict, or of a structured array, those of its names.
     percentiles : array-like of float, default=(0.25, 0.5, 0.75)
         Quantiles to show, from 0 to 1; None or an empty sequence for none.
-    quantile_error : float, default=0.01
-        Relative error that the quantiles of numbers may have (see `Summary.quantile`).
     n_jobs : int or None, default=None
         Number of threads; None for the default of the process. It changes no bit of the result.
     include, exclude : 'all', type, name of a type, or list of these, optional
@@ -60,8 +57,8 @@ def describe(
     TypeError
         If `frame` has no columns, being of one dimension.
     ValueError
-        If the frame has no columns, or none is left by `include` and `exclude`; if a percentile or
-        `quantile_error` is out of range.
+        If the frame has no columns, or none is left by `include` and `exclude`; if a percentile is out of
+        range.
 
     Notes
     -----
@@ -77,6 +74,8 @@ def describe(
     ``distinct`` is exact for texts. For others it is exact up to about a thousand different values, and has a standard
     error of 0.8 % beyond; it is never more than ``count``. pandas calls it unique.
 
+    Percentiles of numbers are as `Summary.quantile` gives them with ``quantiles=True``.
+
     Columns of other things, as lists and structs, have count and nulls.
 
     Examples
@@ -90,11 +89,7 @@ def describe(
     [4, 3, 'b', 2]
     """
     shown = _shown(percentiles)
-    if isinstance(quantile_error, (bool, str, bytes)) or not isinstance(quantile_error, (float, int, np.number)):
-        raise TypeError(f"quantile_error must be a relative error such as 0.01, got {quantile_error!r}")
-    if not 1e-4 <= quantile_error <= 0.5:
-        raise ValueError(f"quantile_error must be from 0.0001 to 0.5, got {quantile_error!r}")
-    template = empty_state(2, 0, False, quantile_error if shown else None, None, True)
+    template = empty_state(2, 0, False, bool(shown), None, None, None, True)
     threads = thread_count(n_jobs)
     columns = selected(columns_of(frame), include, exclude)
     kinds = [kind_of(raw, f"frame[{label!r}]") for raw, label in zip(columns.raws, columns.labels, strict=True)]

@@ -123,10 +123,16 @@ class ReadsOfEach(Generic[_One]):
         """Give the exact sum of k-th powers of each."""
         return [member.power_sum(k) for member in self._members]
 
-    def quantile(self, q: ArrayLike) -> NDArray[np.float64]:
-        """Estimate quantiles of each, of shape ``np.shape(q) + (n,)``; needs ``quantiles``."""
-        each = [np.asarray(member.quantile(q)) for member in self._members]
+    def quantile(self, q: ArrayLike, method: str = "linear") -> NDArray[np.float64]:
+        """Estimate quantiles of each, of shape ``np.shape(q) + (n,)``; needs ``quantiles=True``."""
+        each = [np.asarray(member.quantile(q, method)) for member in self._members]
         return np.stack(each, axis=-1) if each else np.empty((*np.shape(q), 0))
+
+    def quantile_bounds(self, q: ArrayLike, method: str = "linear") -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Give two numbers for each quantile of each, between which it lies for certain, of shape as `quantile`."""
+        each = [np.asarray(member.quantile_bounds(q, method)) for member in self._members]
+        low, high = np.stack(each, axis=-1) if each else np.empty((2, *np.shape(q), 0))
+        return low, high
 
     @property
     def median(self) -> NDArray[np.float64]:

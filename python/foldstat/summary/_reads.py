@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from foldstat._common.html import table_html
 from foldstat.summary._more_reads import MoreReads
+from foldstat.summary._quantiles import bounds_of, keeps_quantiles, quantiles_of
 from foldstat.summary._scaled_state import scaled_state
 
 if TYPE_CHECKING:
@@ -188,67 +189,100 @@ class Reads(MoreReads):
 
     # ---------------------------------------------------------------- quantiles
 
-    def quantile(self, q: ArrayLike) -> Any:
-        """Estimate quantiles, each within the relative error `quantile_error`; needs ``quantiles``.
+    def quantile(self, q: ArrayLike, method: str = "linear") -> Any:
+        """Estimate quantiles; needs ``quantiles=True`` or ``relative_error``.
 
-        The quantile q of n values is the order statistic of rank ``q * (n - 1)``, from 0, or lies
-        linearly between the two order statistics around it, as in `numpy.quantile`. Each order
-        statistic x is estimated by a number from ``x * (1 - e)`` to ``x * (1 + e)``, where e is
-        `quantile_error`; the smallest and the largest value are exact.
+        Where `quantile_error` is 0 these are the quantiles of the values themselves, as
+        `numpy.quantile` gives them. Otherwise each order statistic is estimated with that relative
+        error; the smallest and the largest value are exact. `quantile_bounds` tells between which
+        numbers a quantile lies for certain.
 
         Parameters
         ----------
         q : float or array-like of float
             From 0 to 1.
+        method : str, default='linear'
+            How a quantile lies between two order statistics, by the names of `numpy.quantile`:
+            'inverted_cdf', 'averaged_inverted_cdf', 'closest_observation',
+            'interpolated_inverted_cdf', 'hazen', 'weibull', 'linear', 'median_unbiased',
+            'normal_unbiased', 'lower', 'higher', 'midpoint' or 'nearest'. 'equiprobable' is what
+            Polars calls 'inverted_cdf'.
 
         Returns
         -------
         float, or ndarray of the shape of `q`
-            NaN if there are no values.
+            NaN if there are no values. Between a finite value and an infinity lies the infinity.
 
         Raises
         ------
         ValueError
-            If no quantiles are kept, or `q` is not from 0 to 1.
+            If no quantiles are kept, `q` is not from 0 to 1, or there is no such method.
+
+        Notes
+        -----
+        Weights are numbers of times: these are the quantiles of the values repeated as often.
+        Integers that no float holds count as the nearest float.
+
+        Summaries merge the quantiles that both keep. With ``quantiles=True`` and ``relative_error``
+        the sketch with the smaller error is read, within the bounds of both.
 
         References
         ----------
-        Masson, Rim & Lee, "DDSketch", VLDB 12 (2019); Epicoco et al., "UDDSketch", IEEE Access 8 (2020).
+        Hyndman & Fan, "Sample quantiles in statistical packages", Am. Stat. 50 (1996). For
+        ``relative_error``: Masson, Rim & Lee, "DDSketch", VLDB 12 (2019).
+
+        Examples
+        --------
+        >>> from foldstat import Summary
+        >>> years = Summary(range(2000, 2024), quantiles=True)
+        >>> years.quantile([0.25, 0.5, 0.75])
+        array([2005.75, 2011.5 , 2017.25])
+        >>> years.quantile(0.5, method="lower"), years.quantile_error
+        (2011.0, 0.0)
+        """
+        found = quantiles_of(self._state, q, method, unknown=self._nan_counts())
+        return found.tolist() if found.ndim == 0 else found
+
+    def quantile_bounds(self, q: ArrayLike, method: str = "linear") -> tuple[Any, Any]:
+        """Give two numbers for each quantile, between which that of all values lies for certain.
+
+        Parameters
+        ----------
+        q : float or array-like of float
+            From 0 to 1.
+        method : str, default='linear'
+            As in `quantile`.
+
+        Returns
+        -------
+        low, high : float, or ndarray of the shape of `q`
+            Equal where the quantile is known exactly; NaN if there are no values.
+
+        Raises
+        ------
+        ValueError
+            As in `quantile`.
 
         Examples
         --------
         >>> import numpy as np
         >>> from foldstat import Summary
-        >>> s = Summary(np.arange(1001.0), quantiles=0.001)
-        >>> abs(s.quantile(0.9) - 900) <= 0.9
-        True
-        >>> s.quantile([0, 1])
-        array([   0., 1000.])
+        >>> x = np.random.default_rng(0).normal(46.9, 0.05, size=100_000)
+        >>> low, high = Summary(x, quantiles=True).quantile_bounds(0.5)
+        >>> bool(low <= np.median(x) <= high), high - low < 0.001
+        (True, True)
         """
-        ranks = _as_ranks(q)
-        outside = ~((ranks >= 0) & (ranks <= 1))
-        if outside.any():
-            raise ValueError(f"quantile(q): q must be from 0 to 1, got {ranks[outside].flat[0]}")
-        state = self._state
-        if not state.is_identity and state.quantile_error is None:
-            raise ValueError("this Summary keeps no quantiles: make it with quantiles=0.01, or another relative error")
-        times = scaled_state(state)
-        if times is not None:
-            return times.quantiles(ranks)
-        if state.is_identity or self._nan_counts():
-            found = np.full(ranks.shape, math.nan)
-        else:
-            found = np.array([state.quantile(float(rank)) for rank in ranks.flat]).reshape(ranks.shape)
-        return float(found) if found.ndim == 0 else found
+        low, high = bounds_of(self._state, q, method, unknown=self._nan_counts())
+        return (low.tolist(), high.tolist()) if low.ndim == 0 else (low, high)
 
     @property
     def median(self) -> Any:
-        """Median, as `quantile` of 0.5; needs ``quantiles``."""
+        """Median, as `quantile` of 0.5; needs ``quantiles=True``."""
         return self.quantile(0.5)
 
     @property
     def iqr(self) -> Any:
-        """Interquartile range, `quantile` of 0.75 less that of 0.25; needs ``quantiles``."""
+        """Interquartile range, `quantile` of 0.75 less that of 0.25; needs ``quantiles=True``."""
         low, high = self.quantile([0.25, 0.75]).tolist()
         times = scaled_state(self._state)
         if times is not None:
@@ -257,7 +291,13 @@ class Reads(MoreReads):
 
     @property
     def quantile_error(self) -> float | None:
-        """Guaranteed relative error of `quantile`; None if no quantiles are kept."""
+        """Guaranteed relative error of order statistics that are read; None if no quantiles are kept.
+
+        0.0 where all values are known: with ``quantiles=True`` as long as there are no more different
+        values than ``quantile_buckets``. Beyond, a bucket holds 2**s neighbouring floats, and this is
+        their distance as a part of the smallest of them. It is about values that are not tiny: those
+        below 2.2e-308 may be off by as much, unless the error is above 1.
+        """
         return self._state.quantile_error
 
     # ---------------------------------------------------------------- all of them
@@ -357,16 +397,6 @@ def as_policy(nan: str) -> NanPolicy:
     raise ValueError(f"nan must be 'skip', 'propagate' or 'raise', got {nan!r}")
 
 
-def _as_ranks(q: ArrayLike) -> NDArray[np.float64]:
-    try:
-        given = np.asarray(q)
-    except ValueError as error:
-        raise ValueError(f"quantile(q): q is not an array of numbers: {error}") from None
-    if given.size and given.dtype.kind not in "iufb":
-        raise TypeError(f"quantile(q): q must be a number from 0 to 1 or an array of such, got {q!r}")
-    return given.astype(np.float64)
-
-
 def nan_words(count: int) -> str:
     """Say how many values are NaN."""
     return "one value is NaN" if count == 1 else f"{count} values are NaN"
@@ -383,7 +413,7 @@ def statistics(summary: Reads) -> dict[str, Any]:
         "min": summary.min,
     }
     state = summary._state
-    if state.quantile_error is not None:
+    if keeps_quantiles(state):
         row |= zip(("25%", "50%", "75%"), summary.quantile([0.25, 0.5, 0.75]).tolist(), strict=True)
     row["max"] = summary.max
     if state.moments == 4:

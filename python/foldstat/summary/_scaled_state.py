@@ -103,17 +103,24 @@ class ScaledState:
         numerator, exponent = self._ticks.power_sum(k)
         return Fraction(numerator << max(exponent, 0), 1 << max(-exponent, 0))
 
-    def quantiles(self, ranks: NDArray[np.float64]) -> Any:
-        """Give the values at some ranks, or the one value at one."""
-        found = np.empty(ranks.shape, dtype=object)
-        for place in np.ndindex(ranks.shape):
-            tick = self._ticks.quantile(float(ranks[place]))
-            found[place] = self.scale.read(Fraction(tick)) if tick == tick else self.scale.nothing
-        return found if found.ndim else found[()]
+    def quantiles(self, ranks: NDArray[np.float64], method: str) -> NDArray[Any]:
+        """Give the values at some ranks."""
+        return self._values(self._ticks.quantiles(ranks, method))
+
+    def quantile_bounds(self, ranks: NDArray[np.float64], method: str) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Give the values between which those at some ranks lie."""
+        low, high = self._ticks.quantile_bounds(ranks, method)
+        return self._values(low), self._values(high)
+
+    def _values(self, ticks: NDArray[np.float64]) -> NDArray[Any]:
+        found = np.empty(ticks.shape, dtype=object)
+        for place, tick in enumerate(ticks.tolist()):
+            found[place] = self.scale.nothing if tick != tick else self.scale.read(Fraction(tick))
+        return found
 
     @property
     def iqr(self) -> Any:
-        low, high = self._ticks.quantile(0.25), self._ticks.quantile(0.75)
+        low, high = self._ticks.quantiles(np.array([0.25, 0.75]), "linear").tolist()
         return self.scale.difference(Fraction(high) - Fraction(low)) if self._ticks.count else self.scale.nothing
 
     def mean_interval(self, t: float) -> tuple[Any, Any]:
@@ -220,10 +227,10 @@ def _check_settings(state: SummaryState, scale: Scale | Places, name: str) -> No
     """Refuse what would be counted or estimated from another origin than the values have."""
     if state.histogram_edges is not None:
         raise TypeError(f"{name} holds {scale}, which a histogram with numbers for edges does not count")
-    if scale.kind in ("instant", "aware") and state.quantile_error is not None:
+    if scale.kind in ("instant", "aware") and state.relative_error is not None:
         raise ValueError(
             f"{name} holds {scale}, whose quantiles cannot have a relative error, which would count from 1970: "
-            "describe gives them exactly"
+            "give quantiles=True"
         )
 
 

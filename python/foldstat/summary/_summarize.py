@@ -36,7 +36,9 @@ class _Settings(TypedDict, total=False):
     moments: int
     best: int
     largest: bool
-    quantiles: float | None
+    quantiles: bool
+    quantile_buckets: int | None
+    relative_error: float | None
     histogram: ArrayLike | None
     distinct: bool
     strict: bool
@@ -86,7 +88,9 @@ def summarize(
     moments: int = 2,
     best: int = 0,
     largest: bool = False,
-    quantiles: float | None = None,
+    quantiles: bool = False,
+    quantile_buckets: int | None = None,
+    relative_error: float | None = None,
     histogram: ArrayLike | None = None,
     distinct: bool = False,
     strict: bool = False,
@@ -124,7 +128,7 @@ def summarize(
     ids : sequence of int, str or bytes, optional
         Who each row is (each column with axis 1), for `best`. Default: its number, which begins at 0
         in every piece of the data: give pieces that are to be merged ``ids=range(start, stop)``.
-    moments, best, largest, quantiles, histogram, distinct
+    moments, best, largest, quantiles, quantile_buckets, relative_error, histogram, distinct
         What the summaries keep, see `Summary`.
     strict : bool, default=False
         Whether columns of a frame that hold no numbers are an error.
@@ -164,7 +168,8 @@ def summarize(
     >>> float(summarize(X, cov=True).cov()[0, 0])
     4.0
     """
-    template = empty_state(moments, best, largest, quantiles, histogram, distinct)
+    sketches = (quantiles, quantile_buckets, relative_error)
+    template = empty_state(moments, best, largest, *sketches, histogram, distinct)
     cov, strict = flag(cov, "cov"), flag(strict, "strict")
     if by is not None and cov:
         raise ValueError(

@@ -57,8 +57,15 @@ class Summary(Monoid, Reads):
         How many of the smallest values to keep, with their ids, up to 2**24.
     largest : bool, default=False
         Whether `best` are the largest.
-    quantiles : float, optional
-        Keep a sketch for `quantile`, `median` and `iqr` with this relative error (from 1e-4 to 0.5).
+    quantiles : bool, default=False
+        Whether to keep a sketch for `quantile`, `median` and `iqr`. It is exact for as many different
+        values as it has buckets, and beyond as fine as the spread of the values asks for: values
+        near each other share the first bits of their floats, and all buckets are left for the rest.
+    quantile_buckets : int, optional
+        Most buckets of this sketch, from 2 to 2**20; default 4096. Giving it is asking for the sketch.
+    relative_error : float, optional
+        Keep a sketch (also) whose quantiles have this guaranteed relative error, from 1e-4 to 0.5,
+        however widely the values are spread.
     histogram : array-like of float, optional
         Edges of a histogram to count in.
     distinct : bool, default=False
@@ -86,8 +93,9 @@ class Summary(Monoid, Reads):
     added to keeps. The first data that enter it directly make it a ``Summary([])`` of default
     settings before they are added.
 
-    Summaries of different settings merge to what both keep: the smaller `moments` and `best`, the
-    coarser quantiles; `distinct`, quantiles or a histogram that one side lacks are dropped. So
+    Summaries of different settings merge to what both keep: the smaller `moments`, `best` and
+    `quantile_buckets`, the larger `relative_error`; `distinct`, a histogram, or a sketch of quantiles
+    that one side lacks is dropped, and each of the two sketches merges with its like only. So
     ``s + Summary([])`` is without the best values, quantiles and histogram of ``s``: start from
     ``Summary()``, or from an empty summary of the same settings. Histograms merge to the edges that
     both have, if these are two or more and the last edge, which closes the last bin, is the same.
@@ -139,12 +147,15 @@ class Summary(Monoid, Reads):
         moments: int = default(2),
         best: int = default(0),
         largest: bool = default(False),
-        quantiles: float | None = default(None),
+        quantiles: bool = default(False),
+        quantile_buckets: int | None = default(None),
+        relative_error: float | None = default(None),
         histogram: ArrayLike | None = _NO_EDGES,
         distinct: bool = default(False),
         n_jobs: int | None = None,
     ) -> None:
-        settings = (moments, best, largest, quantiles, histogram, distinct)
+        sketches = (quantiles, quantile_buckets, relative_error)
+        settings = (moments, best, largest, *sketches, histogram, distinct)
         if x is None and (ids is not None or sample_weight is not None):
             raise TypeError("ids and sample_weight belong to values: give x as well")
         if x is None and all(isinstance(setting, Default) for setting in settings):
@@ -257,7 +268,7 @@ class Summary(Monoid, Reads):
             candidates have the same text the second one is ``"C=1.0 (2)"``.
             `foldstat.summary.parameters_of` gives the parameters themselves.
         **settings
-            Other settings of a Summary: ``moments``, ``quantiles``, ``histogram``, ``distinct``; and
+            Other settings of a Summary: ``moments``, ``quantiles``, ``histogram`` and so on; and
             ``largest``, where the search does not say which scores are good ones. scikit-learn's are if
             they are large, a study has its directions, and Ray's results may have their mode.
 
@@ -424,7 +435,7 @@ class Summary(Monoid, Reads):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The settings as keywords; empty for the identity. ``quantiles`` is the relative error guaranteed now.
+        """The settings as keywords; empty for the identity. ``relative_error`` is the one guaranteed now.
 
         Merges with coarser summaries, and data over hundreds of orders of magnitude, make it larger than asked for.
         """

@@ -14,10 +14,13 @@ use super::passes::Rows;
 use super::states::{self, Shared};
 use super::{VALUE_NANOSECONDS, convert, items};
 use crate::error::Error;
+use crate::memory;
 use crate::python::arrays::{self, NewArray};
 use crate::python::enter::enter;
 use crate::python::objects;
-use crate::summary::{Best, Histogram, Id, Number, Settings, State, Summary};
+use crate::summary::{
+    Best, Histogram, Id, Known, Method, Number, PrefixSketch, Settings, Sketch, State, Summary,
+};
 
 /// A summary that threads may share.
 ///
@@ -124,6 +127,21 @@ impl SummaryState {
         });
     }
 
+    /// What is known of quantiles.
+    fn known(&self, q: &Bound<'_, PyAny>, method: &str) -> PyResult<Vec<Known>> {
+        let q = arrays::vector(q, "q")?;
+        let Some(method) = Method::named(method) else {
+            let names = Method::ALL.map(|(name, _)| format!("'{name}'")).join(", ");
+            let message = format!("method must be one of {names}; got '{method}'");
+            return Err(PyValueError::new_err(message));
+        };
+        let values = q.as_slice().ok_or_else(|| Error::Bug("q is not in one piece".to_owned()))?;
+        match self.read(|summary| summary.quantiles(values, method)) {
+            Some(known) => Ok(known?),
+            None => Err(convert::not_kept("quantiles", "quantiles=True")),
+        }
+    }
+
     pub(super) fn add(&self, partial: &Summary) -> Result<(), Error> {
         self.with(|inner| inner.summary.try_merge(partial))
     }
@@ -134,19 +152,29 @@ impl SummaryState {
     /// Of no numbers.
     #[new]
     #[pyo3(signature = (
-        *, moments=2, best=0, largest=false, quantiles=None, histogram=None, distinct=false
+        *, moments=2, best=0, largest=false, quantile_buckets=None, relative_error=None,
+        histogram=None, distinct=false
     ))]
     fn new(
         moments: u8,
         best: usize,
         largest: bool,
-        quantiles: Option<f64>,
+        quantile_buckets: Option<usize>,
+        relative_error: Option<f64>,
         histogram: Option<&Bound<'_, PyAny>>,
         distinct: bool,
     ) -> PyResult<Self> {
         let edges = histogram.map(|edges| arrays::vector(edges, "histogram")).transpose()?;
         let histogram = edges.map(|edges| edges.into_raw_vec_and_offset().0);
-        let settings = Settings { moments, best, largest, quantiles, histogram, distinct };
+        let settings = Settings {
+            moments,
+            best,
+            largest,
+            quantile_buckets,
+            relative_error,
+            histogram,
+            distinct,
+        };
         Ok(Summary::new(&settings)?.into())
     }
 
@@ -306,10 +334,20 @@ impl SummaryState {
     fn largest(&self) -> Option<bool> {
         self.read(|summary| summary.best().map(|best| best.largest()))
     }
-    /// The relative error that quantiles are guaranteed to have now; None without a sketch.
+    /// Most buckets of the sketch of quantiles by prefixes; None without it.
+    #[getter]
+    fn quantile_buckets(&self) -> Option<usize> {
+        self.read(|summary| summary.prefixes().map(PrefixSketch::limit))
+    }
+    /// The relative error that the sketch which has one guarantees now; None without it.
+    #[getter]
+    fn relative_error(&self) -> Option<f64> {
+        self.read(|summary| summary.sketch().map(Sketch::relative_error))
+    }
+    /// The relative error of quantiles as they are read; None without any sketch.
     #[getter]
     fn quantile_error(&self) -> Option<f64> {
-        self.read(|summary| summary.sketch().map(|sketch| sketch.relative_error()))
+        self.read(Summary::quantile_error)
     }
     /// The edges of the histogram, if there is one.
     #[getter]
@@ -411,13 +449,26 @@ impl SummaryState {
         Ok((numerator, sum.exponent()))
     }
 
-    /// The quantile q, in [0, 1], within the relative error of the sketch.
-    fn quantile(&self, q: f64) -> PyResult<f64> {
-        if !(0.0..=1.0).contains(&q) {
-            return Err(PyValueError::new_err(format!("q must lie in [0, 1], found {q:?}")));
-        }
-        let quantile = self.read(|summary| summary.quantile(q));
-        quantile.ok_or_else(|| convert::not_kept("quantiles", "quantiles=0.01"))
+    /// The quantiles q, each in [0, 1], by the method of that name.
+    #[pyo3(signature = (q, method="linear"))]
+    fn quantiles<'py>(
+        &self,
+        q: &Bound<'py, PyAny>,
+        method: &str,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let known = self.known(q, method)?;
+        each(q.py(), &known, |known| known.estimate)
+    }
+
+    /// Between which numbers they lie for certain: of each the lower, then of each the upper.
+    #[pyo3(signature = (q, method="linear"))]
+    fn quantile_bounds<'py>(
+        &self,
+        q: &Bound<'py, PyAny>,
+        method: &str,
+    ) -> PyResult<[Bound<'py, PyArray1<f64>>; 2]> {
+        let known = self.known(q, method)?;
+        Ok([each(q.py(), &known, |known| known.low)?, each(q.py(), &known, |known| known.high)?])
     }
 
     /// Counts below the first edge, of each bin, and above the last edge; None without histogram.
@@ -444,4 +495,13 @@ impl SummaryState {
         };
         objects::list(py, entries.iter().map(pair), "the list of the best values")
     }
+}
+
+/// An array with a part of each.
+fn each<'py>(
+    py: Python<'py>,
+    known: &[Known],
+    part: fn(&Known) -> f64,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    NewArray::of(py, known.len(), &memory::collected(known.iter().map(part), "the quantiles")?)
 }

@@ -4,13 +4,13 @@ use super::registers::{Registers, note, registers_of};
 use super::{Distinct, SPARSE, State, hash_bytes, hash_f64, hash_number};
 use crate::summary::number::Number;
 
-/// Slots of the hash table of [`DistinctTally`]: at most half of them are used.
-const SLOTS: usize = 4 * SPARSE;
+/// Slots that the hash table of [`DistinctTally`] begins with: there may be one for each of very many groups.
+const SLOTS: usize = 64;
 
 /// Takes values in, fast.
 #[derive(Clone, Debug)]
 pub struct DistinctTally {
-    /// A hash table with linear probing. 0 marks a free slot.
+    /// A hash table with linear probing, of which at most half is used. 0 marks a free slot.
     slots: Vec<u64>,
     /// How many slots are used.
     used: usize,
@@ -81,10 +81,11 @@ impl DistinctTally {
 
     #[inline]
     fn insert_slot(&mut self, hash: u64) {
-        if self.slots.is_empty() {
-            self.slots = vec![0; SLOTS];
+        if 2 * self.used >= self.slots.len() {
+            self.grow();
         }
-        let mut slot = hash as usize % SLOTS;
+        let mask = self.slots.len() - 1;
+        let mut slot = hash as usize & mask;
         while self.slots[slot] != hash {
             if self.slots[slot] == 0 {
                 self.slots[slot] = hash;
@@ -92,7 +93,20 @@ impl DistinctTally {
                 self.limit();
                 return;
             }
-            slot = (slot + 1) % SLOTS;
+            slot = (slot + 1) & mask;
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let size = (2 * self.slots.len()).max(SLOTS);
+        let smaller = std::mem::replace(&mut self.slots, vec![0; size]);
+        for hash in smaller.into_iter().filter(|&hash| hash != 0) {
+            let mut slot = hash as usize & (size - 1);
+            while self.slots[slot] != 0 {
+                slot = (slot + 1) & (size - 1);
+            }
+            self.slots[slot] = hash;
         }
     }
 

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::quantile::{Method, Sorted, between};
 use super::*;
 
 fn of(error: f64, values: &[f64]) -> Sketch {
@@ -28,9 +29,12 @@ fn quantile(sketch: &Sketch, q: f64, sorted: &[f64]) -> f64 {
         negative: sorted.iter().filter(|&&x| x == f64::NEG_INFINITY).count() as u64,
         positive: sorted.iter().filter(|&&x| x == f64::INFINITY).count() as u64,
     };
-    let (min, max) = (sorted.first(), sorted.last());
-    let nan = f64::NAN;
-    sketch.quantile(q, infinities, *min.unwrap_or(&nan), *max.unwrap_or(&nan))
+    let ends = [sorted.first(), sorted.last()].map(|end| *end.unwrap_or(&f64::NAN));
+    read(sketch, q, infinities, ends).estimate
+}
+
+fn read(sketch: &Sketch, q: f64, infinities: Infinities, ends: [f64; 2]) -> Known {
+    Sorted::new(sketch, infinities, ends).unwrap().quantile(q, Method::Linear)
 }
 
 fn numbers() -> impl Strategy<Value = f64> {
@@ -78,7 +82,7 @@ proptest! {
             prop_assert!(found.is_nan());
             return Ok(());
         };
-        let (below, part) = rank(q, last as u64).unwrap();
+        let (below, part) = Method::Linear.place(q, values.len() as u64);
         let (low, high) = (values[below as usize], values[(below as usize + 1).min(last)]);
         let expected = if part == 0.0 { low } else { between(low, high, part) };
         let largest = low.abs().max(high.abs());
@@ -104,7 +108,7 @@ proptest! {
         let mut reader = Reader::new(&encoded);
         if let Ok(other) = Sketch::decode(&mut reader) {
             prop_assert_eq!(bytes(&other), &encoded[..encoded.len() - reader.remaining()]);
-            let _ = other.quantile(0.3, Infinities::default(), f64::MIN, f64::MAX);
+            read(&other, 0.3, Infinities::default(), [f64::MIN, f64::MAX]);
         }
     }
 }
@@ -148,20 +152,6 @@ fn ends_are_exact_and_infinities_have_ranks() {
 }
 
 #[test]
-fn ranks_are_exact() {
-    assert_eq!(rank(0.5, 5), Some((2, 0.5)));
-    assert_eq!(rank(1.0, u64::MAX), Some((u64::MAX, 0.0)));
-    let almost_one = 1.0_f64.next_down(); // 1 - 2⁻⁵³
-    assert_eq!(rank(almost_one, u64::MAX), Some((u64::MAX - 2048, 2_f64.powi(-53))));
-    assert_eq!(rank(0.5, u64::MAX), Some((u64::MAX >> 1, 0.5)));
-    assert_eq!(rank(0.0, 9), Some((0, 0.0)));
-    assert_eq!(rank(-0.0, 9), Some((0, 0.0)));
-    assert_eq!(rank(5e-324, 3), Some((0, 1.5e-323)));
-    assert_eq!(rank(2_f64.powi(-75), 1 << 20), Some((0, 2_f64.powi(-55))));
-    assert_eq!(rank(0.25, 0), Some((0, 0.0)));
-}
-
-#[test]
 fn weights_are_multiplicities_and_counts_saturate() {
     let mut weighted = Sketch::new(0.01).unwrap();
     weighted.add_times(2.5, 3);
@@ -172,14 +162,15 @@ fn weights_are_multiplicities_and_counts_saturate() {
     weighted.add_times(2.5, u64::MAX);
     let twice = merged(&weighted, &weighted);
     assert_eq!(twice.buckets[1].1, u64::MAX);
-    assert!((twice.quantile(0.7, Infinities::default(), 0.0, 9.0) - 2.5).abs() < 0.025);
+    let found = read(&twice, 0.7, Infinities::default(), [0.0, 9.0]);
+    assert!((found.estimate - 2.5).abs() < 0.025 && found.low < 2.5 && found.high > 2.5);
 }
 
 #[test]
 fn invalid_arguments_and_bytes_are_refused() {
     for error in [0.0, 9e-5, 0.51, -1.0, f64::NAN, f64::INFINITY] {
         let message = Sketch::new(error).unwrap_err().to_string();
-        assert!(message.starts_with("quantiles: the relative error"), "{message}");
+        assert!(message.starts_with("relative_error: must be from 0.0001"), "{message}");
     }
     let refused = |numbers: &[u64]| {
         let mut writer = Writer::new();

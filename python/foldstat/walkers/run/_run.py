@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from foldstat._common.arrays import Floats
 from foldstat._common.bars import as_progress
-from foldstat._common.checks import as_count, as_quantiles
+from foldstat._common.checks import as_count, as_percentiles
 from foldstat._common.frames import FrameKind, as_kind
 from foldstat._common.room import room_for
 from foldstat._common.threads import thread_count
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-_QUANTILES = (0.05, 0.5, 0.95)
+_PERCENTILES = (0.05, 0.5, 0.95)
 
 
 class Run(Walked):
@@ -97,12 +97,12 @@ class Run(Walked):
         """
         return self.moments.cov()
 
-    def summary(self, quantiles: float | Sequence[float] = _QUANTILES, n_jobs: int | None = None) -> SummaryTable:
+    def summary(self, percentiles: float | Sequence[float] = _PERCENTILES, n_jobs: int | None = None) -> SummaryTable:
         """Tell what is known about each coordinate.
 
         Parameters
         ----------
-        quantiles : float or sequence of float, default=(0.05, 0.5, 0.95)
+        percentiles : float or sequence of float, default=(0.05, 0.5, 0.95)
             Quantiles to show, from 0 to 1, all different. Not used with ``keep="moments"``.
         n_jobs : int or None, default=None
             Number of threads. It changes no bit of the result.
@@ -110,16 +110,16 @@ class Run(Walked):
         Returns
         -------
         SummaryTable
-            mean, sd, their Monte Carlo standard errors mcse_mean and mcse_sd, the quantiles, ess_bulk,
+            mean, sd, their Monte Carlo standard errors mcse_mean and mcse_sd, the percentiles, ess_bulk,
             ess_tail and r_hat, as those of `foldstat.diagnostics`. With ``keep="moments"`` mean, sd,
             mcse_mean and psrf, from the moments of each walker (see `Moments`).
 
         Raises
         ------
         ValueError
-            If there are no draws, or a quantile is not one or is there twice.
+            If there are no draws, or a percentile is not one or is there twice.
         """
-        probabilities, threads = as_quantiles(quantiles), thread_count(n_jobs)
+        probabilities, threads = as_percentiles(percentiles), thread_count(n_jobs)
         self._need_draws()
         if isinstance(self._kept, KeptMoments):
             return table_of_moments(self.names, self.moments)
