@@ -16,6 +16,7 @@ from foldstat._common.room import room_for
 from foldstat.summary._each import Names, SequenceOfEach, listed
 from foldstat.summary._input import as_label
 from foldstat.summary._reads import NanPolicy, SummaryReads, as_policy
+from foldstat.summary._scaled_state import scaled_state
 from foldstat.summary._summary import Summary
 
 if TYPE_CHECKING:
@@ -85,8 +86,7 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
         labels = None if names is None or not members else tuple(map(as_label, names))
         if labels is not None and len(labels) != len(members):
             raise ValueError(f"got {len(labels)} names for {len(members)} summaries")
-        with room_for(f"{len(members)} summaries"):
-            self._states = _core.SummaryStates.of([member._state for member in members])
+        self._states = states_of(members)
         self._places, self._names = range(len(members)), labels
 
     @classmethod
@@ -229,6 +229,16 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
 
 # Not by inheritance: the number of values takes the name of Sequence.count.
 Sequence.register(Summaries)
+
+
+def states_of(members: Sequence[Summary]) -> SummaryStates:
+    """Copy the states of summaries of numbers."""
+    for member in members:
+        times = scaled_state(member._state)
+        if times is not None:
+            raise TypeError(f"collections hold summaries of numbers, got one of {times.scale}: keep it by itself")
+    with room_for(f"{len(members)} summaries"):
+        return _core.SummaryStates.of([member._state for member in members])
 
 
 def check_columns(width: int, names: Names, other_width: int, other_names: Names) -> None:

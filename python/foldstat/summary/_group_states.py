@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foldstat import _core
-from foldstat.summary._collections import Summaries, SummariesReads, check_columns
+from foldstat.summary._collections import Summaries, SummariesReads, check_columns, states_of
 from foldstat.summary._each import Names
 from foldstat.summary._reads import NanPolicy, SummaryReads
 from foldstat.summary._summary import Summary
@@ -61,8 +61,8 @@ class GroupStates:
     @classmethod
     def of_groups(cls, groups: Sequence[Group]) -> GroupStates:
         """Copy the states of some groups."""
-        states = [member._state for group in groups for member in ([group] if isinstance(group, Summary) else group)]
-        return cls(_core.SummaryStates.of(states), [Shape.of(group) for group in groups])
+        members = [member for group in groups for member in ([group] if isinstance(group, Summary) else group)]
+        return cls(states_of(members), [Shape.of(group) for group in groups])
 
     def __len__(self) -> int:
         if self.shape is None:

@@ -75,7 +75,9 @@ class Union:
         made.keys = arrays[0]
         for array in arrays[1:]:
             if not np.array_equal(made.keys, array):
-                made.keys = np.union1d(made.keys, array)
+                both = np.concatenate((made.keys, array))
+                both.sort(kind="stable")  # of two runs that are in order it merges them
+                made.keys = both[np.append(True, both[1:] != both[:-1])]
         made.places = [np.searchsorted(made.keys, array) for array in arrays]
         return made
 
