@@ -254,6 +254,8 @@ pub trait Part<V: Vector>:
     fn store(self, lanes: &mut V::Lanes, part: usize);
     /// `self * b + c`, rounded once.
     fn mul_add(self, b: Self, c: Self) -> Self;
+    /// `self * b - c`, rounded once.
+    fn mul_sub(self, b: Self, c: Self) -> Self;
 }
 
 /// A SIMD level: a zero-sized proof that the CPU has its instructions.

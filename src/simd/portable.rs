@@ -85,6 +85,10 @@ macro_rules! portable_vector {
             fn mul_add(self, b: Self, c: Self) -> Self {
                 Vector::mul_add(self, b, c)
             }
+            #[inline(always)]
+            fn mul_sub(self, b: Self, c: Self) -> Self {
+                Vector::mul_sub(self, b, c)
+            }
         }
 
         impl Vector for Portable<$real, $n> {

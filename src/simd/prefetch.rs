@@ -33,6 +33,13 @@ impl Lines {
         Self { next: start, count }
     }
 
+    /// One of several parts of about the same size.
+    #[inline(always)]
+    pub fn part(&self, part: usize, parts: usize) -> Self {
+        let size = self.count / parts;
+        Self { next: self.next.wrapping_add(64 * size * part), count: size }
+    }
+
     /// Asks for the next `count` ones, if there are as many.
     #[inline(always)]
     pub fn prefetch(&mut self, count: usize) {

@@ -78,6 +78,12 @@ macro_rules! register_vector {
             fn mul_add(self, b: Self, c: Self) -> Self {
                 Self { parts: [self.simd.$mul_add(self.parts[0], b.parts[0], c.parts[0])], ..self }
             }
+
+            #[inline(always)]
+            fn mul_sub(self, b: Self, c: Self) -> Self {
+                let c = self.simd.$neg(c.parts[0]);
+                Self { parts: [self.simd.$mul_add(self.parts[0], b.parts[0], c)], ..self }
+            }
         }
 
         impl<S: Registers, const R: usize> $vector<S, R> {

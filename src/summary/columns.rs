@@ -186,9 +186,7 @@ impl<'d> Table<'_, 'd> {
     /// One summary for each column, which is a run.
     fn summarize_runs(&self, context: &Context, rows: usize) -> Result<Vec<State>, Error> {
         let mut states = memory::with_capacity(self.columns.len(), WHAT)?;
-        for _ in self.columns {
-            states.push(State::empty(self.template)?);
-        }
+        states.extend(self.columns.iter().map(|_| State::begun(self.template)));
         let partition = Partition::new(self.columns.len(), (TASK / rows.max(8)).max(1));
         context.for_each_chunk(&partition, RowsMut::column(&mut states), |range, mut states| {
             let mut packed = Packed::default();

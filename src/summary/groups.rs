@@ -1,30 +1,29 @@
 //! Columns and keys in, summaries for each key out: in one parallel pass.
 //!
 //! Values of a group do not lie together, and what adds them up wants runs of them. So the rows of
-//! a task are sorted by group (`runs.rs`), and each run is added to its group at once.
+//! a task are sorted by group (`dealer.rs`, `runs.rs`), and each run is added to its group at once.
 //!
 //! What limits it: some five passes over the rows of a task, in the second-level cache, as long as
 //! the groups are few, and else the lines of their states, two for each, which come from memory.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
+use std::sync::{Mutex, PoisonError};
 
 use ndarray::ArrayView1;
 
-use super::accumulate::{Accumulator, Owners};
 use super::column::{Column, Ids, Values, with_view};
 use super::columns::check_rows;
-use super::keys::Numbers;
-use super::number::Number;
+use super::dealer::{Dealer, MOST_TARGETS};
+use super::keys::{Numbers, extent};
 use super::parts::Parts;
-use super::runs::{Dealt, Runs};
-use super::states::{self, Run, State, WHAT};
+use super::states::{State, WHAT};
 use super::summary::Summary;
 use crate::error::Error;
 use crate::fold::{Context, Partition};
 use crate::memory;
 
 /// Rows of a task where groups are few: their values and places stay in the second-level cache.
-const TASK: usize = 1 << 16;
+const TASK: usize = 1 << 17;
 /// And where they are many: a state, which is not in the cache, is gone to once for several rows.
 const LONG_TASK: usize = 1 << 20;
 /// Keys that are looked at to tell these, and how many of them are different if groups are many.
@@ -32,12 +31,6 @@ const SAMPLE: usize = 1 << 12;
 const MANY: usize = SAMPLE / 2;
 /// Keys that are looked up at a time.
 const LOOK_UP: usize = 1 << 12;
-/// Up to so many summaries that are not short keep what they are made with from task to task: it
-/// may be some tens of kilobytes each.
-const KEPT: usize = 1 << 10;
-/// Fewer summaries than these, so that groups have numbers of 32 bits.
-const MOST_TARGETS: usize = 1 << 31;
-
 /// Some rows: their columns and keys as they lie in memory.
 #[derive(Clone, Debug)]
 pub struct Stretch<'d> {
@@ -86,6 +79,9 @@ pub fn summarize_groups(
         check_rows(keys.len(), columns, ids, weights.as_ref())?;
     }
     let template = template.empty_parts()?;
+    if let Some(keys) = dense_keys(stretches) {
+        return dense(context, &template, stretches, keys, skip);
+    }
     let tasks = tasks_of(stretches, context.threads())?;
     let n_columns = first.columns.len();
     let weighted = first.weights.is_some();
@@ -137,9 +133,9 @@ fn many_groups(keys: &Values<'_>) -> bool {
 fn merged<'a>(context: &Context, workers: Vec<Worker<'a>>) -> Result<Option<Worker<'a>>, Error> {
     let mut workers = workers.into_iter();
     let Some(mut total) = workers.next() else { return Ok(None) };
-    total.settle()?;
+    total.dealer.settle()?;
     for mut worker in workers {
-        worker.settle()?;
+        worker.dealer.settle()?;
         total.merge(context, worker)?;
     }
     Ok(Some(total))
@@ -147,180 +143,29 @@ fn merged<'a>(context: &Context, workers: Vec<Worker<'a>>) -> Result<Option<Work
 
 /// The groups that one thread has met.
 struct Worker<'a> {
-    template: &'a Parts,
     n_columns: usize,
     numbers: Numbers,
-    /// One for each column of each group.
-    states: Vec<State>,
-    /// In place of them, while they are few and not short.
-    kept: Option<Vec<Accumulator>>,
+    dealer: Dealer<'a>,
     weighted: bool,
-    runs: Runs,
-    dealt: Dealt,
-    groups: Vec<u32>,
-    widened: Vec<f64>,
 }
 
 impl<'a> Worker<'a> {
     fn new(template: &'a Parts, n_columns: usize, weighted: bool, n_rows: usize) -> Self {
-        let short = template.is_plain() && !weighted;
-        Self {
-            template,
-            n_columns,
-            numbers: Numbers::expecting(n_rows),
-            states: Vec::new(),
-            kept: (!short).then(Vec::new),
-            weighted,
-            runs: Runs::default(),
-            dealt: Dealt::default(),
-            groups: Vec::new(),
-            widened: Vec::new(),
-        }
+        let dealer = Dealer::new(template, n_columns, weighted);
+        Self { n_columns, numbers: Numbers::expecting(n_rows), dealer, weighted }
     }
 
     /// Adds some rows to their groups.
     fn add(&mut self, stretch: &Stretch<'_>, rows: Range<usize>) -> Result<(), Error> {
-        self.number(&stretch.keys, rows.clone())?;
-        self.make_room()?;
-        self.runs.find(&self.groups, self.numbers.keys.len())?;
-        for (index, column) in stretch.columns.iter().enumerate() {
-            let whole = self.deal(stretch, column, index, rows.clone())?;
-            self.add_runs(stretch.ids, rows.start, index, whole)?;
-        }
-        Ok(())
-    }
-
-    /// Finds the numbers of the groups of some rows.
-    fn number(&mut self, keys: &Values<'_>, rows: Range<usize>) -> Result<(), Error> {
-        self.groups.clear();
-        memory::reserve(&mut self.groups, rows.len(), WHAT)?;
+        let groups = &mut self.dealer.groups;
+        groups.clear();
+        memory::reserve(groups, rows.len(), WHAT)?;
         let mut buffer = Vec::new();
         for start in rows.clone().step_by(LOOK_UP) {
             let block = start..(start + LOOK_UP).min(rows.end);
-            self.numbers.look_up(keys_of(keys, block, &mut buffer), &mut self.groups)?;
+            self.numbers.look_up(keys_of(&stretch.keys, block, &mut buffer), groups)?;
         }
-        Ok(())
-    }
-
-    /// Makes states for groups that are new.
-    fn make_room(&mut self) -> Result<(), Error> {
-        let targets = self.numbers.keys.len().saturating_mul(self.n_columns);
-        if targets >= MOST_TARGETS {
-            let message = "has too many different keys".to_owned();
-            return Err(Error::InvalidArgument { name: "by", message });
-        }
-        if targets > KEPT {
-            self.settle()?;
-        }
-        if let Some(kept) = &mut self.kept {
-            while kept.len() < targets {
-                memory::check(WHAT)?;
-                kept.push(Accumulator::new(self.template)?);
-            }
-            return Ok(());
-        }
-        let known = self.states.len();
-        memory::reserve(&mut self.states, targets.saturating_sub(known), WHAT)?;
-        for _ in known..targets {
-            self.states.push(State::empty(self.template)?);
-        }
-        Ok(())
-    }
-
-    /// Goes over to states.
-    fn settle(&mut self) -> Result<(), Error> {
-        let finished = self.kept.take().into_iter().flatten().map(|accumulator| {
-            memory::check(WHAT)?;
-            Ok::<_, Error>(State::from(Summary::from(accumulator.finish()?)))
-        });
-        if self.states.is_empty() {
-            self.states = memory::gathered(finished, WHAT)?;
-        }
-        Ok(())
-    }
-
-    /// Deals the values of a column, and counts its nulls; whether all are `f64`.
-    fn deal(
-        &mut self,
-        stretch: &Stretch<'_>,
-        column: &Column<'_>,
-        index: usize,
-        rows: Range<usize>,
-    ) -> Result<bool, Error> {
-        let length = rows.len();
-        memory::resize(&mut self.dealt.values, length, 0.0, WHAT)?;
-        let (values, whole) = match column.values.as_f64_slice() {
-            Some(values) => (&values[rows.clone()], true),
-            None => {
-                memory::resize(&mut self.widened, length, 0.0, WHAT)?;
-                let whole = column.values.widen(rows.clone(), &mut self.widened[..length]);
-                (&self.widened[..length], whole)
-            }
-        };
-        let validity = column.validity.filter(|validity| !validity.all(rows.clone()));
-        let noted = self.weighted || self.template.best.limit() > 0;
-        if whole && validity.is_none() && !noted {
-            self.runs.scatter(values, &mut self.dealt.values)?;
-            return Ok(true);
-        }
-        memory::resize(&mut self.dealt.times, length, 0, WHAT)?;
-        memory::resize(&mut self.dealt.rows, length, 0, WHAT)?;
-        if !whole {
-            memory::resize(&mut self.dealt.numbers, length, Number::INFINITY, WHAT)?;
-        }
-        self.runs.begin()?;
-        for (offset, row) in rows.enumerate() {
-            let times = stretch.weights.map_or(1, |weights| weights[row]);
-            if validity.is_some_and(|validity| !validity.get(row)) {
-                let target = self.runs.group_of(offset) * self.n_columns + index;
-                match &mut self.kept {
-                    Some(kept) => kept[target].add_nulls(times),
-                    None => self.states[target].add_nulls(times, self.template)?,
-                }
-            } else if times > 0 {
-                let place = self.runs.take(offset);
-                self.dealt.rows[place] = offset as u32;
-                self.dealt.times[place] = times;
-                if whole {
-                    self.dealt.values[place] = values[offset];
-                } else {
-                    self.dealt.numbers[place] = column.values.get(row);
-                }
-            }
-        }
-        Ok(whole)
-    }
-
-    /// Adds the runs of what was dealt, which is of rows from `first` on.
-    fn add_runs(
-        &mut self,
-        ids: Ids<'_>,
-        first: usize,
-        index: usize,
-        whole: bool,
-    ) -> Result<(), Error> {
-        let Dealt { values, numbers, times, rows } = &self.dealt;
-        let noted = self.template.best.limit() > 0;
-        for (group, places) in self.runs.taken().filter(|(_, places)| !places.is_empty()) {
-            let run = Run {
-                values: if whole {
-                    states::Numbers::Floats(&values[places.clone()])
-                } else {
-                    states::Numbers::Any(&numbers[places.clone()])
-                },
-                times: self.weighted.then(|| &times[places.clone()]),
-                owners: Owners { ids, first, rows: noted.then(|| &rows[places]) },
-            };
-            let target = group * self.n_columns + index;
-            match &mut self.kept {
-                Some(kept) => {
-                    memory::check(WHAT)?;
-                    run.add_to(&mut kept[target]);
-                }
-                None => self.states[target].add(&run, self.template)?,
-            }
-        }
-        Ok(())
+        self.dealer.add(stretch, rows, self.numbers.keys.len())
     }
 
     /// Adds the groups of another one; both have states.
@@ -328,16 +173,21 @@ impl<'a> Worker<'a> {
         if other.numbers.keys.is_empty() {
             return Ok(());
         }
-        self.groups.clear();
+        let mut groups = Vec::new();
         for keys in other.numbers.keys.chunks(LOOK_UP) {
             context.check()?;
-            self.numbers.look_up(keys, &mut self.groups)?;
+            self.numbers.look_up(keys, &mut groups)?;
         }
-        self.make_room()?;
+        self.dealer.make_room(self.numbers.keys.len())?;
+        let states = &mut self.dealer.states;
         let n_columns = self.n_columns;
-        for (theirs, &group) in other.states.chunks(n_columns.max(1)).zip(&self.groups) {
+        let theirs = other.dealer.states.chunks(n_columns.max(1));
+        for (index, (theirs, &group)) in theirs.zip(&groups).enumerate() {
+            if index % LOOK_UP == 0 {
+                context.check()?;
+            }
             let start = group as usize * n_columns;
-            for (state, other) in self.states[start..start + n_columns].iter_mut().zip(theirs) {
+            for (state, other) in states[start..start + n_columns].iter_mut().zip(theirs) {
                 state.try_merge(other)?;
             }
         }
@@ -351,29 +201,145 @@ impl<'a> Worker<'a> {
         unsigned: bool,
         skip: Option<i64>,
     ) -> Result<Groups, Error> {
-        let n_columns = self.n_columns;
         let order = self.numbers.in_order()?;
         context.check()?;
-        let mut groups = Groups {
-            keys: memory::with_capacity(order.len(), WHAT)?,
-            states: memory::with_capacity(self.states.len(), WHAT)?,
-        };
-        let key_of =
-            |key: i64| if unsigned { i128::from(key) - i128::from(i64::MIN) } else { key.into() };
+        let mut groups = Groups::with_capacity(order.len(), self.n_columns)?;
         for number in order {
             let key = self.numbers.keys[number as usize];
-            let start = number as usize * n_columns;
-            let states = &mut self.states[start..start + n_columns];
-            let absent =
-                self.weighted && states.iter().all(|state| state.counts().rows() == Some(0));
-            if absent || skip == Some(key) {
-                continue;
+            let start = number as usize * self.n_columns;
+            let states = &mut self.dealer.states[start..start + self.n_columns];
+            let present = !self.weighted || has_rows(states);
+            if present && skip != Some(key) {
+                groups.push(key_of(key, unsigned), states);
             }
-            groups.keys.push(key_of(key));
-            groups.states.extend(states.iter_mut().map(State::take));
         }
         Ok(groups)
     }
+}
+
+impl Groups {
+    fn with_capacity(n_groups: usize, n_columns: usize) -> Result<Self, Error> {
+        Ok(Self {
+            keys: memory::with_capacity(n_groups, WHAT)?,
+            states: memory::with_capacity(memory::product(&[n_groups, n_columns], WHAT)?, WHAT)?,
+        })
+    }
+
+    /// Adds a group, whose states it takes.
+    fn push(&mut self, key: i128, states: &mut [State]) {
+        self.keys.push(key);
+        self.states.extend(states.iter_mut().map(State::take));
+    }
+}
+
+/// Whether a group has any rows that count.
+fn has_rows(states: &[State]) -> bool {
+    states.iter().any(|state| state.counts().rows() != Some(0))
+}
+
+/// A key, from the integer of the same order that [`keys_of`] gives.
+fn key_of(key: i64, unsigned: bool) -> i128 {
+    if unsigned { i128::from(key) - i128::from(i64::MIN) } else { key.into() }
+}
+
+fn is_unsigned(stretches: &[Stretch<'_>]) -> bool {
+    stretches.first().is_some_and(|stretch| matches!(stretch.keys, Values::U64(_)))
+}
+
+// ---------------------------------------------------------------- many groups, close together
+
+/// The range of keys that are many and no more than there are rows.
+fn dense_keys(stretches: &[Stretch<'_>]) -> Option<RangeInclusive<i64>> {
+    let n_rows: usize = stretches.iter().map(|stretch| stretch.keys.len()).sum();
+    if !stretches.iter().any(|stretch| many_groups(&stretch.keys)) {
+        return None;
+    }
+    let mut buffer = Vec::new();
+    let (mut low, mut high) = (i64::MAX, i64::MIN);
+    for stretch in stretches {
+        for start in (0..stretch.keys.len()).step_by(LOOK_UP) {
+            let block = start..(start + LOOK_UP).min(stretch.keys.len());
+            let (least, most) = extent(keys_of(&stretch.keys, block, &mut buffer));
+            (low, high) = (low.min(least), high.max(most));
+        }
+    }
+    let n_columns = stretches.first()?.columns.len().max(1);
+    let most = n_rows.min(MOST_TARGETS / n_columns) as u64;
+    (low <= high && high.abs_diff(low) < most).then_some(low..=high)
+}
+
+/// As [`summarize_groups`], of such keys: every thread has some of the keys, of which it looks for
+/// the rows. So no two of them have states of one group, and all are in order.
+fn dense(
+    context: &Context,
+    template: &Parts,
+    stretches: &[Stretch<'_>],
+    keys: RangeInclusive<i64>,
+    skip: Option<i64>,
+) -> Result<Groups, Error> {
+    let (n_columns, weighted) =
+        stretches.first().map_or((0, false), |s| (s.columns.len(), s.weights.is_some()));
+    let tasks = tasks_of(stretches, 1)?;
+    let n_keys = keys.end().abs_diff(*keys.start()) as usize + 1;
+    let found = Mutex::new(Vec::new());
+    let partition = Partition::new(n_keys, n_keys.div_ceil(context.threads()));
+    context.for_each_chunk(&partition, (), |range, ()| {
+        let mut dealer = Dealer::new(template, n_columns, weighted);
+        dealer.settle()?;
+        dealer.make_room(range.len())?;
+        let first = keys.start().wrapping_add_unsigned(range.start as u64);
+        for (stretch, rows) in &tasks {
+            context.check()?;
+            let stretch = &stretches[*stretch];
+            choose(&mut dealer, &stretch.keys, rows.clone(), first, range.len())?;
+            dealer.add(stretch, rows.clone(), range.len())?;
+        }
+        found.lock().unwrap_or_else(PoisonError::into_inner).push((range.start, dealer.states));
+        Ok(())
+    })?;
+    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    found.sort_unstable_by_key(|(start, _)| *start);
+    let mut groups = Groups::with_capacity(n_keys, n_columns)?;
+    for (start, mut states) in found {
+        context.check()?;
+        for (number, states) in (start as u64..).zip(states.chunks_mut(n_columns.max(1))) {
+            let key = keys.start().wrapping_add_unsigned(number);
+            if has_rows(states) && skip != Some(key) {
+                groups.push(key_of(key, is_unsigned(stretches)), states);
+            }
+        }
+    }
+    Ok(groups)
+}
+
+/// Chooses the rows whose keys are one of `n_keys` from `first` on.
+fn choose(
+    dealer: &mut Dealer<'_>,
+    keys: &Values<'_>,
+    rows: Range<usize>,
+    first: i64,
+    n_keys: usize,
+) -> Result<(), Error> {
+    let chosen = dealer.chosen.get_or_insert_default();
+    let groups = &mut dealer.groups;
+    memory::resize(chosen, rows.len(), 0, WHAT)?;
+    memory::resize(groups, rows.len(), 0, WHAT)?;
+    let (mut count, mut offset) = (0, 0_u32);
+    let mut buffer = Vec::new();
+    for start in rows.clone().step_by(LOOK_UP) {
+        let block = start..(start + LOOK_UP).min(rows.end);
+        for &key in keys_of(keys, block, &mut buffer) {
+            // Without a branch: which keys are chosen cannot be foreseen. One below the first wraps round.
+            let number = key.wrapping_sub(first).cast_unsigned();
+            groups[count] = number as u32;
+            chosen[count] = offset;
+            count += usize::from(number < n_keys as u64);
+            offset += 1;
+        }
+    }
+    groups.truncate(count);
+    chosen.truncate(count);
+    Ok(())
 }
 
 /// The keys of some rows, as integers of the same order: those of `u64` are shifted. They are

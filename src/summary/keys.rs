@@ -119,7 +119,7 @@ impl Numbers {
         if !self.map.is_empty() {
             return Ok(false);
         }
-        let (mut low, mut high) = dispatch(KeyRange(keys));
+        let (mut low, mut high) = extent(keys);
         let length = self.table.len() as u64;
         if length > 0 {
             // A table never reaches beyond the largest integer: it is made of keys.
@@ -156,7 +156,11 @@ fn reserve(map: &mut HashMap<i64, u32, Folded>, additional: usize) -> Result<(),
     map.try_reserve(additional).map_err(|_| Error::Memory { what: WHAT, bytes })
 }
 
-/// The smallest and the largest key.
+/// The smallest and the largest key; the other way round of none.
+pub(super) fn extent(keys: &[i64]) -> (i64, i64) {
+    dispatch(KeyRange(keys))
+}
+
 struct KeyRange<'a>(&'a [i64]);
 
 impl Kernel for KeyRange<'_> {

@@ -17,7 +17,7 @@
 //! | `distinct.rs`, `texts.rs` | the number of distinct values, and of texts |
 //! | `column.rs`, `number.rs` | input: columns as they lie in memory, exact numbers |
 //! | `accumulate.rs`, `columns.rs`, `octets.rs` | the pass over columns |
-//! | `groups.rs`, `keys.rs`, `runs.rs` | the pass over groups |
+//! | `groups.rs`, `keys.rs`, `dealer.rs`, `runs.rs` | the pass over groups |
 //! | `states.rs`, `short.rs` | very many summaries side by side, in few bytes |
 //! | `deal.rs` | values dealt to buffers |
 //! | `joint.rs` | [`Joint`]: sums of products of columns |
@@ -31,6 +31,7 @@ mod codec;
 mod column;
 mod columns;
 mod deal;
+mod dealer;
 mod distinct;
 mod exact;
 mod groups;

@@ -8,6 +8,9 @@ use super::states::WHAT;
 use crate::error::Error;
 use crate::memory;
 
+/// Where so many rows come for each group, every group has a run, met or not.
+const DIRECT: usize = 4;
+
 /// Where the rows of a task go, so that those of a group lie together.
 #[derive(Debug, Default)]
 pub(super) struct Runs {
@@ -39,15 +42,25 @@ impl Runs {
         for sizes in [&mut self.groups, &mut self.starts, &mut self.runs] {
             memory::reserve(sizes, groups.len() + 1, WHAT)?;
         }
-        for &group in groups {
-            let run = &mut self.run_of[group as usize];
-            if *run == NONE {
-                *run = self.groups.len() as u32;
-                self.groups.push(group);
-                self.starts.push(0);
+        if n_groups <= groups.len() / DIRECT {
+            self.groups.extend(0..n_groups as u32);
+            self.starts.resize(n_groups, 0);
+            self.runs.extend_from_slice(groups);
+            for &group in groups {
+                self.starts[group as usize] += 1;
             }
-            self.starts[*run as usize] += 1;
-            self.runs.push(*run);
+        } else {
+            self.runs.resize(groups.len(), 0);
+            for (run_of_row, &group) in self.runs.iter_mut().zip(groups) {
+                let run = &mut self.run_of[group as usize];
+                if *run == NONE {
+                    *run = self.groups.len() as u32;
+                    self.groups.push(group);
+                    self.starts.push(0);
+                }
+                self.starts[*run as usize] += 1;
+                *run_of_row = *run;
+            }
         }
         let mut start = 0;
         for size in &mut self.starts {
@@ -65,10 +78,14 @@ impl Runs {
         Ok(())
     }
 
-    /// Puts every value where its row belongs.
-    pub(super) fn scatter<T: Copy>(&mut self, values: &[T], into: &mut [T]) -> Result<(), Error> {
+    /// Puts every value, of all rows in their order, where its row belongs.
+    pub(super) fn scatter(
+        &mut self,
+        values: impl Iterator<Item = f64>,
+        into: &mut [f64],
+    ) -> Result<(), Error> {
         self.begin()?;
-        for (&run, &value) in self.runs.iter().zip(values) {
+        for (&run, value) in self.runs.iter().zip(values) {
             let next = &mut self.next[run as usize];
             into[*next as usize] = value;
             *next += 1;

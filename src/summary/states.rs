@@ -35,13 +35,10 @@ impl From<Summary> for State {
 }
 
 impl State {
-    /// Of nothing, with the settings of empty parts.
-    pub(super) fn empty(template: &Parts) -> Result<Self, Error> {
-        if Short::has_settings_of(template) {
-            return Ok(Self::Short(Short::EMPTY));
-        }
-        memory::check(WHAT)?;
-        Ok(Self::Whole(template.empty()?.into()))
+    /// What values with the settings of empty parts are added to: it has these settings if they are those of short
+    /// summaries, and else is the identity until the first values come.
+    pub(super) fn begun(template: &Parts) -> Self {
+        if Short::has_settings_of(template) { Self::Short(Short::EMPTY) } else { Self::identity() }
     }
 
     /// The neutral element of merging.
@@ -136,7 +133,7 @@ impl State {
         memory::check(WHAT)?;
         let mut accumulator = Accumulator::new(template)?;
         run.add_to(&mut accumulator);
-        self.try_merge(&Summary::from(accumulator.finish()?).into())
+        self.take_in(accumulator)
     }
 
     /// Counts nulls.
@@ -146,7 +143,16 @@ impl State {
         }
         let mut accumulator = Accumulator::new(template)?;
         accumulator.add_nulls(times);
-        self.try_merge(&Summary::from(accumulator.finish()?).into())
+        self.take_in(accumulator)
+    }
+
+    fn take_in(&mut self, accumulator: Accumulator) -> Result<(), Error> {
+        let added = Summary::from(accumulator.finish()?).into();
+        if self.is_identity() {
+            *self = added;
+            return Ok(());
+        }
+        self.try_merge(&added)
     }
 
     // ------------------------------------------------------------ reads

@@ -92,6 +92,18 @@ impl TextCodes {
         start..self.ends[code]
     }
 
+    /// How many there are: numbers are below that.
+    #[must_use]
+    pub fn len(&self) -> u32 {
+        self.ends.len() as u32
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
     /// The text that has a number.
     ///
     /// # Panics

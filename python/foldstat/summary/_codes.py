@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foldstat import _core
+from foldstat._common.threads import thread_count
 from foldstat.summary._input import Label, as_label
 from foldstat.summary._instants import ATTOSECONDS, time_key, times_of
 from foldstat.summary._key_columns import KeyColumn, KeyColumns
@@ -246,7 +247,7 @@ def _from_polars(by: Any, polars: Any) -> Coded:
 
 def _from_texts(by: Any) -> Coded:
     """Give the texts, or bytes, of a column that speaks Arrow numbers; nulls have -1, which is MISSING."""
-    codes, keys = _core.text_codes(_core.arrow_columns(by)[0])
+    codes, keys = _core.text_codes(_core.arrow_columns(by)[0], thread_count(None))
     return Coded(codes, keys)
 
 

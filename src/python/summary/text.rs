@@ -1,5 +1,8 @@
 //! Columns of texts: counted, not read as numbers.
 
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayAccessor, ArrayRef};
 use arrow_schema::DataType;
@@ -11,7 +14,7 @@ use pyo3::types::{PyList, PyString};
 
 use super::SummaryState;
 use crate::error::Error;
-use crate::fold::Context;
+use crate::fold::{Context, Partition, RowsMut};
 use crate::memory;
 use crate::python::arrays::{self, NewArray};
 use crate::python::arrow::{ArrowColumn, Kind};
@@ -42,29 +45,20 @@ fn describe_text(py: Python<'_>, column: &ArrowColumn) -> PyResult<SummaryState>
 /// A number for each row, -1 for a null, and the different texts in ascending order, whose places
 /// these numbers are: str, or bytes where the column holds bytes.
 #[pyfunction]
+#[pyo3(signature = (column, n_jobs=None))]
 fn text_codes<'py>(
     py: Python<'py>,
     column: &ArrowColumn,
+    n_jobs: Option<isize>,
 ) -> PyResult<(Bound<'py, PyArray1<i64>>, Bound<'py, PyList>)> {
     check_kind(column)?;
     let mut array = NewArray::<i64, Ix1>::zeros(py, column.length())?;
     let values = array.values();
     let work = TEXT_NANOSECONDS * column.length() as f64;
-    let (codes, order) = enter(py, work, Some(1), None, |context| {
-        let mut codes = TextCodes::default();
-        let mut rest = &mut values[..];
-        for chunk in column.chunks() {
-            let (part, after) = rest.split_at_mut(chunk.len());
-            encode(context, chunk, &mut codes, part)?;
-            rest = after;
-        }
-        let order = codes.in_order()?;
-        let mut ranks = memory::filled(order.len(), 0_i64, "the different texts")?;
-        (0..).zip(&order).for_each(|(rank, &code)| ranks[code as usize] = rank);
-        for code in values.iter_mut().filter(|code| **code >= 0) {
-            *code = ranks[*code as usize];
-        }
-        Ok((codes, order))
+    let (codes, order) = enter(py, work, n_jobs, None, |context| {
+        column.chunks().iter().try_for_each(|chunk| validate(chunk))?;
+        let parts = encode_parts(context, column, values)?;
+        united(context, parts, values)
     })?;
     let bytes = column.chunks().iter().any(|chunk| holds_bytes(chunk.data_type()));
     let texts = order.iter().map(|&code| {
@@ -78,6 +72,62 @@ fn text_codes<'py>(
     Ok((array.finish(), objects::list(py, texts, "the different texts")?))
 }
 
+/// Some rows, and the numbers that they have for their texts.
+type Part = (Range<usize>, TextCodes);
+
+/// Gives each row a number that stands for its text among those of its part; parts come in any order.
+fn encode_parts(
+    context: &Context,
+    column: &ArrowColumn,
+    values: &mut [i64],
+) -> Result<Vec<Part>, Error> {
+    let parts = Mutex::new(Vec::new());
+    let partition = Partition::new(values.len(), values.len().div_ceil(context.threads()));
+    context.for_each_chunk(&partition, RowsMut::column(values), |rows, mut into| {
+        let mut codes = TextCodes::default();
+        for (start, chunk) in column.chunk_starts().zip(column.chunks()) {
+            let (first, end) = (rows.start.max(start), rows.end.min(start + chunk.len()));
+            if first < end {
+                let into = &mut into.values()[first - rows.start..end - rows.start];
+                encode(context, &chunk.slice(first - start, end - first), &mut codes, into)?;
+            }
+        }
+        parts.lock().unwrap_or_else(PoisonError::into_inner).push((rows, codes));
+        Ok(())
+    })?;
+    Ok(parts.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Turns the numbers of all parts into places in the order of all texts, which it returns: it is
+/// one order, whatever the parts were.
+fn united(
+    context: &Context,
+    parts: Vec<Part>,
+    values: &mut [i64],
+) -> Result<(TextCodes, Vec<u32>), Error> {
+    const WHAT: &str = "the different texts";
+    let mut parts = parts.into_iter();
+    let Some((first_rows, mut codes)) = parts.next() else {
+        return Ok((TextCodes::default(), Vec::new()));
+    };
+    let mut tables = vec![(first_rows, memory::collected(0..codes.len(), WHAT)?)];
+    for (rows, others) in parts {
+        context.check()?;
+        let table = (0..others.len()).map(|code| codes.code(others.text(code)));
+        tables.push((rows, memory::gathered(table, WHAT)?));
+    }
+    let order = codes.in_order()?;
+    let mut ranks = memory::filled(order.len(), 0_i64, WHAT)?;
+    (0..).zip(&order).for_each(|(rank, &code)| ranks[code as usize] = rank);
+    for (rows, table) in tables {
+        context.check()?;
+        for code in values[rows].iter_mut().filter(|code| **code >= 0) {
+            *code = ranks[table[*code as usize] as usize];
+        }
+    }
+    Ok((codes, order))
+}
+
 /// Gives each row of a chunk the number of its text, or -1.
 fn encode(
     context: &Context,
@@ -85,7 +135,6 @@ fn encode(
     codes: &mut TextCodes,
     into: &mut [i64],
 ) -> Result<(), Error> {
-    validate(array)?;
     match array.as_any_dictionary_opt() {
         None => visit(context, array, |row, text| {
             into[row] = text.map_or(Ok(-1), |text| codes.code(text).map(i64::from))?;

@@ -27,7 +27,7 @@
 //! 2.9 GHz; on two cores this comes close to the bandwidth of memory.
 
 use super::windows::{Octet, exponent, power_of_two, store, take_product, window};
-use crate::simd::{Kernel, Lanes, Lanes64, Level, Lines, Vector, dispatch};
+use crate::simd::{Kernel, Lanes, Lanes64, Level, Lines, Part, Vector, dispatch};
 
 /// Octets to read: side by side, or rows of a matrix.
 ///
@@ -291,12 +291,41 @@ impl<S: Source> Kernel for Peel<'_, S> {
     type Output = Option<LaneSums>;
 
     #[inline(always)]
-    fn run<L: Level>(mut self, level: L) -> Option<LaneSums> {
+    fn run<L: Level>(self, level: L) -> Option<LaneSums> {
+        let mut sums: LaneSums = [[0; 8]; WINDOWS];
+        let mut nan = 0;
+        let mut add = |ends: &[Lanes64; WINDOWS]| {
+            for window in 0..WINDOWS {
+                for lane in 0..8 {
+                    let begin = self.origins[window].0[lane].to_bits();
+                    // Wrapping: what becomes of a NaN here is thrown away in the end.
+                    let units = ends[window].0[lane].to_bits().wrapping_sub(begin) as i64;
+                    sums[window][lane] = sums[window][lane].wrapping_add(units);
+                }
+            }
+            nan += ends[0].0.iter().filter(|value| value.is_nan()).count();
+        };
+        if L::WIDE {
+            self.chains(level).iter().for_each(&mut add);
+        } else {
+            for chain in 0..CHAINS {
+                add(&self.chain(level, chain));
+            }
+        }
+        (nan == 0).then_some(sums)
+    }
+}
+
+impl<S: Source> Peel<'_, S> {
+    /// Where the accumulators of all chains end, which run at the same time.
+    #[inline(always)]
+    fn chains<L: Level>(&self, level: L) -> [[Lanes64; WINDOWS]; CHAINS] {
+        let mut ahead = self.ahead;
         let origin = self.origins.each_ref().map(|lanes| L::F64::load(level, lanes));
         let mut chains = [origin; CHAINS];
         let groups = self.block.len() / CHAINS;
         for group in 0..groups {
-            self.ahead.prefetch(CHAINS);
+            ahead.prefetch(CHAINS);
             for c in 0..CHAINS {
                 // SAFETY: so many groups are in the block.
                 let octet = unsafe { self.block.get(CHAINS * group + c) };
@@ -311,23 +340,43 @@ impl<S: Source> Kernel for Peel<'_, S> {
                 take(&mut chains[c], L::F64::load(level, &Lanes(octet)));
             }
         }
-        let mut sums: LaneSums = [[0; 8]; WINDOWS];
-        for chain in &chains {
-            for (window, &accumulator) in chain.iter().enumerate() {
-                let end = store(accumulator);
-                for lane in 0..8 {
-                    let begin = self.origins[window].0[lane].to_bits();
-                    // Wrapping: what becomes of a NaN here is thrown away below.
-                    let units = end[lane].to_bits().wrapping_sub(begin) as i64;
-                    sums[window][lane] = sums[window][lane].wrapping_add(units);
+        chains.map(|chain| chain.map(|accumulator| Lanes(store(accumulator))))
+    }
+
+    /// Where the accumulators of one chain end, register by register: those of all chains are
+    /// forty of the sixteen that AVX2 has.
+    #[inline(always)]
+    fn chain<L: Level>(&self, level: L, chain: usize) -> [Lanes64; WINDOWS] {
+        let mut ahead = self.ahead.part(chain, CHAINS);
+        let mut ends = *self.origins;
+        for part in 0..<L::F64 as Vector>::Part::COUNT {
+            let mut accumulators = self
+                .origins
+                .each_ref()
+                .map(|lanes| <L::F64 as Vector>::Part::load(level, lanes, part));
+            for index in (chain..self.block.len()).step_by(CHAINS) {
+                if part == 0 {
+                    ahead.prefetch(1);
                 }
+                // SAFETY: the index is below the length.
+                let octet = Lanes(unsafe { self.block.get(index) });
+                take_part::<L::F64>(&mut accumulators, Part::load(level, &octet, part));
+            }
+            for (end, accumulator) in ends.iter_mut().zip(accumulators) {
+                accumulator.store(end, part);
             }
         }
-        // A NaN in any chain is one in their sum.
-        let total = (chains[0][0] + chains[1][0]) + (chains[2][0] + chains[3][0]);
-        let nan = store(total).iter().filter(|value| value.is_nan()).count();
-        (nan == 0).then_some(sums)
+        ends
     }
+}
+
+/// As [`take`], for a register.
+#[inline(always)]
+fn take_part<V: Vector>([first, last, square @ ..]: &mut [V::Part; WINDOWS], x: V::Part) {
+    let rest = window(first, x);
+    *last = *last + rest;
+    let product = x * x;
+    take_product(square, product, x.mul_sub(x, product));
 }
 
 /// Adds x and x² to the accumulators of one chain.
@@ -335,5 +384,6 @@ impl<S: Source> Kernel for Peel<'_, S> {
 fn take<V: Vector>([first, last, square @ ..]: &mut [V; WINDOWS], x: V) {
     let rest = window(first, x);
     *last = *last + rest;
-    take_product(square, x, x);
+    let product = x * x;
+    take_product(square, product, x.mul_sub(x, product));
 }

@@ -115,7 +115,8 @@ impl Kernel for PeelProducts<'_> {
             for c in 0..CHAINS {
                 if let (Some(x), Some(y)) = (x.get(c), y.get(c)) {
                     let (x, y) = (L::F64::load(level, &Lanes(*x)), L::F64::load(level, &Lanes(*y)));
-                    take_product(&mut chains[c], x, y);
+                    let product = x * y;
+                    take_product(&mut chains[c], product, x.mul_sub(y, product));
                 }
             }
         }

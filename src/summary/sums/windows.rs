@@ -38,11 +38,13 @@ pub fn window<V: Copy + Add<Output = V> + Sub<Output = V>>(s: &mut V, x: V) -> V
     x - taken
 }
 
-/// Adds x·y to the accumulators of one chain.
+/// Adds a product, and what its rounding left of it, to the accumulators of one chain.
 #[inline(always)]
-pub(super) fn take_product<V: Vector>(s: &mut [V; PRODUCT_WINDOWS], x: V, y: V) {
-    let product = x * y;
-    let error = x.mul_sub(y, product);
+pub(super) fn take_product<V: Copy + Add<Output = V> + Sub<Output = V>>(
+    s: &mut [V; PRODUCT_WINDOWS],
+    product: V,
+    error: V,
+) {
     let rest = window(&mut s[0], product);
     s[1] = s[1] + rest;
     let rest = window(&mut s[1], error);
