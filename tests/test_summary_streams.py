@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from foldstat import Summary, summarize
 from summaries import assert_identical
 
-SETTINGS = {"moments": 4, "best": 3, "quantiles": 0.01, "distinct": True, "histogram": [-2.0, 0.0, 2.0]}
+SETTINGS = {"moments": 4, "best": 3, "quantiles": True, "relative_error": 0.01, "distinct": True, "histogram": [-2.0, 0.0, 2.0]}
 SCHEMA = pa.schema([("key", pa.string()), ("x", pa.float64()), ("n", pa.int32())])
 
 

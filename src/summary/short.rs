@@ -59,6 +59,9 @@ impl Short {
 
     /// By the vector kernels, if one window covers all values.
     fn of_octets(octets: &[Octet]) -> Option<Self> {
+        if octets.is_empty() {
+            return Some(Self::EMPTY);
+        }
         let mut extent_of_all = extent(octets).pooled();
         let (min, max) = (extent_of_all.min[0], extent_of_all.max[0]);
         let largest = max_abs(min, max);

@@ -55,10 +55,21 @@ def build_levelled(
             name = f"_{name}"
         data[name] = labels
     data |= {
-        name: column if isinstance(column, np.ndarray) and column.dtype.kind != "O" else list(column)
+        name: _plain(column) if isinstance(column, np.ndarray) else list(column)
         for name, column in zip(names, columns, strict=True)
     }
     return library.DataFrame(data, strict=False) if kind == "polars" else library.table(data)
+
+
+def _plain(column: NDArray[Any]) -> Any:
+    """Give objects as a column of one type, ints of 64 bits or float64; pandas takes them as they are."""
+    if column.dtype.kind != "O":
+        return column
+    integers = [cell for cell in column.tolist() if isinstance(cell, int)]
+    if len(integers) < len(column) or not integers:
+        return column.astype(np.float64)
+    fits = min(integers) >= 0 and max(integers) < 2**64
+    return column.astype(np.uint64 if fits else np.float64 if max(integers) >= 2**63 else np.int64)
 
 
 def frame_of_columns(kind: FrameKind, columns: Mapping[str, NDArray[Any]]) -> Any:

@@ -229,6 +229,10 @@ def _from_polars(by: Any, polars: Any) -> Coded:
     if dtype.is_float() or dtype.is_integer() or dtype == polars.Boolean:
         if dtype.is_float() or (by.null_count() == 0 and dtype not in _wide(polars)):
             return _from_array(by.to_numpy())
+        keys = by.drop_nulls().unique()
+        numbers = polars.Series(range(len(keys)), dtype=polars.Int64)
+        codes = by.replace_strict(keys, numbers, default=MISSING, return_dtype=polars.Int64)
+        return _unified(codes.to_numpy(), keys.to_list())
     elif isinstance(dtype, polars.Enum):
         codes = by.to_physical().cast(polars.Int64).fill_null(MISSING).to_numpy()
         return _through(codes, coded(dtype.categories), ordered=True)

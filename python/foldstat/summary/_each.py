@@ -40,6 +40,11 @@ class ReadsOfEach(Generic[_One]):
     def _which(self) -> tuple[int, int, int]:
         return self._places.start, self._places.step, len(self._places)
 
+    def _counts(self, kind: str) -> NDArray[Any]:
+        counts = self._states.counts(kind, self._which)
+        few = not counts.size or counts.max() < 2**63
+        return counts.view(np.int64) if few else counts
+
     def _read(self, values: Any) -> NDArray[Any]:
         """Give values as an array, under the policy for NaN."""
         read = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
@@ -52,29 +57,29 @@ class ReadsOfEach(Generic[_One]):
         return read
 
     @property
-    def count(self) -> NDArray[np.int64]:
-        """Number of values of each, of shape (n,)."""
-        return self._states.counts("count", self._which)
+    def count(self) -> NDArray[Any]:
+        """Number of values of each, of shape (n,), as int64; as uint64 if weights make one so large."""
+        return self._counts("count")
 
     @property
-    def nan_count(self) -> NDArray[np.int64]:
+    def nan_count(self) -> NDArray[Any]:
         """Number of NaN in each, of shape (n,)."""
-        return self._states.counts("nan_count", self._which)
+        return self._counts("nan_count")
 
     @property
-    def null_count(self) -> NDArray[np.int64]:
+    def null_count(self) -> NDArray[Any]:
         """Number of nulls in each, of shape (n,)."""
-        return self._states.counts("null_count", self._which)
+        return self._counts("null_count")
 
     @property
-    def positive_infinity_count(self) -> NDArray[np.int64]:
+    def positive_infinity_count(self) -> NDArray[Any]:
         """Number of +inf in each, of shape (n,)."""
-        return self._states.counts("positive_infinity_count", self._which)
+        return self._counts("positive_infinity_count")
 
     @property
-    def negative_infinity_count(self) -> NDArray[np.int64]:
+    def negative_infinity_count(self) -> NDArray[Any]:
         """Number of -inf in each, of shape (n,)."""
-        return self._states.counts("negative_infinity_count", self._which)
+        return self._counts("negative_infinity_count")
 
     @property
     def min(self) -> NDArray[Any]:

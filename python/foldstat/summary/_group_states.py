@@ -51,6 +51,8 @@ class GroupStates:
 
     def __init__(self, states: SummaryStates, shapes: Sequence[Shape] | Shape) -> None:
         self.states = states
+        if not len(states):
+            shapes = Shape(True)  # what has no groups says nothing of their columns
         if not isinstance(shapes, Shape) and len(set(shapes)) <= 1:
             shapes = shapes[0] if shapes else Shape(True)
         # That of all groups, if they have one.
@@ -61,6 +63,8 @@ class GroupStates:
     @classmethod
     def of_groups(cls, groups: Sequence[Group]) -> GroupStates:
         """Copy the states of some groups."""
+        if any(isinstance(group, Summaries) and not len(group) for group in groups):
+            raise ValueError("a group must have columns, got Summaries() without any")
         members = [member for group in groups for member in ([group] if isinstance(group, Summary) else group)]
         return cls(states_of(members), [Shape.of(group) for group in groups])
 

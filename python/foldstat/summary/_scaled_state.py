@@ -201,6 +201,9 @@ def feed_any(
     strict: bool = False,
 ) -> SummaryState:
     """Add numbers or times to a state, or nothing if that fails; give the state that has them."""
+    if isinstance(x, np.ndarray) and x.dtype.kind in "fiub" and scaled_state(state) is None:  # the most usual
+        feed(state, x, ids, sample_weight, n_jobs, name)
+        return state
     x = _listed_times(x)
     (numbers, found), times = _scaled(x, name), scaled_state(state)
     if found is None and times is None:

@@ -180,6 +180,7 @@ def summarize(
     X, batches = opened(X)
     if batches is not None and _is_read_in_batches(X, axis, by, ids, sample_weight):
         settings: dict[str, Any] = {"moments": moments, "best": best, "largest": largest, "quantiles": quantiles}
+        settings |= {"quantile_buckets": quantile_buckets, "relative_error": relative_error}
         settings |= {"histogram": histogram, "distinct": distinct, "n_jobs": n_jobs, "strict": strict}
         each: Any = functools.partial(summarize, axis=axis, by=by, cov=cov, **settings)
         return merged(each(batch, ids=rows if best else None) for batch, rows in numbered(batches))

@@ -34,7 +34,7 @@ pub struct SummaryState(Place);
 #[derive(Debug)]
 enum Place {
     Own(Mutex<Inner>),
-    /// One of many, which changes there. Its next position is the number of its rows.
+    /// One of many, which changes there.
     View(Shared, usize),
 }
 
@@ -75,11 +75,12 @@ impl SummaryState {
         match &self.0 {
             Place::Own(inner) => f(&mut inner.lock().unwrap_or_else(PoisonError::into_inner)),
             Place::View(states, index) => {
-                let state = &mut states::lock(states)[*index];
-                let next_position = state.counts().rows().unwrap_or(u64::MAX);
-                let mut inner = Inner { summary: state.take_summary(), next_position };
+                let mut states = states::lock(states);
+                let next_position = states.next_position(*index);
+                let mut inner = Inner { summary: states[*index].take_summary(), next_position };
                 let result = f(&mut inner);
-                *state = inner.summary.into();
+                states[*index] = inner.summary.into();
+                states.set_next_position(*index, inner.next_position);
                 result
             }
         }
@@ -89,9 +90,9 @@ impl SummaryState {
         match &self.0 {
             Place::Own(_) => self.with(|inner| inner.copied()),
             Place::View(states, index) => {
-                let summary = states::lock(states)[*index].summary()?;
-                let next_position = summary.counts().rows().unwrap_or(u64::MAX);
-                Ok(Inner { summary, next_position })
+                let states = states::look(states);
+                let next_position = states.next_position(*index);
+                Ok(Inner { summary: states[*index].summary()?, next_position })
             }
         }
     }
@@ -100,7 +101,7 @@ impl SummaryState {
     pub(super) fn read<R>(&self, f: impl FnOnce(&Summary) -> R) -> R {
         match &self.0 {
             Place::Own(_) => self.with(|inner| f(&inner.summary)),
-            Place::View(states, index) => states::lock(states)[*index].read(f),
+            Place::View(states, index) => states::look(states)[*index].read(f),
         }
     }
 

@@ -1,9 +1,10 @@
 //! [`SummaryStates`]: very many summaries side by side, merged and read at once.
 
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::ops::Range;
+use std::ops::{Deref, DerefMut, Range};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use ndarray::Ix1;
 use numpy::{Element, PyArray1};
@@ -27,12 +28,55 @@ const READ_NANOSECONDS: f64 = 100.0;
 /// States of a task.
 const TASK: usize = 1 << 12;
 
-/// States that views share.
-pub type Shared = Arc<Mutex<Vec<State>>>;
+/// States, and which id the next row of one of them gets where that is not the number of its rows.
+#[derive(Debug, Default)]
+pub struct Many {
+    states: Vec<State>,
+    next_positions: BTreeMap<usize, u64>,
+}
 
-/// The states of a list that threads may share. No Python runs while they are locked.
-pub fn lock(states: &Mutex<Vec<State>>) -> MutexGuard<'_, Vec<State>> {
-    states.lock().unwrap_or_else(PoisonError::into_inner)
+impl Many {
+    /// Which id the next row of a state gets if it is given none.
+    pub fn next_position(&self, index: usize) -> u64 {
+        let counted = || self.states[index].counts().rows().unwrap_or(u64::MAX);
+        self.next_positions.get(&index).copied().unwrap_or_else(counted)
+    }
+
+    /// Changes that id.
+    pub fn set_next_position(&mut self, index: usize, position: u64) {
+        if self.states[index].counts().rows() == Some(position) {
+            self.next_positions.remove(&index);
+        } else {
+            self.next_positions.insert(index, position);
+        }
+    }
+}
+
+impl Deref for Many {
+    type Target = Vec<State>;
+
+    fn deref(&self) -> &Vec<State> {
+        &self.states
+    }
+}
+
+impl DerefMut for Many {
+    fn deref_mut(&mut self) -> &mut Vec<State> {
+        &mut self.states
+    }
+}
+
+/// States that views share. No Python runs while they are locked, which a check for Ctrl-C may.
+pub type Shared = Arc<RwLock<Many>>;
+
+/// The states, to be changed.
+pub fn lock(states: &RwLock<Many>) -> RwLockWriteGuard<'_, Many> {
+    states.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The states, to be read.
+pub fn look(states: &RwLock<Many>) -> RwLockReadGuard<'_, Many> {
+    states.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Summaries side by side.
@@ -42,7 +86,7 @@ pub struct SummaryStates(Shared);
 
 impl From<Vec<State>> for SummaryStates {
     fn from(states: Vec<State>) -> Self {
-        Self(Arc::new(Mutex::new(states)))
+        Self(Arc::new(RwLock::new(Many { states, next_positions: BTreeMap::new() })))
     }
 }
 
@@ -87,14 +131,14 @@ impl SummaryStates {
         which: Which,
         read: impl Fn(&State) -> T + Sync,
     ) -> PyResult<Bound<'py, PyArray1<T>>> {
-        let which = which.of(lock(&self.0).len())?;
+        let which = which.of(look(&self.0).len())?;
         let mut array = NewArray::<T, Ix1>::zeros(py, which.length())?;
         let values = array.values();
         let work = READ_NANOSECONDS * which.length() as f64;
         enter(py, work, None, None, |context| {
-            let states = &**lock(&self.0);
             let partition = Partition::new(which.length(), TASK);
             context.for_each_chunk(&partition, RowsMut::column(values), |range, mut out| {
+                let states = look(&self.0);
                 for (value, place) in out.values().iter_mut().zip(which.part(range)) {
                     *value = read(&states[place]);
                 }
@@ -111,17 +155,18 @@ impl SummaryStates {
         which: Which,
         read: impl Fn(&State) -> Result<T, Error> + Sync,
     ) -> PyResult<Vec<T>> {
-        let which = which.of(lock(&self.0).len())?;
+        let which = which.of(look(&self.0).len())?;
         let work = READ_NANOSECONDS * which.length() as f64;
         enter(py, work, Some(1), None, |context| {
-            let states = lock(&self.0);
-            let read = |index: usize| {
-                if index % TASK == 0 {
-                    context.check()?;
+            let mut all = memory::with_capacity(which.length(), WHAT)?;
+            for start in (0..which.length()).step_by(TASK) {
+                context.check()?;
+                let states = look(&self.0);
+                for place in which.part(start..(start + TASK).min(which.length())) {
+                    all.push(read(&states[place])?);
                 }
-                read(&states[which.place(index)])
-            };
-            memory::gathered((0..which.length()).map(read), WHAT)
+            }
+            Ok(all)
         })
     }
 
@@ -198,19 +243,19 @@ fn merged(
     let mut total = memory::with_capacity(length, WHAT)?;
     total.extend((0..length).map(|_| State::identity()));
     for (states, places) in parts {
-        let states = lock(states);
-        for (index, (state, &place)) in states.iter().zip(places).enumerate() {
-            if index % TASK == 0 {
-                context.check()?;
-            }
-            let target: &mut State = &mut total[place];
-            let added = if target.is_identity() {
-                state.copied().map(|copy| *target = copy)
-            } else {
-                target.try_merge(state)
-            };
-            if let Err(error) = added {
-                return Ok(Err((error, place)));
+        for (task, places) in places.chunks(TASK).enumerate() {
+            context.check()?;
+            let states = look(states);
+            for (state, &place) in states[task * TASK..].iter().zip(places) {
+                let target: &mut State = &mut total[place];
+                let added = if target.is_identity() {
+                    state.copied().map(|copy| *target = copy)
+                } else {
+                    target.try_merge(state)
+                };
+                if let Err(error) = added {
+                    return Ok(Err((error, place)));
+                }
             }
         }
     }
@@ -252,7 +297,7 @@ impl SummaryStates {
         let mut placed: Vec<Placed<'_>> = Vec::new();
         for (part, positions) in parts.iter().zip(positions.iter()) {
             let states = &part.get().0;
-            let size = lock(states).len();
+            let size = look(states).len();
             placed.push((states, places(&positions, size, length)?));
         }
         let total: usize = placed.iter().map(|(_, places)| places.len()).sum();
@@ -273,12 +318,12 @@ impl SummaryStates {
     }
 
     fn __len__(&self) -> usize {
-        lock(&self.0).len()
+        look(&self.0).len()
     }
 
     /// One of them: what is changed there is changed here.
     fn __getitem__(&self, index: usize) -> PyResult<SummaryState> {
-        let length = lock(&self.0).len();
+        let length = look(&self.0).len();
         if index >= length {
             return Err(PyIndexError::new_err(format!("there are {length} states")));
         }
@@ -287,7 +332,7 @@ impl SummaryStates {
 
     /// All of them, likewise.
     fn views<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let length = lock(&self.0).len();
+        let length = look(&self.0).len();
         let views = (0..length).map(|index| Bound::new(py, SummaryState::view(&self.0, index)));
         objects::list(py, views, WHAT)
     }
@@ -298,8 +343,8 @@ impl SummaryStates {
             return Ok(false);
         }
         let theirs = other.collect(py, others, State::copied)?;
-        let which = which.of(lock(&self.0).len())?;
-        let states = lock(&self.0);
+        let which = which.of(look(&self.0).len())?;
+        let states = look(&self.0);
         Ok(theirs.iter().zip(which.part(0..theirs.len())).all(|(state, at)| *state == states[at]))
     }
 
@@ -336,7 +381,7 @@ impl SummaryStates {
         py: Python<'py>,
         kind: &str,
         which: Which,
-    ) -> PyResult<Bound<'py, PyArray1<i64>>> {
+    ) -> PyResult<Bound<'py, PyArray1<u64>>> {
         let read: fn(crate::summary::Counts) -> u64 = match kind {
             "count" => |counts| counts.count,
             "nan_count" => |counts| counts.nan_count,
@@ -345,7 +390,7 @@ impl SummaryStates {
             "negative_infinity_count" => |counts| counts.negative_infinity_count,
             _ => return Err(PyValueError::new_err(format!("there is no count {kind:?}"))),
         };
-        self.column(py, which, |state| read(state.counts()) as i64)
+        self.column(py, which, |state| read(state.counts()))
     }
 
     /// The smallest value of each: an array, or a list if no float is one of them.
