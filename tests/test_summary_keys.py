@@ -229,7 +229,7 @@ def test_days_of_all_libraries_are_one_key():
         merged = of_keys(days) + of_keys(column)
         assert [group.count for group in merged.values()] == [2, 4]
         assert rows(merged) == 8
-        assert merged[days[0]] is merged[pd.Timestamp("2020-01-02")] is merged[datetime.date(2020, 1, 2)]
+        assert merged[days[0]] == merged[pd.Timestamp("2020-01-02")] == merged[datetime.date(2020, 1, 2)]
     assert {type(key) for key in of_keys(days)} == {datetime.date} == {type(key) for key in of_keys(columns[2])}
     assert all(type(key) is datetime.datetime for key in of_keys(columns[1]))
 
@@ -525,3 +525,13 @@ def test_keys_are_the_same_without_pandas():
         [sys.executable, "-c", program, found.to_bytes().hex()], capture_output=True, text=True, check=True
     ).stdout.splitlines()
     assert told == [found.to_bytes().hex(), str(list(found))]
+
+
+@pytest.mark.parametrize("kind", ["Int64", "UInt8", "Boolean", "Int128"])
+def test_keys_of_polars_may_be_null(kind):
+    keys = pl.Series([1, None, 0, 1], dtype=getattr(pl, kind))
+    found = summarize([1.0, 2.0, 4.0, 8.0], by=keys)
+    assert {key: group.sum for key, group in found.items()} == {0: 4.0, 1: 9.0}
+    assert found.missing_key_count == 1
+    table = pl.DataFrame({"key": keys, "x": [1.0, 2.0, 4.0, 8.0]})
+    assert summarize(table, by="key")[1]["x"].sum == 9.0

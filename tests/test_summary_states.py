@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 import re
+import threading
 from decimal import Decimal
 from fractions import Fraction
 
@@ -125,7 +126,7 @@ def test_integers_that_no_float_holds_are_read_as_they_are():
     assert found.max.tolist() == [2**53 + 1, 4]
 
 
-@pytest.mark.parametrize("rows", [1, 10, 63, 64, 65, 4000, 5000])
+@pytest.mark.parametrize("rows", [1, 10, 63, 64, 65, 2049, 4000, 5000])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_rows_of_a_matrix(rows, order):
     rng = np.random.default_rng(rows)
@@ -182,6 +183,37 @@ def test_positions_go_on_in_a_view():
     grouped["a"].push(2.0)
     grouped["a"].update([1.0, 8.0])
     assert grouped["a"].best == [(1.0, 2), (2.0, 1)]
+
+
+@given(st.lists(st.lists(st.tuples(st.floats(-9, 9), st.integers(0, 3)), min_size=1, max_size=5), max_size=5))
+def test_positions_in_a_view_are_those_of_a_summary(pieces):
+    alone, several = Summary(best=4, largest=True), Summaries([Summary(best=4, largest=True)] * 2)
+    for piece in pieces:
+        values, weights = zip(*piece, strict=True)
+        alone.update(values, sample_weight=weights)
+        several[1].update(values, sample_weight=weights)
+        alone.push(5.0)
+        several[1].push(5.0)
+    assert several[1].best == alone.best
+    assert several[0].count == 0
+
+
+def test_threads_may_change_views_of_one_group():
+    grouped = summarize([0.0, 0.0], by=[1, 2], best=1)
+
+    def change(key):
+        for value in range(300):
+            grouped[key].push(float(value))
+            grouped[key].update([1.0, 2.0])
+
+    threads = [threading.Thread(target=change, args=(key,)) for key in (1, 1, 2)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        assert (grouped + grouped).to_frame("pandas")["count"].sum() % 2 == 0
+    for thread in threads:
+        thread.join()
+    assert (grouped[1].count, grouped[2].count) == (1801, 901)
 
 
 # --- keys
@@ -257,6 +289,35 @@ def test_an_error_names_the_group():
         left + right
     assert raised.value.__notes__ == ["in the group 'b'"]
     assert not hasattr(raised.value, "position")
+
+
+def test_groups_have_columns():
+    with pytest.raises(ValueError, match="must have columns"):
+        GroupedSummary({"a": Summaries()})
+
+
+def test_nothing_in_several_columns_is_nothing():
+    empty = summarize({"x": [1.0, 2.0], "y": [1.0, 2.0]}, by=[None, None])
+    assert empty.missing_key_count == 2
+    assert empty + GroupedSummary() == empty == GroupedSummary() + empty
+    assert GroupedSummary.from_bytes(empty.to_bytes()) == empty
+    assert pickle.loads(pickle.dumps(empty)) == empty
+
+
+# --- numbers at the ends of their ranges
+
+
+def test_counts_of_weights_are_not_negative():
+    found = summarize(np.array([[1.0], [2.0]]), axis=0, sample_weight=[2**63, 5])
+    assert found.count.tolist() == [2**63 + 5]
+    assert found.to_frame("pandas")["count"].tolist() == [2**63 + 5]
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "pyarrow"])
+def test_tables_of_integers_that_no_float_holds(kind):
+    table = summarize(np.array([2**53 + 1, 2**64 - 1], dtype=np.uint64), by=[1, 2]).to_frame(kind)
+    column = table["max"].to_pylist() if kind == "pyarrow" else table["max"].to_list()
+    assert column == [2**53 + 1, 2**64 - 1]
 
 
 # --- what notebooks show

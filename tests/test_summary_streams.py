@@ -17,7 +17,14 @@ from hypothesis import strategies as st
 from foldstat import Summary, summarize
 from summaries import assert_identical
 
-SETTINGS = {"moments": 4, "best": 3, "quantiles": True, "relative_error": 0.01, "distinct": True, "histogram": [-2.0, 0.0, 2.0]}
+SETTINGS = {
+    "moments": 4,
+    "best": 3,
+    "quantiles": True,
+    "relative_error": 0.01,
+    "distinct": True,
+    "histogram": [-2.0, 0.0, 2.0],
+}
 SCHEMA = pa.schema([("key", pa.string()), ("x", pa.float64()), ("n", pa.int32())])
 
 
@@ -231,7 +238,14 @@ def test_what_batches_do_not_have_is_refused():
     ):
         with pytest.raises(ValueError, match="X comes in batches"):
             summarize(iter([X]), **wrong)
-    with pytest.raises(TypeError, match="key"):
-        Summary(reader(table(3)))
-    with pytest.raises(TypeError, match="key"):
-        Summary(reader(table(0)))
+    for n in (3, 0):
+        with pytest.warns(UserWarning, match="'key'"):
+            assert Summary(reader(table(n))).count == 2 * n
+
+
+@pytest.mark.parametrize("settings", [{"relative_error": 0.01}, {"quantiles": True, "quantile_buckets": 64}])
+def test_batches_keep_what_is_asked_for(settings):
+    frames = [pd.DataFrame({"key": [1, 2], "x": [i, i / 7]}) for i in range(200)]
+    whole = pd.concat(frames, ignore_index=True)
+    assert summarize(iter(frames), by="key", **settings) == summarize(whole, by="key", **settings)
+    assert summarize(iter(frames), axis=0, **settings) == summarize(whole, axis=0, **settings)

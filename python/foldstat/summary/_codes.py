@@ -233,10 +233,10 @@ def _from_polars(by: Any, polars: Any) -> Coded:
         numbers = polars.Series(range(len(keys)), dtype=polars.Int64)
         codes = by.replace_strict(keys, numbers, default=MISSING, return_dtype=polars.Int64)
         return _unified(codes.to_numpy(), keys.to_list())
-    elif isinstance(dtype, polars.Enum):
+    if isinstance(dtype, polars.Enum):
         codes = by.to_physical().cast(polars.Int64).fill_null(MISSING).to_numpy()
         return _through(codes, coded(dtype.categories), ordered=True)
-    elif isinstance(dtype, polars.Categorical):
+    if isinstance(dtype, polars.Categorical):
         by = by.cast(polars.String)
     elif dtype.is_temporal():
         stored = by.to_physical().cast(polars.Int64)
