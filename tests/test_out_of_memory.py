@@ -41,8 +41,8 @@ def endless(rows, columns):
 """
 
 
-# Memory that is given back is the system's again at once, in place of the C library's.
-GIVEN_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+# Memory that is given back is the system's again at once, and none is set aside for each thread.
+GIVEN_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_ARENA_MAX": "1"}
 
 
 def run(code):
@@ -81,7 +81,7 @@ def test_a_fit_that_does_not_fit_leaves_the_model_as_it_was(family):
     model.fit(X[:20])
     model.set_params(n_components={components})
     before = dict(vars(model))
-    limit(24)
+    limit({24 if columns > 1000 else 12})
     refused(lambda: model.fit(X))
     for name, value in vars(model).items():
         old = before.pop(name)
@@ -204,8 +204,8 @@ def test_objects_of_python_that_do_not_fit_are_named():
     data = groups.to_bytes()
     limit(2)
     refused(lambda: split(0, 10**8), "a list of 100000000 keys")
-    refused(lambda: groups + groups, "out of memory|Unable to allocate .* for an array")
-    refused(groups.to_bytes, "out of memory|MiB for the list of the summaries|bytes of")
+    refused(lambda: groups + groups, "nable to allocate ", "iB")
+    refused(groups.to_bytes, "out of memory")
     refused(lambda: GroupedSummary.from_bytes(data), "out of memory")
     refused(lambda: summarize(rows, axis=1), "MiB for the summaries of the lines")
     """)

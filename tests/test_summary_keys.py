@@ -529,7 +529,7 @@ def test_keys_are_the_same_without_pandas():
 
 @pytest.mark.parametrize("kind", ["Int64", "UInt8", "Boolean", "Int128"])
 def test_keys_of_polars_may_be_null(kind):
-    keys = pl.Series([1, None, 0, 1], dtype=getattr(pl, kind))
+    keys = pl.Series([1, None, 0, 1]).cast(getattr(pl, kind))
     found = summarize([1.0, 2.0, 4.0, 8.0], by=keys)
     assert {key: group.sum for key, group in found.items()} == {0: 4.0, 1: 9.0}
     assert found.missing_key_count == 1
