@@ -227,7 +227,7 @@ def test_what_a_conversion_raises_comes_through(error):
 
 def test_what_a_handler_raises_while_columns_are_described_comes_through(monkeypatch):
     pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame({"x": pandas.Series([object(), 1, "x"], dtype=object)})
+    frame = pandas.DataFrame({"x": pandas.Series([1, None], dtype="Int64")})
 
     def export(self, requested_schema=None):
         signal.raise_signal(signal.SIGUSR1)

@@ -481,8 +481,9 @@ def test_threads_within_themselves(monkeypatch, function, timeout, workers):
         monkeypatch.setitem(globals(), "POOL", pool)
         with pytest.raises(RuntimeError, match=WITHIN):
             map_reduce(function, range(3), int, pool, progress=False, timeout=timeout)
-        with pytest.raises(RuntimeError, match=WITHIN):
-            pool.submit(inner, 0).result()
+        if workers == 1:  # the others may not have worked for the call before
+            with pytest.raises(RuntimeError, match=WITHIN):
+                pool.submit(inner, 0).result()
 
 
 def test_forked_processes_within_themselves(monkeypatch):

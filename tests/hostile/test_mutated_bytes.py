@@ -222,8 +222,11 @@ def test_files_that_were_damaged(warmed):
 
 
 def inside(value):
-    """The bytes of ours in its pickle: those of the whole, or of the first group."""
-    return next(iter(value.values())).to_bytes() if isinstance(value, GroupedSummary) else value.to_bytes()
+    """The bytes of ours in its pickle: those of the whole, or of the first summary in a group."""
+    if not isinstance(value, GroupedSummary):
+        return value.to_bytes()
+    group = next(iter(value.values()))
+    return (group if isinstance(group, Summary) else group[0]).to_bytes()
 
 
 def mutated_pickles(note, kind, seed):
