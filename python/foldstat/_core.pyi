@@ -52,6 +52,7 @@ __all__ = [
     "summarize_groups",
     "summarize_matrix",
     "system",
+    "text_codes",
 ]
 
 __version__: str

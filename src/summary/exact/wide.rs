@@ -107,7 +107,7 @@ impl Leading {
         let (mut digits, mut remainder) = (0_u128, 0_u128);
         for &limb in dividend.0[..3].iter().rev() {
             let part = remainder << 64 | u128::from(limb);
-            digits = digits << 64 | part / u128::from(divisor);
+            digits = (digits << 64) | (part / u128::from(divisor));
             remainder = part % u128::from(divisor);
         }
         Self { digits, exponent: exponent - shift, rest: lost || remainder != 0 }
