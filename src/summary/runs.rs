@@ -70,7 +70,7 @@ impl Runs {
         Ok(())
     }
 
-    /// Begins to deal rows: each of `for_each` gets the place of its row in order.
+    /// Begins to deal rows: none has been taken so far.
     pub(super) fn begin(&mut self) -> Result<(), Error> {
         self.next.clear();
         memory::reserve(&mut self.next, self.starts.len(), WHAT)?;

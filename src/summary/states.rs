@@ -1,4 +1,4 @@
-//! [`States`]: the summaries of very many groups, columns or rows, side by side.
+//! [`State`]: a summary in few bytes, for very many groups, columns or rows side by side.
 
 use super::accumulate::{Accumulator, Block, Owners};
 use super::exact::Exact;

@@ -38,12 +38,6 @@ class Coded:
     keys: list[Hashable] | None
     columns: KeyColumns | None = None
 
-    def key(self, code: Any) -> Hashable:
-        """Give the key that a code stands for."""
-        if self.keys is not None:
-            return self.keys[int(code)]
-        return bool(code) if self.codes.dtype.kind == "b" else int(code)
-
     def keys_of(self, codes: NDArray[Any]) -> NDArray[Any] | list[Hashable]:
         """Give the keys of different codes: an array where codes in their order are keys in theirs."""
         if self.keys is None:
@@ -112,7 +106,7 @@ def _dense(part: Coded) -> tuple[NDArray[np.int64], list[Hashable]]:
     if part.keys is not None:
         return part.codes.astype(np.int64, copy=False), part.keys
     unique, codes = np.unique(part.codes, return_inverse=True)
-    return codes.astype(np.int64, copy=False), [part.key(code) for code in unique]
+    return codes.astype(np.int64, copy=False), unique.tolist()
 
 
 def _unified(codes: NDArray[Any], keys: Sequence[Any], column: KeyColumn | None = None) -> Coded:
