@@ -57,11 +57,21 @@ impl Moments {
 
     /// A copy.
     fn copied(&self) -> Result<Self, Error> {
+        self.copied_until(&Stop::default())
+    }
+
+    /// A copy; the second moments of many features are gigabytes.
+    fn copied_until(&self, stop: &Stop) -> Result<Self, Error> {
+        let mut scatter = memory::with_capacity(self.scatter.len(), WHAT)?;
+        for part in self.scatter.chunks(1 << 20) {
+            stop.check()?;
+            scatter.extend_from_slice(part);
+        }
         Ok(Self {
             counts: memory::copied(&self.counts, WHAT)?,
             centers: memory::copied(&self.centers, WHAT)?,
             sums: memory::copied(&self.sums, WHAT)?,
-            scatter: memory::copied(&self.scatter, WHAT)?,
+            scatter,
             ..*self
         })
     }
@@ -89,7 +99,7 @@ impl Moments {
     ///
     /// [`Error::Memory`] if there is no room for them, [`Error::Interrupted`] if stopped.
     pub fn about(&self, centers: &[f64], stop: &Stop) -> Result<Self, Error> {
-        let mut moved = self.copied()?;
+        let mut moved = self.copied_until(stop)?;
         let d = self.n_features;
         let mut shift = memory::filled(d, 0.0, WHAT)?;
         for k in 0..self.n_components() {

@@ -276,6 +276,9 @@ fn too_large<D: Dimension>(shape: &D) -> Error {
     Error::Memory { what: "a result", bytes }
 }
 
+/// Values that are copied before signals are looked for: new memory is slow, some 1 GB/s.
+const AT_ONCE: usize = 1 << 20;
+
 /// A result array of NumPy's, in C order and full of zeros, that nobody else has seen yet.
 #[derive(Debug)]
 pub struct NewArray<'py, T, D>(Bound<'py, PyArray<T, D>>);
@@ -309,7 +312,8 @@ impl<'py, T: Element + Copy, D: Dimension> NewArray<'py, T, D> {
     ///
     /// # Errors
     ///
-    /// As [`Self::zeros`]; `RuntimeError`, a bug, if there are not as many values.
+    /// As [`Self::zeros`]; `KeyboardInterrupt` and what else a signal raises while many values are
+    /// copied; `RuntimeError`, a bug, if there are not as many values.
     pub fn of<S: ndarray::IntoDimension<Dim = D>>(
         py: Python<'py>,
         shape: S,
@@ -320,7 +324,10 @@ impl<'py, T: Element + Copy, D: Dimension> NewArray<'py, T, D> {
         if places.len() != values.len() {
             return Err(Error::Bug("a result does not fit its shape".to_owned()).into());
         }
-        places.copy_from_slice(values);
+        for (places, values) in places.chunks_mut(AT_ONCE).zip(values.chunks(AT_ONCE)) {
+            places.copy_from_slice(values);
+            py.check_signals()?;
+        }
         Ok(array.finish())
     }
 

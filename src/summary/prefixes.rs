@@ -26,6 +26,7 @@ pub use self::tally::PrefixTally;
 use super::codec::{Reader, Writer};
 use super::quantile::{Buckets, Known};
 use super::sketch::join_equal_neighbours;
+use super::sums::power_of_two;
 use crate::error::Error;
 use crate::memory;
 
@@ -96,11 +97,14 @@ impl PrefixSketch {
     /// floats is at most 2⁻¹⁰²² wide.
     #[must_use]
     pub fn relative_error(&self) -> f64 {
-        let width = (f64::from(self.shift) - f64::from(MANTISSA_BITS)).exp2();
         match self.shift {
             0 => 0.0,
-            1..=MANTISSA_BITS => width,
-            _ => width.exp2() - 1.0, // so many powers of two
+            shift @ 1..=MANTISSA_BITS => power_of_two(shift as i32 - MANTISSA_BITS as i32),
+            // Of so many powers of two; eleven bits of exponent are 2048 of them.
+            shift => match 1_i32 << (shift - MANTISSA_BITS) {
+                powers @ ..1024 => power_of_two(powers) - 1.0,
+                _ => f64::INFINITY,
+            },
         }
     }
 

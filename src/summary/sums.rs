@@ -26,7 +26,7 @@ pub use peel::{
 };
 pub use products::{PairBuilder, add_product};
 pub use scaled::Scaled;
-pub use windows::Octet;
+pub use windows::{Octet, power_of_two};
 
 use super::codec::{Reader, Writer};
 use crate::error::Error;

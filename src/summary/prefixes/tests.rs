@@ -291,3 +291,17 @@ fn invalid_arguments_and_bytes_are_refused() {
     assert!(refused(&[2, 0, 3, 0, 1, 0, 1, 0, 1], 3, any), "above the limit");
     assert!(refused(&[2, 0, 1 << 50], 0, any), "length beyond the bytes");
 }
+
+#[test]
+fn relative_errors_are_those_of_the_standard_library() {
+    for shift in 0..=63 {
+        let sketch = PrefixSketch { limit: 2, shift, buckets: Vec::new() };
+        let width = (f64::from(shift) - 52.0).exp2();
+        let expected = match shift {
+            0 => 0.0,
+            1..=52 => width,
+            _ => width.exp2() - 1.0,
+        };
+        assert_eq!(sketch.relative_error(), expected, "{shift}");
+    }
+}

@@ -18,7 +18,8 @@ pub(super) fn exponent(x: f64) -> i32 {
 }
 
 /// 2ⁿ for n in −1022..=1023.
-pub(super) fn power_of_two(n: i32) -> f64 {
+#[must_use]
+pub fn power_of_two(n: i32) -> f64 {
     f64::from_bits(((n + 1023) as u64) << 52)
 }
 
