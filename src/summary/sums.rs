@@ -7,6 +7,7 @@
 //! | `builder.rs`, `builder/lanes.rs` | [`SumsBuilder`]: blocks of values in, [`Sums`] out; eight columns at once |
 //! | `windows.rs` | bits that are peeled off in floating point: the steps of the vector kernels |
 //! | `peel.rs`, `products.rs` | those kernels, for x and x², and for x·y |
+//! | `powers.rs` | that for x to x⁴, with limbs in place of windows |
 //! | `classes.rs`, `bins.rs` | blocks of mixed sizes, and of any |
 
 mod bins;
@@ -14,6 +15,7 @@ mod builder;
 mod classes;
 mod fixed;
 mod peel;
+mod powers;
 mod products;
 mod scaled;
 mod windows;

@@ -10,6 +10,7 @@ use super::classes::Classes;
 use super::peel::{
     self, Origins, WINDOWS, Window, any_nan, extent, extent_without_zeros, max_abs, peel,
 };
+use super::powers::PowersBuilder;
 use super::windows::Octet;
 use crate::simd::{Kernel, Level, Lines, dispatch};
 
@@ -27,11 +28,15 @@ const FEW: usize = 64;
 /// for each of very many columns or groups, and a table has some hundred kilobytes.
 const WITHOUT_TABLE: usize = 1 << 14;
 
+/// A block is worth its vector kernel if at most one of so many values has to go another way.
+const MOST_SMALL: usize = 4;
+
 /// [`Sums`] in the making: blocks of values in, canonical sums out.
 #[derive(Clone, Debug)]
 pub struct SumsBuilder {
     sums: Sums,
     open: Option<Open>,
+    powers: PowersBuilder,
     /// How many values were added one by one instead of through a table.
     one_by_one: usize,
     classes: Option<Classes>,
@@ -52,13 +57,21 @@ impl SumsBuilder {
     /// Of nothing; with third and fourth powers if `higher`.
     #[must_use]
     pub fn new(higher: bool) -> Self {
-        Self { sums: Sums::new(higher), open: None, one_by_one: 0, classes: None, bins: None }
+        Self {
+            sums: Sums::new(higher),
+            open: None,
+            powers: PowersBuilder::default(),
+            one_by_one: 0,
+            classes: None,
+            bins: None,
+        }
     }
 
     /// The sums.
     #[must_use]
     pub fn finish(mut self) -> Sums {
         self.close();
+        self.powers.close(&mut self.sums);
         if let Some(classes) = self.classes.take() {
             let mut strange = Vec::new();
             classes.finish(&mut self.sums, |values| strange.extend_from_slice(values));
@@ -147,12 +160,12 @@ impl SumsBuilder {
         if !largest.is_finite() {
             return Err(NotFinite);
         }
+        if extent.min_abs[0] == 0.0 {
+            extent = extent_without_zeros(octets).pooled();
+        }
         if self.sums.higher.is_some() {
-            self.add_to_bins(octets.as_flattened())?;
+            self.add_powers(octets, extent.min_abs[0], largest, ahead)?;
         } else {
-            if extent.min_abs[0] == 0.0 {
-                extent = extent_without_zeros(octets).pooled();
-            }
             if self.open_window(extent.min_abs[0], largest) {
                 self.peel(octets, ahead)?;
             } else {
@@ -160,6 +173,40 @@ impl SumsBuilder {
             }
         }
         Ok(signed_zeros(min, max, of.as_flattened()))
+    }
+
+    /// Adds a block to the sums of all four powers.
+    fn add_powers(
+        &mut self,
+        octets: &[Octet],
+        smallest: f64,
+        largest: f64,
+        ahead: Lines,
+    ) -> Result<(), NotFinite> {
+        let Some(scale) = self.powers.scale(smallest, largest) else {
+            return self.add_to_bins(octets.as_flattened());
+        };
+        let mut add = |octets: &[Octet]| match self.powers.add(octets, scale, ahead, &mut self.sums)
+        {
+            true => Ok(()),
+            false => Err(NotFinite),
+        };
+        if smallest >= scale.smallest() {
+            return add(octets);
+        }
+        // Few values are much smaller than the largest, and zeros in their place are nothing.
+        let values = octets.as_flattened();
+        let is_small = |value: f64| value.abs() < scale.smallest();
+        if values.iter().filter(|&&value| is_small(value)).count() > values.len() / MOST_SMALL {
+            return self.add_to_bins(values);
+        }
+        let small: Vec<f64> = values.iter().copied().filter(|&value| is_small(value)).collect();
+        let mut others = [[0.0; 8]; peel::BLOCK];
+        for (others, octet) in others.iter_mut().zip(octets) {
+            *others = octet.map(|value| if is_small(value) { 0.0 } else { value });
+        }
+        add(&others[..octets.len()])?;
+        self.add_to_bins(&small)
     }
 
     /// Opens a window for values of these sizes, if there is one.
