@@ -28,7 +28,7 @@ pub use products::{PairBuilder, add_product};
 pub use scaled::Scaled;
 pub use windows::Octet;
 
-use super::codec::{Reader, Writer};
+use crate::bytes::{Reader, Writer};
 use crate::error::Error;
 use bins::powers;
 

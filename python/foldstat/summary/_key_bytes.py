@@ -6,7 +6,7 @@ import datetime
 import enum
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
@@ -118,6 +118,26 @@ def decode_key(field: bytes, depth: int = 0) -> Any:
     if signature(canonical) != signature(key) or encode_key(key) != field:
         raise ValueError(f"{_MALFORMED}: it is not written in the one way that it has")
     return key
+
+
+def encode_keys(keys: Sequence[Any]) -> list[bytes]:
+    """Write canonical keys."""
+    kinds = set(map(type, keys))
+    if kinds == {str}:  # the usual ones by the million
+        return [b"s" + encode_text(key) for key in keys]
+    if kinds == {int}:
+        return [b"i" + encode_integer(key) for key in keys]
+    return list(map(encode_key, keys))
+
+
+def decode_keys(fields: list[bytes]) -> list[Any]:
+    """Read what `encode_keys` wrote."""
+    tags = {field[:1] for field in fields}
+    if tags == {b"s"}:
+        return [decode_text(field[1:]) for field in fields]
+    if tags == {b"i"}:
+        return [decode_integer(field[1:]) for field in fields]
+    return list(map(decode_key, fields))
 
 
 def _decode_complex(data: bytes) -> complex:

@@ -29,7 +29,7 @@ from foldstat.summary._ticks import UNITS, Scale, Ticks, is_missing_time, ticks_
 if TYPE_CHECKING:
     from foldstat._core import SummaryState
 
-MAGIC = b"foldTIME"
+_KIND = "ScaledSummary"
 
 _PLAIN = frozenset({float, int, bool, type(None)})  # the usual lists cost no look at each item
 
@@ -61,7 +61,7 @@ class ScaledState:
 
     def to_bytes(self) -> bytes:
         fields = [self.scale.kind, self.scale.unit, self.scale.zone or ""]
-        return _bytes.pack(MAGIC, [*(field.encode() for field in fields), self._ticks.to_bytes()])
+        return _bytes.seal(_KIND, [*(field.encode() for field in fields), self._ticks.to_payload()])
 
     # ---------------------------------------------------------------- reads
 
@@ -307,15 +307,16 @@ def whole_of(state: SummaryState, value: Any) -> tuple[SummaryState, int | None]
 
 def state_from_bytes(data: bytes) -> SummaryState:
     """Decode what `to_bytes` of either state gave."""
-    if not data.startswith(MAGIC):
+    if _core.kind_of_bytes(data) != _KIND:
         return _core.SummaryState.from_bytes(data)
-    fields = _bytes.unpack(MAGIC, data, "a summary of times or decimals")
+    version, fields = _bytes.unseal(_KIND, data)
     try:
         kind, unit, zone, ticks = fields
         scale = _named(kind.decode(), unit.decode(), zone.decode() or None)
     except ValueError:
-        raise ValueError("these bytes are not those of a summary of times or decimals: they name no unit") from None
-    return timed(_core.SummaryState.from_bytes(ticks), scale)
+        raise _bytes.malformed("a Summary of times or decimals", "they name no unit") from None
+    state = _core.SummaryState
+    return timed(state.from_bytes(ticks) if version == 1 else state.from_payload(ticks), scale)
 
 
 def _named(kind: str, unit: str, zone: str | None) -> Scale | Places:
