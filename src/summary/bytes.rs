@@ -90,16 +90,14 @@ impl Summary {
         Ok(summary)
     }
 
-    /// Writes the payload.
-    pub(super) fn encode(&self, writer: &mut Writer) {
+    fn encode(&self, writer: &mut Writer) {
         match self.parts() {
             None => writer.varint(0),
             Some(parts) => parts.encode(writer),
         }
     }
 
-    /// Reads a payload, after which others may follow.
-    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let flags = reader.varint("the parts")?;
         if flags == 0 {
             return Ok(Self::identity());

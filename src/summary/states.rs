@@ -7,7 +7,6 @@ use super::parts::{Counts, Parts};
 use super::short::Short;
 use super::summary::Summary;
 use super::sums::SumsBuilder;
-use crate::bytes::{Reader, Writer};
 use crate::error::Error;
 use crate::memory;
 
@@ -154,23 +153,6 @@ impl State {
             return Ok(());
         }
         self.try_merge(&added)
-    }
-
-    // ------------------------------------------------------------ bytes
-
-    /// Writes the payload of the summary that it is, to be followed by others.
-    pub fn encode(&self, writer: &mut Writer) {
-        self.read(|summary| summary.encode(writer));
-    }
-
-    /// Reads what [`State::encode`] wrote.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Corrupt`] for anything else, [`Error::Memory`].
-    pub fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
-        memory::check(WHAT)?;
-        Summary::decode(reader).map(Self::from)
     }
 
     // ------------------------------------------------------------ reads

@@ -228,11 +228,9 @@ class GroupedSummary(Monoid, Keyed[Group]):
             If a key is no number, text, bytes, date, time, ``Decimal``, ``UUID``, member of an Enum, interval or
             period of pandas, nor a tuple of these. Pickle takes any key.
         """
-        return _bytes.seal(_group_bytes.KIND, self._fields())
-
-    def _fields(self) -> list[bytes]:
         with room_for(f"the bytes of {len(self)} groups"):
-            return _group_bytes.encode(self._keys.listed, self._groups, self._missing, self._known)
+            fields = _group_bytes.encode(self._keys.listed, self._groups, self._missing, self._known)
+            return _bytes.seal(_group_bytes.KIND, fields)
 
     @classmethod
     def from_bytes(cls, data: bytes | bytearray | memoryview) -> GroupedSummary:
@@ -244,8 +242,8 @@ class GroupedSummary(Monoid, Keyed[Group]):
         version, fields = _bytes.unseal(_group_bytes.KIND, data)
         with room_for(f"groups of {sum(map(len, fields))} bytes"):
             decoded = cls._of(*_group_bytes.decode(version, fields))
-        if version > 1 and decoded._fields() != fields:
-            raise _bytes.malformed(_group_bytes.KIND, "its keys are not in order")
+            if version > 1:
+                _group_bytes.check(fields, decoded._keys.listed, decoded._groups, decoded._missing, decoded._known)
         return decoded
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -171,18 +171,17 @@ impl SummaryStates {
         })
     }
 
-    /// How many, then the payload of each.
+    /// The length and the payload of each.
     fn encoded(&self, py: Python<'_>, which: Which) -> PyResult<Vec<u8>> {
         let which = which.of(look(&self.0).len())?;
         let work = READ_NANOSECONDS * which.length() as f64;
         enter(py, work, Some(1), None, |context| {
             let mut writer = Writer::new();
-            writer.length(which.length());
             for start in (0..which.length()).step_by(TASK) {
                 context.check()?;
                 let states = look(&self.0);
                 for place in which.part(start..(start + TASK).min(which.length())) {
-                    states[place].encode(&mut writer);
+                    writer.bytes(&states[place].read(Summary::to_payload)?);
                 }
             }
             writer.finish()
@@ -236,14 +235,14 @@ impl SummaryStates {
 
 /// States one after the other.
 fn decoded(context: &Context, reader: &mut Reader<'_>) -> Result<Vec<State>, Error> {
-    // One takes a byte at least, and more than a hundred in memory: room is asked for as they come.
-    let length = reader.length("the number of states", 1)?;
+    // A state takes more room in memory than here, and is asked for as they come.
     let mut states = Vec::new();
-    for index in 0..length {
-        if index % TASK == 0 {
+    while reader.remaining() > 0 {
+        if states.len() % TASK == 0 {
             context.check()?;
         }
-        memory::push(&mut states, State::decode(reader)?, WHAT)?;
+        let summary = Summary::from_payload(reader.bytes("a state")?)?;
+        memory::push(&mut states, summary.into(), WHAT)?;
     }
     Ok(states)
 }
@@ -405,7 +404,7 @@ impl SummaryStates {
         }
     }
 
-    /// Some of them as part of the bytes of something else: how many, then the payload of each.
+    /// Some of them as part of the bytes of something else: the length and the payload of each.
     fn to_payload<'py>(&self, py: Python<'py>, which: Which) -> PyResult<Bound<'py, PyBytes>> {
         arrays::bytes(py, &self.encoded(py, which)?)
     }
