@@ -264,7 +264,7 @@ mod tests {
                 bytes = ended(bytes).unwrap();
             }
             if let Ok(Opened::Payload { kind, payload, .. }) = open(&bytes, Kind::Summary) {
-                prop_assert_eq!(seal(kind, payload).unwrap(), bytes);
+                prop_assert_eq!(&seal(kind, payload).unwrap(), &bytes);
             }
             peek(&bytes);
         }

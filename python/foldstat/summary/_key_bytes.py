@@ -6,6 +6,7 @@ import datetime
 import enum
 import struct
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -152,7 +153,10 @@ def _decode_interval(data: bytes) -> Any:
 
 def _decode_period(data: bytes) -> Any:
     ordinal, frequency = _exactly(data, 2)
-    return _pandas("a period").Period(ordinal=decode_integer(ordinal), freq=decode_text(frequency))
+    pandas = _pandas("a period")
+    with warnings.catch_warnings():  # of a frequency that will have another name: who wrote it was told
+        warnings.simplefilter("ignore")
+        return pandas.Period(ordinal=decode_integer(ordinal), freq=decode_text(frequency))
 
 
 def _pandas(what: str) -> Any:
