@@ -34,23 +34,13 @@ _SINGLE, _ALIKE, _DIFFERENT = b"\0", b"\1", b"\2"
 
 def encode(keys: Sequence[Any], groups: GroupStates, missing: int, columns: KeyColumns | None) -> list[bytes]:
     """Write groups."""
-    states = groups.states.to_payload((0, 1, len(groups.states)))
-    return [*_encode_head(keys, groups, missing, columns), states]
-
-
-def _encode_head(keys: Sequence[Any], groups: GroupStates, missing: int, columns: KeyColumns | None) -> list[bytes]:
     return [
         encode_count(missing),
         b"" if columns is None else columns.to_bytes(),
         _encode_shapes(groups),
         join(encode_keys(keys)),
+        groups.states.to_payload((0, 1, len(groups.states))),
     ]
-
-
-def check(fields: list[bytes], keys: Sequence[Any], *parts: Any) -> None:
-    """Raise a ValueError if groups that were read would be written in another way; states have one way only."""
-    if _encode_head(keys, *parts) != fields[:-1]:
-        raise malformed(KIND, "its keys are not in order")
 
 
 def decode(version: int, fields: list[bytes]) -> Parts:
@@ -99,7 +89,10 @@ def _decode_shapes(field: bytes, length: int, states: _core.SummaryStates) -> Gr
         raise malformed(KIND, "what its groups are is malformed")
     if found != length:
         raise malformed(KIND, f"there are {len(states)} states for {length} keys")
-    return GroupStates(states, shapes)
+    groups = GroupStates(states, shapes)
+    if (groups.shape is None) != (tag == _DIFFERENT) or (tag == _ALIKE and groups.shape != shapes):
+        raise malformed(KIND, "what its groups are is written in another way")
+    return groups
 
 
 def _decode_shape(field: bytes) -> Shape:

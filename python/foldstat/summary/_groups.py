@@ -241,9 +241,16 @@ class GroupedSummary(Monoid, Keyed[Group]):
         """
         version, fields = _bytes.unseal(_group_bytes.KIND, data)
         with room_for(f"groups of {sum(map(len, fields))} bytes"):
-            decoded = cls._of(*_group_bytes.decode(version, fields))
-            if version > 1:
-                _group_bytes.check(fields, decoded._keys.listed, decoded._groups, decoded._missing, decoded._known)
+            keys, groups, missing, columns = _group_bytes.decode(version, fields)
+            decoded = cls.__new__(cls)
+            if isinstance(keys, np.ndarray):
+                decoded._fill(Keys(keys), groups, missing, columns)
+            else:
+                distinct = Keys(keys).plain and len(set(keys)) == len(keys)
+                decoded._gather(keys, groups, missing, columns, distinct=distinct)
+        # All else has one way to be written, which was looked at when it was read.
+        if version > 1 and (decoded._keys.given is not keys or decoded._known is not columns):
+            raise _bytes.malformed(_group_bytes.KIND, "its keys are not in order")
         return decoded
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import enum
 import struct
@@ -125,7 +126,7 @@ def encode_keys(keys: Sequence[Any]) -> list[bytes]:
     """Write canonical keys."""
     kinds = set(map(type, keys))
     if kinds == {str}:  # the usual ones by the million
-        return [b"s" + encode_text(key) for key in keys]
+        return [b"s" + key.encode("utf-8", "surrogatepass") for key in keys]
     if kinds == {int}:
         return [b"i" + encode_integer(key) for key in keys]
     return list(map(encode_key, keys))
@@ -135,7 +136,8 @@ def decode_keys(fields: list[bytes]) -> list[Any]:
     """Read what `encode_keys` wrote."""
     tags = {field[:1] for field in fields}
     if tags == {b"s"}:
-        return [decode_text(field[1:]) for field in fields]
+        with contextlib.suppress(UnicodeDecodeError):  # which is named below
+            return [field[1:].decode("utf-8", "surrogatepass") for field in fields]
     if tags == {b"i"}:
         return [decode_integer(field[1:]) for field in fields]
     return list(map(decode_key, fields))
