@@ -6,6 +6,7 @@
 //!
 //! * [`error`]: the one error type
 //! * [`memory`]: memory whose size comes from the user
+//! * [`bytes`]: the envelope of everything that travels
 //! * [`fold`]: monoids, fixed blocks, ordered merges, threads, the stop flag
 //! * [`rows`]: rows of numbers as they lie in memory
 //! * [`simd`]: vectorised mathematics and run-time dispatch
@@ -22,6 +23,7 @@
 //!
 //! Only `python` and `lapack` know Python.
 
+pub mod bytes;
 pub mod diagnostics;
 pub mod error;
 pub mod fold;

@@ -37,6 +37,7 @@ PYTHON_ROOMS = [
 RUST_ROOMS = [
     "error",
     "memory",
+    "bytes",
     "fold",
     "rows",
     "simd",

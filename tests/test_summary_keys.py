@@ -452,7 +452,7 @@ OLD = (
 )
 
 
-def test_bytes_of_earlier_versions_are_read_and_written_alike():
+def test_bytes_of_earlier_versions_are_read():
     data = zlib.decompress(base64.b85decode(OLD))
     found = GroupedSummary.from_bytes(data)
     keys = [
@@ -470,7 +470,6 @@ def test_bytes_of_earlier_versions_are_read_and_written_alike():
         1e300,
     ]
     assert_identical(found, summarize(np.arange(len(keys), dtype=float), by=keys))
-    assert found.to_bytes() == data
 
 
 class _Inner(enum.Enum):

@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 
 from foldstat import Summary, summarize
 from foldstat.summary import WithNanoseconds
+from plain_reader import fields, opened
 from summaries import assert_identical
+from travelling import enveloped, joined
 
 UTC = datetime.UTC
 PARIS = ZoneInfo("Europe/Paris")
@@ -327,13 +329,12 @@ def test_summarize_takes_times():
 
 @pytest.mark.parametrize("place", range(3))
 def test_bytes_that_name_no_unit_are_refused(place):
-    from foldstat._common import bytes as packed
-
     data = Summary([EPOCH]).to_bytes()
-    fields = packed.unpack(b"foldTIME", data, "")
-    fields[place] = b"other"
-    with pytest.raises(ValueError, match="not those of a summary of times"):
-        Summary.from_bytes(packed.pack(b"foldTIME", fields))
+    kind, version, payload = opened(data)
+    named = list(fields(payload))
+    named[place] = b"other"
+    with pytest.raises(ValueError, match="not those of a Summary of times"):
+        Summary.from_bytes(enveloped(kind, version, joined(named)))
     for damaged in (data[:-1], data + b"\0", bytes([*data[:20], data[20] ^ 1, *data[21:]])):
         with pytest.raises(ValueError, match="bytes"):
             Summary.from_bytes(damaged)

@@ -14,11 +14,10 @@ from hypothesis.extra.numpy import arrays
 
 from foldstat import map_reduce
 from foldstat import walkers as w
-from foldstat._common.bytes import pack, unpack
+from foldstat._common.bytes import seal, unseal
 
 IDENTITY = w.Moments()
 EDGES = np.array([-2.0, 0.0, 0.5, 3.0])
-MAGIC = b"foldMOMS"
 
 numbers = st.floats(-1e6, 1e6) | st.sampled_from([0.0, -0.0, 1e150, -1e150, 1e-150])
 
@@ -244,9 +243,9 @@ def test_draws_that_have_no_moments_are_refused(draws, message):
 
 
 def rewritten(data, change):
-    fields = unpack(MAGIC, data, "Moments")
+    _, fields = unseal("Moments", data)
     change(fields)
-    return pack(MAGIC, fields)
+    return seal("Moments", fields)
 
 
 def put(at, field):

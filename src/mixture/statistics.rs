@@ -2,6 +2,7 @@
 
 use super::geometry::{Geometry, triangle};
 use super::unit::times_power;
+use crate::bytes::{Kind, Opened, open, seal};
 use crate::error::Error;
 use crate::fold::{Monoid, Stop};
 use crate::memory;
@@ -363,45 +364,44 @@ impl MixtureStatistics {
         self.log_likelihood / self.total_weight
     }
 
-    /// Little-endian bytes: magic, version, geometry, k, d, Σw, log-likelihood, the moments, the
-    /// number of rows, and a checksum of all before it.
+    /// Little-endian bytes in an envelope: geometry, k, d, Σw, log-likelihood, the moments and the
+    /// number of rows.
     ///
     /// # Errors
     ///
     /// As [`Self::means`].
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        let mut bytes = MAGIC.to_vec();
+        let mut bytes = Vec::new();
         let Some(moments) = &self.model else {
-            bytes.push(IDENTITY);
-            return Ok(sealed(bytes));
+            return seal(Kind::MixtureStatistics, &[IDENTITY]);
         };
-        bytes.push(moments.geometry as u8);
-        for size in [moments.n_components(), moments.n_features] {
-            bytes.extend((size as u64).to_le_bytes());
-        }
         let scalars = [self.total_weight, self.log_likelihood];
         let parts =
             [&scalars[..], &moments.counts, &moments.centers, &moments.sums, &moments.scatter];
         let values: usize = parts.iter().map(|part| part.len()).sum();
-        memory::reserve(&mut bytes, 32 + 8 * values, WHAT)?;
+        memory::reserve(&mut bytes, 25 + 8 * values, WHAT)?;
+        bytes.push(moments.geometry as u8);
+        for size in [moments.n_components(), moments.n_features] {
+            bytes.extend((size as u64).to_le_bytes());
+        }
         for value in parts.into_iter().flatten() {
             bytes.extend(value.to_le_bytes());
         }
         bytes.extend(self.n_rows.to_le_bytes());
-        Ok(sealed(bytes))
+        seal(Kind::MixtureStatistics, &bytes)
     }
 
-    /// Reads what [`Self::to_bytes`] wrote; anything else is an error, and allocates nothing large.
+    /// Reads what [`Self::to_bytes`] wrote, in this version or an earlier one; anything else is an
+    /// error, and allocates nothing large.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let corrupt = |message: &str| {
-            Error::Corrupt(format!("not the bytes of MixtureStatistics: {message}"))
-        };
-        let (bytes, seal) = bytes.split_last_chunk::<8>().ok_or_else(|| corrupt("truncated"))?;
-        let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| corrupt("wrong magic or version"))?;
-        if checksum(bytes) != u64::from_le_bytes(*seal) {
-            return Err(corrupt("its checksum does not fit"));
+        match open(bytes, Kind::MixtureStatistics)? {
+            Opened::Payload { payload, .. } => Self::from_payload(payload),
+            Opened::Before(_) => Self::from_payload(payload_before(bytes)?),
         }
-        let (&code, rest) = rest.split_first().ok_or_else(|| corrupt("truncated"))?;
+    }
+
+    fn from_payload(payload: &[u8]) -> Result<Self, Error> {
+        let (&code, rest) = payload.split_first().ok_or_else(|| corrupt("truncated"))?;
         if code == IDENTITY && rest.is_empty() {
             return Ok(Self::default());
         }
@@ -478,20 +478,26 @@ impl std::hash::Hash for MixtureStatistics {
     }
 }
 
-const MAGIC: &[u8] = b"foldstat-mixture-statistics\x02";
 const IDENTITY: u8 = 255;
 
-/// The bytes followed by their checksum.
-fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
-    bytes.extend(checksum(&bytes).to_le_bytes());
-    bytes
+fn corrupt(message: &str) -> Error {
+    Error::Corrupt(format!("not the bytes of MixtureStatistics: {message}"))
 }
 
-/// FNV-1a, 64 bits: every change of a single byte changes it (Fowler, Noll & Vo 1991).
-fn checksum(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+/// The payload of bytes from the time without envelopes, whose magic had a version and whose
+/// checksum was FNV-1a of 64 bits (Fowler, Noll & Vo 1991).
+fn payload_before(bytes: &[u8]) -> Result<&[u8], Error> {
+    let (content, seal) = bytes.split_last_chunk::<8>().ok_or_else(|| corrupt("truncated"))?;
+    let checksum = content.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    });
+    if checksum != u64::from_le_bytes(*seal) {
+        return Err(corrupt("its checksum does not fit"));
+    }
+    match content.strip_prefix(Kind::MixtureStatistics.before()) {
+        Some([2, payload @ ..]) => Ok(payload),
+        _ => Err(corrupt("of a version that is not read any more")),
+    }
 }
 
 impl Monoid for MixtureStatistics {

@@ -5,6 +5,7 @@
 
 pub mod arrays;
 pub mod arrow;
+pub mod bytes;
 pub mod diagnostics;
 pub mod enter;
 pub mod mixture;
@@ -61,6 +62,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     mixture::register(module)?;
     pairwise::register(module)?;
     arrow::register(module)?;
+    bytes::register(module)?;
     summary::register(module)?;
     walkers::register(module)?;
     diagnostics::register(module)?;

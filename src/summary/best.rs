@@ -9,8 +9,8 @@
 
 use std::cmp::Ordering;
 
-use super::codec::{Reader, Writer};
 use super::number::Number;
+use crate::bytes::{Reader, Writer};
 use crate::error::Error;
 use crate::memory;
 

@@ -1,7 +1,6 @@
 //! Summaries as bytes: the same bytes for equal summaries, and nothing else is read back.
 
 use super::best::Best;
-use super::codec::{Reader, Writer};
 use super::distinct::Distinct;
 use super::histogram::Histogram;
 use super::number::Number;
@@ -10,27 +9,25 @@ use super::prefixes::PrefixSketch;
 use super::sketch::Sketch;
 use super::summary::Summary;
 use super::sums::Sums;
+use crate::bytes::{Kind, Opened, Reader, Writer, open, seal};
 use crate::error::Error;
 use crate::memory;
 
-/// What the bytes of a summary begin with.
-const MAGIC: [u8; 4] = *b"FSum";
-/// Raised by every change of what follows. A summary has the first version that can say it, so
-/// that there is still one encoding for each.
-const VERSION: u8 = 2;
-/// The last version without [`flag::PREFIXES`].
-const WITHOUT_PREFIXES: u8 = 1;
+/// The versions before there was an envelope, and what they began with: the first one had no
+/// [`flag::PREFIXES`], the second one always.
+const BEFORE: [[u8; 5]; 2] = [*b"FSum\x01", *b"FSum\x02"];
 
-/// Parts that a summary may lack, as bits of one byte.
+/// Parts that a summary may have or lack, as bits of an integer of any length. A part that comes
+/// later gets the next bit: who does not know it refuses it by name.
 mod flag {
-    pub const PARTS: u8 = 1;
-    pub const HIGHER: u8 = 2;
-    pub const SKETCH: u8 = 4;
-    pub const HISTOGRAM: u8 = 8;
-    pub const DISTINCT: u8 = 16;
-    pub const VALUES: u8 = 32;
-    pub const PREFIXES: u8 = 64;
-    pub const ALL: u8 = 127;
+    pub const PARTS: u64 = 1;
+    pub const HIGHER: u64 = 2;
+    pub const SKETCH: u64 = 4;
+    pub const HISTOGRAM: u64 = 8;
+    pub const DISTINCT: u64 = 16;
+    pub const VALUES: u64 = 32;
+    pub const PREFIXES: u64 = 64;
+    pub const ALL: u64 = 127;
 }
 
 impl Summary {
@@ -40,55 +37,80 @@ impl Summary {
     ///
     /// [`Error::Memory`] if there is no room for the bytes.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        let mut writer = Writer::new();
-        self.encode(&mut writer);
-        writer.finish()
+        seal(Kind::Summary, &self.to_payload()?)
     }
 
-    /// Reads what [`Summary::to_bytes`] wrote.
+    /// Reads what [`Summary::to_bytes`] wrote, in this version or an earlier one.
     ///
     /// # Errors
     ///
     /// [`Error::Corrupt`] for anything else, [`Error::Memory`]. Takes no more memory than in
     /// proportion to the bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        match open(bytes, Kind::Summary)? {
+            Opened::Payload { payload, .. } => Self::from_payload(payload),
+            Opened::Before(_) => Self::from_bytes_before(bytes),
+        }
+    }
+
+    /// Writes it down without an envelope, to be part of something else that has one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Summary::to_bytes`].
+    pub fn to_payload(&self) -> Result<Vec<u8>, Error> {
+        let mut writer = Writer::new();
+        self.encode(&mut writer);
+        writer.finish()
+    }
+
+    /// Reads what [`Summary::to_payload`] wrote.
+    ///
+    /// # Errors
+    ///
+    /// As [`Summary::from_bytes`].
+    pub fn from_payload(payload: &[u8]) -> Result<Self, Error> {
         memory::check("a summary")?;
-        let mut reader = Reader::new(bytes);
-        let summary = Self::decode(&mut reader)?;
-        reader.finish()?;
+        Kind::Summary.decode(payload, Self::decode)
+    }
+
+    fn from_bytes_before(bytes: &[u8]) -> Result<Self, Error> {
+        let [without, with] = BEFORE;
+        let (payload, prefixes) = match (bytes.strip_prefix(&without), bytes.strip_prefix(&with)) {
+            (Some(payload), _) => (payload, false),
+            (_, Some(payload)) => (payload, true),
+            _ => return Err(Error::Corrupt("these bytes of a Summary are cut off".to_owned())),
+        };
+        let summary = Self::from_payload(payload)?;
+        if summary.prefixes().is_some() != prefixes {
+            let problem =
+                "these bytes are not those of a Summary: the parts are not of its version";
+            return Err(Error::Corrupt(problem.to_owned()));
+        }
         Ok(summary)
     }
 
     fn encode(&self, writer: &mut Writer) {
-        writer.raw(&MAGIC);
-        let prefixes = self.parts().is_some_and(|parts| parts.prefixes.is_some());
-        writer.u8(if prefixes { VERSION } else { WITHOUT_PREFIXES });
         match self.parts() {
-            None => writer.u8(0),
+            None => writer.varint(0),
             Some(parts) => parts.encode(writer),
         }
     }
 
     fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
-        for expected in MAGIC {
-            if reader.u8("the first bytes")? != expected {
-                return Err(reader.corrupt("the first bytes", "not those of a Summary"));
-            }
-        }
-        let version = reader.u8("the version")?;
-        if !(WITHOUT_PREFIXES..=VERSION).contains(&version) {
-            let problem = format!("{version}, but this foldstat reads versions 1 to {VERSION}");
-            return Err(reader.corrupt("the version", &problem));
-        }
-        let flags = reader.u8("the parts")?;
-        if (flags & flag::PREFIXES != 0) != (version > WITHOUT_PREFIXES) {
-            return Err(reader.corrupt("the parts", "not of this version"));
-        }
+        let flags = reader.varint("the parts")?;
         if flags == 0 {
             return Ok(Self::identity());
         }
-        if flags & !flag::ALL != 0 || flags & flag::PARTS == 0 {
-            return Err(reader.corrupt("the parts", "none of those there are"));
+        let unknown = flags & !flag::ALL;
+        if unknown != 0 {
+            let problem = format!(
+                "with {unknown}, which this foldstat does not know: these bytes are of a newer one"
+            );
+            return Err(reader.corrupt("the parts", &problem));
+        }
+        if flags & flag::PARTS == 0 {
+            return Err(reader.corrupt("the parts", "without the part that all others need"));
         }
         Parts::decode(reader, flags).map(Self::from)
     }
@@ -105,7 +127,7 @@ impl Parts {
             (flag::DISTINCT, self.distinct.is_some()),
             (flag::VALUES, self.extremes.0.is_some()),
         ];
-        writer.u8(flags.iter().filter(|(_, set)| *set).fold(0, |all, (flag, _)| all | flag));
+        writer.varint(flags.iter().filter(|(_, set)| *set).fold(0, |all, (flag, _)| all | flag));
         let counts = &self.counts;
         for count in [
             counts.count,
@@ -128,8 +150,8 @@ impl Parts {
         self.distinct.iter().for_each(|distinct| distinct.encode(writer));
     }
 
-    fn decode(reader: &mut Reader<'_>, flags: u8) -> Result<Self, Error> {
-        let has = |flag: u8| flags & flag != 0;
+    fn decode(reader: &mut Reader<'_>, flags: u64) -> Result<Self, Error> {
+        let has = |flag: u64| flags & flag != 0;
         let counts = Counts {
             count: reader.varint("the number of values")?,
             nan_count: reader.varint("the number of NaN")?,

@@ -19,8 +19,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use self::registers::{REGISTERS, Registers, TOP_RANK, estimate, no_registers, note, registers_of};
 pub use self::tally::DistinctTally;
-use super::codec::{Reader, Writer};
 use super::number::Number;
+use crate::bytes::{Reader, Writer};
 use crate::error::Error;
 
 /// Up to this many different values, their number is exact.

@@ -9,8 +9,8 @@ mod edges;
 use std::sync::Arc;
 
 use self::edges::{Edges, common, fault};
-use super::codec::{Reader, Writer};
 use super::number::Number;
+use crate::bytes::{Reader, Writer};
 use crate::error::Error;
 use crate::memory;
 

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use ndarray::ArrayView1;
 
-use super::codec::{Reader, Writer};
 use super::column::{Column, Ids};
 use super::columns::check_rows;
 use super::exact::Exact;
@@ -12,6 +11,7 @@ use super::sums::{
     First, Octet, PairBuilder, Second, SumsBuilder, add_product, extent_without_zeros, max_abs,
     set_bits, split,
 };
+use crate::bytes::{Kind, Opened, Reader, Writer, open, seal};
 use crate::error::Error;
 use crate::fold::{Context, Partition, Stop};
 use crate::memory;
@@ -32,8 +32,9 @@ pub struct Joint {
     products: Vec<Second>,
 }
 
-/// What the bytes of a [`Joint`] begin with: a name and a version.
-const MAGIC: [u8; 5] = *b"FJnt\x01";
+/// What the bytes of a [`Joint`] began with before there was an envelope: a name and a version.
+const BEFORE: [u8; 5] = *b"FJnt\x01";
+
 fn pairs(n_columns: usize) -> usize {
     n_columns * (n_columns + 1) / 2
 }
@@ -182,8 +183,31 @@ impl Joint {
     ///
     /// [`Error::Memory`] if there is no room for the bytes.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        seal(Kind::JointState, &self.to_payload()?)
+    }
+
+    /// Reads what [`Joint::to_bytes`] wrote, in this version or an earlier one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] for anything else, [`Error::Memory`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let cut_off = || Error::Corrupt("these bytes of a JointState are cut off".to_owned());
+        match open(bytes, Kind::JointState)? {
+            Opened::Payload { payload, .. } => Self::from_payload(payload),
+            Opened::Before(_) => {
+                Self::from_payload(bytes.strip_prefix(&BEFORE).ok_or_else(cut_off)?)
+            }
+        }
+    }
+
+    /// Writes it down without an envelope, to be part of something else that has one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Joint::to_bytes`].
+    pub fn to_payload(&self) -> Result<Vec<u8>, Error> {
         let mut writer = Writer::new();
-        writer.raw(&MAGIC);
         writer.length(self.n_columns);
         writer.varint(self.count);
         writer.varint(self.incomplete_count);
@@ -192,18 +216,16 @@ impl Joint {
         writer.finish()
     }
 
-    /// Reads what [`Joint::to_bytes`] wrote.
+    /// Reads what [`Joint::to_payload`] wrote.
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] for anything else.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(bytes);
-        for expected in MAGIC {
-            if reader.u8("the first bytes")? != expected {
-                return Err(reader.corrupt("the first bytes", "not those of joint sums"));
-            }
-        }
+    /// As [`Joint::from_bytes`].
+    pub fn from_payload(payload: &[u8]) -> Result<Self, Error> {
+        Kind::JointState.decode(payload, Self::decode)
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let n_columns = reader.length("the number of columns", 1)?;
         let count = reader.varint("the number of rows")?;
         let incomplete_count = reader.varint("the number of rows")?;
@@ -214,11 +236,10 @@ impl Joint {
         if count.checked_add(incomplete_count).is_none() {
             return Err(reader.corrupt("the number of rows", "too large"));
         }
-        let sums = (0..n_columns).map(|_| First::decode(&mut reader, count));
+        let sums = (0..n_columns).map(|_| First::decode(reader, count));
         let sums = memory::gathered(sums, WHAT)?;
-        let products = (0..pairs(n_columns)).map(|_| Second::decode(&mut reader, count));
+        let products = (0..pairs(n_columns)).map(|_| Second::decode(reader, count));
         let products = memory::gathered(products, WHAT)?;
-        reader.finish()?;
         Ok(Self { n_columns, count, incomplete_count, sums, products })
     }
 }

@@ -22,12 +22,10 @@
 //! | `deal.rs` | values dealt to buffers |
 //! | `joint.rs` | [`Joint`]: sums of products of columns |
 //! | `exact.rs`, `reads.rs`, `joint_reads.rs` | statistics, correctly rounded |
-//! | `codec.rs` | bytes |
 
 mod accumulate;
 mod best;
 mod bytes;
-mod codec;
 mod column;
 mod columns;
 mod deal;

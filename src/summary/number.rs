@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
-use super::codec::{Reader, Writer};
+use crate::bytes::{Reader, Writer};
 use crate::error::Error;
 
 /// Any `f64`, or any 64-bit integer, as an unevaluated sum of two `f64`.

@@ -23,10 +23,10 @@ mod tally;
 mod windows;
 
 pub use self::tally::PrefixTally;
-use super::codec::{Reader, Writer};
 use super::quantile::{Buckets, Known};
 use super::sketch::join_equal_neighbours;
 use super::sums::power_of_two;
+use crate::bytes::{Reader, Writer};
 use crate::error::Error;
 use crate::memory;
 

@@ -27,8 +27,8 @@ mod tally;
 
 pub use self::scale::Scale;
 pub use self::tally::SketchTally;
-use super::codec::{Reader, Writer};
 use super::quantile::{Buckets, Known};
+use crate::bytes::{Reader, Writer};
 use crate::error::Error;
 
 /// Most buckets that a sketch has, that of zero included. Scale 1 never needs more than 8393.

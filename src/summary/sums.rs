@@ -30,7 +30,7 @@ pub use products::{PairBuilder, add_product};
 pub use scaled::Scaled;
 pub use windows::{Octet, power_of_two};
 
-use super::codec::{Reader, Writer};
+use crate::bytes::{Reader, Writer};
 use crate::error::Error;
 use bins::powers;
 

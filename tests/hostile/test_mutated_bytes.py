@@ -11,7 +11,6 @@ import re
 import sys
 import tempfile
 import zipfile
-import zlib
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
@@ -23,7 +22,8 @@ from test_address_space import limited
 
 from foldstat import GroupedSummary, JointSummary, MixtureStatistics, Summaries, Summary, summarize
 from foldstat import walkers as w
-from foldstat._common.bytes import pack, unpack
+from plain_reader import fields, opened
+from travelling import enveloped, joined
 
 TRIES = 400
 HEAD = 24
@@ -62,54 +62,40 @@ def damaged(data, draw):
     return bytes(data)
 
 
-def crc(body):
-    return zlib.crc32(body).to_bytes(4, "little")
+# Whoever damages bytes on purpose corrects length and checksum, and only then what is inside of them is looked at.
+def sealed(data, draw):
+    """A damaged payload in an envelope that fits."""
+    kind, version, payload = opened(data)
+    return enveloped(kind, version, damaged(payload, draw))
 
 
-def fnv(body):
-    sum_ = 0xCBF29CE484222325
-    for byte in body:
-        sum_ = (sum_ ^ byte) * 0x100000001B3 % 2**64
-    return sum_.to_bytes(8, "little")
-
-
-# Whoever damages bytes on purpose corrects their checksum, and only then what is inside of them is looked at.
-SEALS = {"joint": crc, "columns": crc, "groups": crc, "keys": crc, "moments": crc, "statistics": fnv}
-
-
-def sealed(data, kind, draw):
-    """Damaged bytes with a checksum that fits."""
-    seal = SEALS[kind]
-    body = damaged(data[: -len(seal(b""))], draw)
-    return body + seal(body)
-
-
-def rearranged(data, kind, draw):
+def rearranged(data, draw):
     """Whole fields lost, repeated, exchanged, emptied or damaged, with lengths and a checksum that fit."""
-    magic = data[:8]
-    fields = unpack(magic, data, kind)
-    at, other = draw.randrange(len(fields)), draw.randrange(len(fields))
+    kind, version, payload = opened(data)
+    found = list(fields(payload))
+    at, other = draw.randrange(len(found)), draw.randrange(len(found))
     way = draw.randrange(5)
     if way == 0:
-        del fields[at]
+        del found[at]
     elif way == 1:
-        fields.insert(at, fields[other])
+        found.insert(at, found[other])
     elif way == 2:
-        fields[at], fields[other] = fields[other], fields[at]
+        found[at], found[other] = found[other], found[at]
     elif way == 3:
-        fields[at] = b""
+        found[at] = b""
     else:
-        fields[at] = damaged(fields[at] or b"\0", draw)
-    return pack(magic, fields)
+        found[at] = damaged(found[at] or b"\0", draw)
+    return enveloped(kind, version, joined(found))
+
+
+WITH_FIELDS = ("joint", "columns", "groups", "keys", "moments")
 
 
 def mutants(kind, tries, draw):
     """Damaged bytes of a kind, in each of the ways that it has."""
     data = KINDS[kind][1]().to_bytes()
-    ways = [lambda data, kind, draw: damaged(data, draw)]
-    ways += [sealed] if kind in SEALS else []
-    ways += [rearranged] if SEALS.get(kind) is crc else []
-    return (ways[i % len(ways)](data, kind, draw) for i in range(tries))
+    ways = [damaged, sealed, *([rearranged] if kind in WITH_FIELDS else [])]
+    return (ways[i % len(ways)](data, draw) for i in range(tries))
 
 
 def reads(value):
@@ -222,11 +208,8 @@ def test_files_that_were_damaged(warmed):
 
 
 def inside(value):
-    """The bytes of ours in its pickle: those of the whole, or of the first summary in a group."""
-    if not isinstance(value, GroupedSummary):
-        return value.to_bytes()
-    group = next(iter(value.values()))
-    return (group if isinstance(group, Summary) else group[0]).to_bytes()
+    """The bytes of ours in its pickle: those of the whole, or of the states of groups."""
+    return (value._groups.states if isinstance(value, GroupedSummary) else value).to_bytes()
 
 
 def mutated_pickles(note, kind, seed):

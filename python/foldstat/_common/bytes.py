@@ -1,4 +1,4 @@
-"""Bytes of collections of summaries: fields with their lengths between a magic word and a checksum."""
+"""Bytes of what has its state in Python: fields in the envelope of the compiled module, and what fields consist of."""
 
 from __future__ import annotations
 
@@ -6,48 +6,73 @@ import struct
 import zlib
 from collections.abc import Sequence
 
+from foldstat import _core
 from foldstat._common.room import room_for
 
-_VERSION = 1
+# What began the bytes of each kind before there was an envelope; they were the first version of each.
+_BEFORE = {
+    "ScaledSummary": b"foldTIME\1",
+    "Summaries": b"foldSUMS\1",
+    "GroupedSummary": b"foldGRPS\1",
+    "JointSummary": b"foldJNTS\1",
+    "Moments": b"foldMOMS\1",
+}
 
 
-def pack(magic: bytes, fields: Sequence[bytes]) -> bytes:
-    """Join fields to one string of bytes."""
+def seal(kind: str, fields: list[bytes]) -> bytes:
+    """Put fields into an envelope."""
     with room_for(f"{sum(map(len, fields))} bytes of {len(fields)} fields"):
-        parts = [magic, bytes([_VERSION])]
-        for field in fields:
-            parts += [struct.pack("<Q", len(field)), field]
-        body = b"".join(parts)
-        return body + struct.pack("<I", zlib.crc32(body))
+        return _core.seal_fields(kind, fields)
 
 
-def unpack(magic: bytes, data: bytes | bytearray | memoryview, what: str) -> list[bytes]:
-    """Give the fields that `pack` joined; a ValueError says why there are none."""
+def unseal(kind: str, data: bytes | bytearray | memoryview) -> tuple[int, list[bytes]]:
+    """Give the version and the fields of what `seal` gave; a ValueError says what the bytes are instead."""
+    data = plain(data, kind)
+    with room_for(f"{len(data)} bytes, a copy of those of {kind}"):
+        found = _core.open_fields(kind, data)
+        return (1, fields_before(_BEFORE[kind], data, kind)) if found is None else found
+
+
+def plain(data: bytes | bytearray | memoryview, kind: str) -> bytes:
+    """Copy what is like bytes, unless it is bytes; a TypeError if it is something else."""
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise TypeError(f"from_bytes needs bytes, got {type(data).__name__}")
-    with room_for(f"{memoryview(data).nbytes} bytes, a copy of those of {what}"):
-        data = bytes(data)
-        return _fields(magic, data, what)
+    with room_for(f"{memoryview(data).nbytes} bytes, a copy of those of {kind}"):
+        return bytes(data)
 
 
-def _fields(magic: bytes, data: bytes, what: str) -> list[bytes]:
-    if not data.startswith(magic):
-        raise ValueError(f"these bytes are not those of {what}: they do not start with {magic!r}")
-    start, end = len(magic) + 1, len(data) - 4
+def join(fields: list[bytes]) -> bytes:
+    """Write fields as one."""
+    return _core.join_fields(fields)
+
+
+def split(kind: str, data: bytes) -> list[bytes]:
+    """Read what `join` wrote."""
+    return _core.split_fields(kind, data)
+
+
+def fields_before(magic: bytes, data: bytes, kind: str) -> list[bytes]:
+    """Read fields as they were before there was an envelope: lengths of eight bytes, and CRC-32 behind."""
+    start, end = len(magic), len(data) - 4
     if end < start or struct.unpack("<I", data[end:])[0] != zlib.crc32(data[:end]):
-        raise ValueError(f"these bytes are not those of {what}: the checksum is wrong, some were lost or changed")
-    if data[len(magic)] != _VERSION:
-        raise ValueError(f"these bytes are of version {data[len(magic)]} of {what}, this foldstat reads {_VERSION}")
+        raise malformed(kind, "their checksum does not fit, some were lost or changed")
+    if not data.startswith(magic):
+        raise malformed(kind, "they are of a version that never was")
     fields = []
     while start < end:
         if start + 8 > end:
-            raise ValueError(f"these bytes are not those of {what}: a length is cut off")
+            raise malformed(kind, "a length is cut off")
         stop = start + 8 + struct.unpack_from("<Q", data, start)[0]
         if stop > end:
-            raise ValueError(f"these bytes are not those of {what}: a field is longer than the rest")
+            raise malformed(kind, "a field is longer than the rest")
         fields.append(data[start + 8 : stop])
         start = stop
     return fields
+
+
+def malformed(kind: str, why: str) -> ValueError:
+    """Give the error that bytes with a checksum that fits are not what is written."""
+    return ValueError(f"these bytes are not those of {kind}: {why}")
 
 
 def encode_count(number: int) -> bytes:

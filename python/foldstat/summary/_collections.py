@@ -22,7 +22,7 @@ from foldstat.summary._summary import Summary
 if TYPE_CHECKING:
     from foldstat._core import SummaryStates
 
-_MAGIC = b"foldSUMS"
+_KIND = "Summaries"
 
 
 class SummariesReads(SequenceOfEach[SummaryReads]):
@@ -162,24 +162,43 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
 
     def to_bytes(self) -> bytes:
         """Encode; equal Summaries have equal bytes on every machine."""
-        with room_for(f"the bytes of {len(self)} summaries"):
-            names = _bytes.pack(b"names", _bytes.encode_names(self._names))
-            return _bytes.pack(_MAGIC, [names, *self._states.to_bytes(self._which)])
+        return _bytes.seal(_KIND, self._fields())
 
     @classmethod
     def from_bytes(cls, data: bytes | bytearray | memoryview) -> Summaries:
         """Decode what `to_bytes` gave; a ValueError if they are other bytes."""
-        fields = _bytes.unpack(_MAGIC, data, "Summaries")
+        version, fields = _bytes.unseal(_KIND, data)
+        if version > 1:
+            return cls._of_fields(fields)
         if not fields:
-            raise ValueError("these bytes are not those of Summaries: the names are missing")
-        names = _bytes.decode_names(_bytes.unpack(b"names", fields[0], "Summaries"))
+            raise _bytes.malformed(_KIND, "the names are missing")
         with room_for(f"{len(fields) - 1} summaries"):
-            states = _core.SummaryStates.from_bytes(fields[1:])
+            states = _core.SummaryStates.of_each(fields[1:])
+        names = _bytes.fields_before(b"names\1", fields[0], _KIND)
+        return cls._decoded(names, states)
+
+    def _fields(self) -> list[bytes]:
+        """Give what its bytes consist of."""
+        with room_for(f"the bytes of {len(self)} summaries"):
+            names = _bytes.join(_bytes.encode_names(self._names))
+            return [names, self._states.to_payload(self._which)]
+
+    @classmethod
+    def _of_fields(cls, fields: list[bytes]) -> Summaries:
+        """Read what `_fields` gave."""
+        if len(fields) != 2:
+            raise _bytes.malformed(_KIND, "they need 2 fields")
+        with room_for(f"summaries of {len(fields[1])} bytes"):
+            return cls._decoded(_bytes.split(_KIND, fields[0]), _core.SummaryStates.from_payload(fields[1]))
+
+    @classmethod
+    def _decoded(cls, named: list[bytes], states: SummaryStates) -> Summaries:
+        names = _bytes.decode_names(named)
         if names is not None and len(names) != len(states):
-            raise ValueError(f"these bytes are not those of Summaries: {len(names)} names for {len(states)} columns")
+            raise _bytes.malformed(_KIND, f"there are {len(names)} names for {len(states)} columns")
         decoded = cls._of_states(states, names)
         if decoded._names != names:
-            raise ValueError("these bytes are not those of Summaries: names without columns")
+            raise _bytes.malformed(_KIND, "there are names without columns")
         return decoded
 
     # ---------------------------------------------------------------- reads

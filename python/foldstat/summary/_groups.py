@@ -16,9 +16,9 @@ from foldstat._common.frames import as_kind, build_levelled
 from foldstat._common.html import shown_rows, shown_table_html
 from foldstat._common.monoid import Monoid
 from foldstat._common.room import room_for
+from foldstat.summary import _group_bytes
 from foldstat.summary._collections import Summaries, SummariesReads
 from foldstat.summary._group_states import Group, GroupStates, Shape
-from foldstat.summary._key_bytes import decode_key, encode_key
 from foldstat.summary._key_columns import KeyColumns, joined
 from foldstat.summary._key_levels import levels
 from foldstat.summary._keyed import Keyed, Keys
@@ -26,8 +26,6 @@ from foldstat.summary._keys import canonical_key
 from foldstat.summary._reads import NanPolicy, SummaryReads, as_policy, statistics
 from foldstat.summary._summary import Summary
 from foldstat.summary._union import Union
-
-_MAGIC = b"foldGRPS"
 
 
 class GroupedSummary(Monoid, Keyed[Group]):
@@ -230,13 +228,9 @@ class GroupedSummary(Monoid, Keyed[Group]):
             If a key is no number, text, bytes, date, time, ``Decimal``, ``UUID``, member of an Enum, interval or
             period of pandas, nor a tuple of these. Pickle takes any key.
         """
-        kind = b"" if not len(self) else b"1" if self._groups.shape_of(0).single else b"n"
-        columns = b"" if self._known is None else self._known.to_bytes()
-        fields = [_bytes.encode_count(self._missing), kind + columns]
         with room_for(f"the bytes of {len(self)} groups"):
-            for key, group in self._pairs():
-                fields += [encode_key(key), group.to_bytes()]
-            return _bytes.pack(_MAGIC, fields)
+            fields = _group_bytes.encode(self._keys.listed, self._groups, self._missing, self._known)
+            return _bytes.seal(_group_bytes.KIND, fields)
 
     @classmethod
     def from_bytes(cls, data: bytes | bytearray | memoryview) -> GroupedSummary:
@@ -245,32 +239,25 @@ class GroupedSummary(Monoid, Keyed[Group]):
         Keys that are members of an Enum need the module that defines it to be imported before, intervals and periods
         need pandas (an ImportError).
         """
-        fields = _bytes.unpack(_MAGIC, data, "a GroupedSummary")
-        if len(fields) < 2 or len(fields) % 2 or fields[1][:1] not in (b"", b"1", b"n"):
-            raise ValueError("these bytes are not those of a GroupedSummary: fields are missing")
-        kind = Summaries if fields[1][:1] == b"n" else Summary
-        columns = KeyColumns.from_bytes(fields[1][1:]) if len(fields[1]) > 1 else None
-        with room_for(f"{len(fields) // 2 - 1} groups"):
-            keys = [decode_key(key) for key in fields[2::2]]
-            missing = _bytes.decode_count(fields[0])
-            if None in keys or (columns is not None and not columns.fits(keys)):
-                raise ValueError("these bytes are not those of a GroupedSummary: a key is of other columns, or missing")
-            if kind is Summary:
-                groups = GroupStates(_core.SummaryStates.from_bytes(fields[3::2]), Shape(True))
-            else:
-                groups = GroupStates.of_groups([Summaries.from_bytes(group) for group in fields[3::2]])
+        version, fields = _bytes.unseal(_group_bytes.KIND, data)
+        with room_for(f"groups of {sum(map(len, fields))} bytes"):
+            keys, groups, missing, columns = _group_bytes.decode(version, fields)
             decoded = cls.__new__(cls)
-            decoded._gather(keys, groups, missing, columns)
-        if decoded.to_bytes() != bytes(data):
-            raise ValueError("these bytes are not those of a GroupedSummary: its keys are not in order")
+            if isinstance(keys, np.ndarray):
+                decoded._fill(Keys(keys), groups, missing, columns)
+            else:
+                distinct = Keys(keys).plain and len(set(keys)) == len(keys)
+                decoded._gather(keys, groups, missing, columns, distinct=distinct)
+        # All else has one way to be written, which was looked at when it was read.
+        if version > 1 and (decoded._keys.given is not keys or decoded._known is not columns):
+            raise _bytes.malformed(_group_bytes.KIND, "its keys are not in order")
         return decoded
 
     def __reduce__(self) -> tuple[Any, ...]:
         columns = None if self._known is None else self._known.plain()
         states, shape = self._groups.states, self._groups.shape
         shapes = list(map(astuple, self._groups.shapes() if shape is None else [shape]))
-        encoded = states.to_bytes((0, 1, len(states)))
-        return _restore_states, (self._keys.given, encoded, shapes, self._missing, columns)
+        return _restore_states, (self._keys.given, states, shapes, self._missing, columns)
 
     # ---------------------------------------------------------------- reads
 
@@ -400,9 +387,14 @@ class GroupedReads(Keyed[SummaryReads | SummariesReads]):
 
 
 def _restore_states(
-    keys: list[Any] | NDArray[Any], encoded: list[bytes], shapes: list[tuple[Any, ...]], missing: int, columns: Any
+    keys: list[Any] | NDArray[Any],
+    states: _core.SummaryStates | list[bytes],
+    shapes: list[tuple[Any, ...]],
+    missing: int,
+    columns: Any,
 ) -> GroupedSummary:
-    states = _core.SummaryStates.from_bytes(encoded)
+    if isinstance(states, list):  # pickles of earlier versions
+        states = _core.SummaryStates.of_each(states)
     known = None if columns is None else KeyColumns.of_plain(columns)
     of_all = [Shape(*shape) for shape in shapes]
     return GroupedSummary._of(keys, GroupStates(states, of_all if len(of_all) > 1 else of_all[0]), missing, known)

@@ -17,7 +17,7 @@ from foldstat.summary._collections import Summaries
 if TYPE_CHECKING:
     from foldstat._core import JointState
 
-_MAGIC = b"foldJNTS"
+_KIND = "JointSummary"
 
 
 class Line(NamedTuple):
@@ -207,20 +207,23 @@ class JointSummary(Monoid):
 
     def to_bytes(self) -> bytes:
         """Encode; equal joint summaries have equal bytes on every machine."""
-        fields = [] if self._joint is None else [self._columns.to_bytes(), self._joint.to_bytes()]
-        return _bytes.pack(_MAGIC, fields)
+        fields = [] if self._joint is None else [*self._columns._fields(), self._joint.to_payload()]
+        return _bytes.seal(_KIND, fields)
 
     @classmethod
     def from_bytes(cls, data: bytes | bytearray | memoryview) -> JointSummary:
         """Decode what `to_bytes` gave; a ValueError if they are other bytes."""
-        fields = _bytes.unpack(_MAGIC, data, "a JointSummary")
+        version, fields = _bytes.unseal(_KIND, data)
         if not fields:
             return cls()
-        if len(fields) != 2:
-            raise ValueError("these bytes are not those of a JointSummary: fields are missing")
-        columns, joint = Summaries.from_bytes(fields[0]), _core.JointState.from_bytes(fields[1])
+        if len(fields) != version + 1:
+            raise _bytes.malformed(_KIND, f"they need {version + 1} fields")
+        if version == 1:
+            columns, joint = Summaries.from_bytes(fields[0]), _core.JointState.from_bytes(fields[1])
+        else:
+            columns, joint = Summaries._of_fields(fields[:2]), _core.JointState.from_payload(fields[2])
         if len(columns) != joint.n_columns:
-            raise ValueError("these bytes are not those of a JointSummary: the numbers of columns differ")
+            raise _bytes.malformed(_KIND, "the numbers of columns differ")
         return cls._of(columns, joint)
 
     def __repr__(self) -> str:

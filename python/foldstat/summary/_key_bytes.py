@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import enum
 import struct
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
@@ -120,6 +122,27 @@ def decode_key(field: bytes, depth: int = 0) -> Any:
     return key
 
 
+def encode_keys(keys: Sequence[Any]) -> list[bytes]:
+    """Write canonical keys."""
+    kinds = set(map(type, keys))
+    if kinds == {str}:  # the usual ones by the million
+        return [b"s" + key.encode("utf-8", "surrogatepass") for key in keys]
+    if kinds == {int}:
+        return [b"i" + encode_integer(key) for key in keys]
+    return list(map(encode_key, keys))
+
+
+def decode_keys(fields: list[bytes]) -> list[Any]:
+    """Read what `encode_keys` wrote."""
+    tags = {field[:1] for field in fields}
+    if tags == {b"s"}:
+        with contextlib.suppress(UnicodeDecodeError):  # which is named below
+            return [field[1:].decode("utf-8", "surrogatepass") for field in fields]
+    if tags == {b"i"}:
+        return [decode_integer(field[1:]) for field in fields]
+    return list(map(decode_key, fields))
+
+
 def _decode_complex(data: bytes) -> complex:
     return complex(*struct.unpack("<dd", data))
 
@@ -132,7 +155,10 @@ def _decode_interval(data: bytes) -> Any:
 
 def _decode_period(data: bytes) -> Any:
     ordinal, frequency = _exactly(data, 2)
-    return _pandas("a period").Period(ordinal=decode_integer(ordinal), freq=decode_text(frequency))
+    pandas = _pandas("a period")
+    with warnings.catch_warnings():  # of a frequency that will have another name: who wrote it was told
+        warnings.simplefilter("ignore")
+        return pandas.Period(ordinal=decode_integer(ordinal), freq=decode_text(frequency))
 
 
 def _pandas(what: str) -> Any:

@@ -29,7 +29,7 @@ from foldstat.summary._ticks import UNITS, Scale, Ticks, is_missing_time, ticks_
 if TYPE_CHECKING:
     from foldstat._core import SummaryState
 
-MAGIC = b"foldTIME"
+_KIND = "ScaledSummary"
 
 _PLAIN = frozenset({float, int, bool, type(None)})  # the usual lists cost no look at each item
 
@@ -61,7 +61,7 @@ class ScaledState:
 
     def to_bytes(self) -> bytes:
         fields = [self.scale.kind, self.scale.unit, self.scale.zone or ""]
-        return _bytes.pack(MAGIC, [*(field.encode() for field in fields), self._ticks.to_bytes()])
+        return _bytes.seal(_KIND, [*(field.encode() for field in fields), self._ticks.to_payload()])
 
     # ---------------------------------------------------------------- reads
 
@@ -100,8 +100,7 @@ class ScaledState:
         return (self._power(2) - self._power(1) ** 2 / n) / (n - ddof) if n > max(ddof, 0) else None
 
     def _power(self, k: int) -> Fraction:
-        numerator, exponent = self._ticks.power_sum(k)
-        return Fraction(numerator << max(exponent, 0), 1 << max(-exponent, 0))
+        return _power(self._ticks, k)
 
     def quantiles(self, ranks: NDArray[np.float64], method: str) -> NDArray[Any]:
         """Give the values at some ranks."""
@@ -307,15 +306,45 @@ def whole_of(state: SummaryState, value: Any) -> tuple[SummaryState, int | None]
 
 def state_from_bytes(data: bytes) -> SummaryState:
     """Decode what `to_bytes` of either state gave."""
-    if not data.startswith(MAGIC):
+    if _core.kind_of_bytes(data) != _KIND:
         return _core.SummaryState.from_bytes(data)
-    fields = _bytes.unpack(MAGIC, data, "a summary of times or decimals")
+    version, fields = _bytes.unseal(_KIND, data)
     try:
         kind, unit, zone, ticks = fields
         scale = _named(kind.decode(), unit.decode(), zone.decode() or None)
     except ValueError:
-        raise ValueError("these bytes are not those of a summary of times or decimals: they name no unit") from None
-    return timed(_core.SummaryState.from_bytes(ticks), scale)
+        raise _bytes.malformed("a Summary of times or decimals", "they name no unit") from None
+    state = _core.SummaryState.from_bytes(ticks) if version == 1 else _core.SummaryState.from_payload(ticks)
+    if not _fits(state, scale):
+        raise _bytes.malformed("a Summary of times or decimals", f"{scale} have no such sums and extremes")
+    return timed(state, scale)
+
+
+def _power(ticks: SummaryState, k: int) -> Fraction:
+    numerator, exponent = ticks.power_sum(k)
+    return Fraction(numerator << max(exponent, 0), 1 << max(-exponent, 0))
+
+
+def _fits(state: SummaryState, scale: Scale | Places) -> bool:
+    """Tell whether there are values that have this state, as far as reading it as times or decimals needs."""
+    try:
+        _check_settings(state, scale, "")
+    except (TypeError, ValueError):
+        return False
+    n, infinite = state.count, state.positive_infinity_count + state.negative_infinity_count
+    if infinite or not n:
+        return not infinite
+    ends: list[Any] = [state.min, state.max, *(value for value, _ in state.best)]
+    if any(end % 1 or not state.min <= end <= state.max for end in ends):  # infinity % 1 is NaN
+        return False
+    low, high = map(int, ends[:2])
+    first, second = _power(state, 1), _power(state, 2)
+    if not (n * low <= first <= n * high and first**2 <= n * second and second <= n * max(low**2, high**2)):
+        return False
+    try:
+        return all(scale.read_exactly(end) is not None for end in (low, high))
+    except (OverflowError, ValueError):
+        return False
 
 
 def _named(kind: str, unit: str, zone: str | None) -> Scale | Places:

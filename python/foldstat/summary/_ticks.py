@@ -113,7 +113,7 @@ class Moment:
         try:
             found = time_key(self.kind, self.ticks * ATTOSECONDS[self.unit])
         except ValueError:
-            raise OverflowError(f"no object of Python or NumPy holds {self.ticks} ({self})") from None
+            raise OverflowError(f"no object of Python or NumPy holds {self.kind} {self.ticks} {self.unit}") from None
         if self.kind == "instant" and self.unit == "D" and isinstance(found, datetime.datetime):
             return found.date()
         if isinstance(found, WithNanoseconds) and self.kind == "aware":
@@ -156,15 +156,15 @@ def _in_zone(instant: datetime.datetime, zone: str | None) -> datetime.datetime:
     """Show an instant by the clocks of a zone, or in UTC where the machine does not know the zone."""
     if zone is None or zone == "UTC":
         return instant
-    if zone[0] in "+-" and len(zone) == 6 and zone[3] == ":":
-        minutes = int(zone[1:3]) * 60 + int(zone[4:])
-        offset = datetime.timedelta(minutes=-minutes if zone[0] == "-" else minutes)
-        return instant.astimezone(datetime.timezone(offset))
     import zoneinfo
 
     try:
+        if zone[0] in "+-" and len(zone) == 6 and zone[3] == ":":
+            minutes = int(zone[1:3]) * 60 + int(zone[4:])
+            offset = datetime.timedelta(minutes=-minutes if zone[0] == "-" else minutes)
+            return instant.astimezone(datetime.timezone(offset))
         return instant.astimezone(zoneinfo.ZoneInfo(zone))
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OverflowError):
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OverflowError, OSError):  # "Europe" is a folder
         return instant
 
 

@@ -187,6 +187,17 @@ impl JointState {
         Ok(Joint::from_bytes(data)?.into())
     }
 
+    /// The same without an envelope, as part of the bytes of something else.
+    fn to_payload<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        arrays::bytes(py, &self.with(|joint| joint.to_payload())?)
+    }
+
+    /// Reads what ``to_payload`` wrote; ValueError for anything else.
+    #[staticmethod]
+    fn from_payload(data: &[u8]) -> PyResult<Self> {
+        Ok(Joint::from_payload(data)?.into())
+    }
+
     fn __eq__(&self, other: &Self) -> PyResult<bool> {
         let other = other.snapshot()?;
         Ok(self.with(|joint| *joint == other))

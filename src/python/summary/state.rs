@@ -296,6 +296,17 @@ impl SummaryState {
         Ok(Summary::from_bytes(data)?.into())
     }
 
+    /// The same without an envelope, as part of the bytes of something else.
+    fn to_payload<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        arrays::bytes(py, &self.read(Summary::to_payload)?)
+    }
+
+    /// Reads what ``to_payload`` wrote; ValueError for anything else.
+    #[staticmethod]
+    fn from_payload(data: &[u8]) -> PyResult<Self> {
+        Ok(Summary::from_payload(data)?.into())
+    }
+
     fn __eq__(&self, other: &Self) -> PyResult<bool> {
         let other = other.snapshot()?.summary;
         Ok(self.read(|summary| *summary == other))

@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
 use super::{SummaryState, convert};
+use crate::bytes::{Kind, Opened, Reader, Writer, open, seal};
 use crate::error::Error;
 use crate::fold::{Context, Partition, RowsMut};
 use crate::memory;
@@ -170,6 +171,23 @@ impl SummaryStates {
         })
     }
 
+    /// The length and the payload of each.
+    fn encoded(&self, py: Python<'_>, which: Which) -> PyResult<Vec<u8>> {
+        let which = which.of(look(&self.0).len())?;
+        let work = READ_NANOSECONDS * which.length() as f64;
+        enter(py, work, Some(1), None, |context| {
+            let mut writer = Writer::new();
+            for start in (0..which.length()).step_by(TASK) {
+                context.check()?;
+                let states = look(&self.0);
+                for place in which.part(start..(start + TASK).min(which.length())) {
+                    writer.bytes(&states[place].read(Summary::to_payload)?);
+                }
+            }
+            writer.finish()
+        })
+    }
+
     /// A statistic of each that not all summaries keep.
     fn kept<'py>(
         &self,
@@ -213,6 +231,20 @@ impl SummaryStates {
         let numbers = numbers.into_iter().map(|number| convert::number(py, number));
         Ok(objects::list(py, numbers, WHAT)?.into_any())
     }
+}
+
+/// States one after the other.
+fn decoded(context: &Context, reader: &mut Reader<'_>) -> Result<Vec<State>, Error> {
+    // A state takes more room in memory than here, and is asked for as they come.
+    let mut states = Vec::new();
+    while reader.remaining() > 0 {
+        if states.len() % TASK == 0 {
+            context.check()?;
+        }
+        let summary = Summary::from_payload(reader.bytes("a state")?)?;
+        memory::push(&mut states, summary.into(), WHAT)?;
+    }
+    Ok(states)
 }
 
 /// Where the states of a part go.
@@ -357,20 +389,51 @@ impl SummaryStates {
         })
     }
 
-    /// The bytes of each.
-    fn to_bytes<'py>(&self, py: Python<'py>, which: Which) -> PyResult<Bound<'py, PyList>> {
-        let all = self.collect(py, which, |state| state.read(Summary::to_bytes))?;
-        objects::list(py, all.iter().map(|bytes| arrays::bytes(py, bytes)), WHAT)
+    /// Versioned bytes that ``from_bytes`` reads on any machine.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let payload = self.encoded(py, Which(0, 1, look(&self.0).len()))?;
+        arrays::bytes(py, &seal(Kind::SummaryStates, &payload)?)
     }
 
     /// Reads what ``to_bytes`` wrote; ValueError for anything else.
     #[staticmethod]
-    fn from_bytes(data: &Bound<'_, PyList>) -> PyResult<Self> {
+    fn from_bytes(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
+        match open(data, Kind::SummaryStates)? {
+            Opened::Payload { payload, .. } => Self::from_payload(py, payload),
+            Opened::Before(_) => Err(Error::Bug("states had envelopes always".to_owned()).into()),
+        }
+    }
+
+    /// Some of them as part of the bytes of something else: the length and the payload of each.
+    fn to_payload<'py>(&self, py: Python<'py>, which: Which) -> PyResult<Bound<'py, PyBytes>> {
+        arrays::bytes(py, &self.encoded(py, which)?)
+    }
+
+    /// Reads what ``to_payload`` wrote; ValueError for anything else.
+    #[staticmethod]
+    fn from_payload(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
+        let states = enter(py, READ_NANOSECONDS * data.len() as f64, Some(1), None, |context| {
+            Kind::SummaryStates.decode(data, |reader| decoded(context, reader))
+        })?;
+        Ok(states.into())
+    }
+
+    /// Reads bytes of a summary each, as there were before all states had one payload.
+    #[staticmethod]
+    fn of_each(data: &Bound<'_, PyList>) -> PyResult<Self> {
         let states = data.iter().map(|bytes| {
             let bytes = bytes.cast::<PyBytes>()?;
             Ok::<_, PyErr>(Summary::from_bytes(bytes.as_bytes())?.into())
         });
         Ok(memory::gathered(states, WHAT)?.into())
+    }
+
+    fn __reduce__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+        let reader = py.get_type::<Self>().getattr("from_bytes")?;
+        Ok((reader, (self.to_bytes(py)?,)))
     }
 
     // ------------------------------------------------------------ reads

@@ -5,8 +5,8 @@
 
 use num_bigint::BigInt;
 
+use crate::bytes::{Reader, Writer};
 use crate::error::Error;
-use crate::summary::codec::{Reader, Writer};
 use crate::summary::exact::Exact;
 
 /// An integer of `L` limbs in two's complement, least significant first, in units of
@@ -111,13 +111,19 @@ impl<const L: usize, const P: usize> Fixed<L, P> {
     /// size takes a few bytes.
     pub fn encode(&self, writer: &mut Writer) {
         let (negative, magnitude) = self.sign_and_magnitude();
-        let bytes: Vec<u8> = magnitude.iter().flat_map(|limb| limb.to_le_bytes()).collect();
-        let start = bytes.iter().position(|&byte| byte != 0).unwrap_or(bytes.len());
-        let end = bytes.iter().rposition(|&byte| byte != 0).map_or(start, |last| last + 1);
+        let (Some(first), Some(last)) = (
+            magnitude.iter().position(|&limb| limb != 0),
+            magnitude.iter().rposition(|&limb| limb != 0),
+        ) else {
+            return writer.varint(0);
+        };
+        let start = 8 * first + magnitude[first].trailing_zeros() as usize / 8;
+        let end = 8 * (last + 1) - magnitude[last].leading_zeros() as usize / 8;
         writer.varint((((end - start) as u64) << 1) | u64::from(negative));
-        if start < end {
-            writer.varint(start as u64);
-            writer.raw(&bytes[start..end]);
+        writer.length(start);
+        for limb in first..=last {
+            let bytes = magnitude[limb].to_le_bytes();
+            writer.raw(&bytes[start.saturating_sub(8 * limb)..(end - 8 * limb).min(8)]);
         }
     }
 
@@ -128,7 +134,8 @@ impl<const L: usize, const P: usize> Fixed<L, P> {
     /// [`Error::Corrupt`] for anything else, and for sums that so many values cannot have: so the
     /// headroom lasts, whatever is merged.
     pub fn decode(reader: &mut Reader<'_>, count: u64) -> Result<Self, Error> {
-        let corrupt = |what: &str| Error::Corrupt(format!("not a Summary: an exact sum {what}"));
+        let corrupt =
+            |what: &str| Error::Corrupt(format!("these bytes are malformed: an exact sum {what}"));
         let head = reader.varint("an exact sum")?;
         let (length, negative) = (head >> 1, head & 1 == 1);
         let mut sum = Self::ZERO;

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from foldstat import _core
 from foldstat._common.arrays import Floats, as_doubles
+from foldstat._common.bytes import malformed, seal, unseal
 from foldstat._common.monoid import Monoid
 from foldstat._common.sums import scatter, weighted_sum
 from foldstat.walkers.run import _moments_bytes
@@ -292,14 +293,18 @@ class Moments(Monoid):
 
     def to_bytes(self) -> bytes:
         """Encode; equal moments have equal bytes on every machine."""
+        return seal(_moments_bytes.KIND, self._fields())
+
+    def _fields(self) -> list[bytes]:
         return _moments_bytes.encode(self._counts, self._means, self._covariances, self._histograms)
 
     @classmethod
     def from_bytes(cls, data: bytes | bytearray | memoryview) -> Moments:
         """Decode what `to_bytes` gave; a ValueError if they are other bytes."""
-        moments = cls._of(*_moments_bytes.decode(data))
-        if moments.to_bytes() != bytes(data):
-            raise ValueError("these bytes are not those of Moments: they hold numbers in another form")
+        _, fields = unseal(_moments_bytes.KIND, data)  # the first version had the same
+        moments = cls._of(*_moments_bytes.decode(fields))
+        if moments._fields() != fields:
+            raise malformed(_moments_bytes.KIND, "they hold numbers in another form")
         return moments
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Bytes of `Moments`: numbers as they are, the halves of symmetric matrices once."""
+"""Fields of the bytes of `Moments`: numbers as they are, the halves of symmetric matrices once."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foldstat._common.arrays import Floats
-from foldstat._common.bytes import decode_count, encode_count, pack, unpack
+from foldstat._common.bytes import decode_count, encode_count, malformed
 from foldstat._common.room import room_for
 from foldstat.walkers.run._histogram import Histogram
 
-_MAGIC = b"foldMOMS"
-_WHAT = "Moments"
+KIND = "Moments"
 
 Histograms: TypeAlias = Mapping[tuple[int, ...], Histogram]
 Parts: TypeAlias = tuple[NDArray[np.int64], Floats, Floats, dict[tuple[int, ...], Histogram]]
 
 
-def encode(counts: NDArray[np.int64], means: Floats, covariances: Floats, histograms: Histograms) -> bytes:
+def encode(counts: NDArray[np.int64], means: Floats, covariances: Floats, histograms: Histograms) -> list[bytes]:
     """Write moments; those of no walkers have no fields."""
     if not len(counts):
-        return pack(_MAGIC, [])
+        return []
     n_dims = means.shape[1]
     with room_for(f"the bytes of the moments of {len(counts)} walkers"):
         lower = covariances[:, *np.tril_indices(n_dims)]
@@ -33,12 +32,11 @@ def encode(counts: NDArray[np.int64], means: Floats, covariances: Floats, histog
             fields.append(_written(np.array(dims), "<u8"))
             fields += [_written(edges, "<f8") for edges in found.edges]
             fields.append(_written(found.counts, "<u8"))
-    return pack(_MAGIC, fields)
+    return fields
 
 
-def decode(data: bytes | bytearray | memoryview) -> Parts:
+def decode(fields: list[bytes]) -> Parts:
     """Read what `encode` wrote: counts, means, covariances and histograms, which belong together."""
-    fields = unpack(_MAGIC, data, _WHAT)
     if not fields:
         return np.empty(0, dtype=np.int64), np.empty((0, 0)), np.empty((0, 0, 0)), {}
     if len(fields) < 4:
@@ -97,4 +95,4 @@ def _read(field: bytes, form: str) -> NDArray[Any]:
 
 
 def _malformed(why: str) -> ValueError:
-    return ValueError(f"these bytes are not those of {_WHAT}: {why}")
+    return malformed(KIND, why)

@@ -1,6 +1,6 @@
-//! Bytes that a summary is written to and read from.
+//! What payloads are written with and read with.
 //!
-//! Every value has exactly one encoding and [`Reader`] accepts no other, so that equal summaries
+//! Every value has exactly one encoding and [`Reader`] accepts no other, so that equal objects
 //! have equal bytes and any accepted bytes are those that [`Writer`] gives back. A reader trusts
 //! nothing: lengths are compared with the bytes that are left before anything is allocated.
 
@@ -105,13 +105,21 @@ impl Writer {
 pub struct Reader<'a> {
     bytes: &'a [u8],
     position: usize,
+    /// What they are said to be, for messages.
+    whole: &'static str,
 }
 
 impl<'a> Reader<'a> {
     /// From the first byte on.
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, position: 0 }
+        Self::of(bytes, "a Summary")
+    }
+
+    /// Likewise, of bytes that are said to be those of `whole`.
+    #[must_use]
+    pub fn of(bytes: &'a [u8], whole: &'static str) -> Self {
+        Self { bytes, position: 0, whole }
     }
 
     /// How many bytes have not been read.
@@ -123,7 +131,7 @@ impl<'a> Reader<'a> {
     /// The error that `what`, read up to here, is `problem`.
     #[must_use]
     pub fn corrupt(&self, what: &str, problem: &str) -> Error {
-        corrupt_at(self.position, what, problem)
+        self.corrupt_at(self.position, what, problem)
     }
 
     /// One byte.
@@ -163,7 +171,7 @@ impl<'a> Reader<'a> {
     pub fn varint(&mut self, what: &str) -> Result<u64, Error> {
         let start = self.position;
         u64::try_from(self.wide(what)?)
-            .map_err(|_| corrupt_at(start, what, "an integer of more than 64 bits"))
+            .map_err(|_| self.corrupt_at(start, what, "an integer of more than 64 bits"))
     }
 
     /// What [`Writer::signed`] wrote.
@@ -174,7 +182,7 @@ impl<'a> Reader<'a> {
     pub fn signed(&mut self, what: &str) -> Result<i64, Error> {
         let start = self.position;
         i64::try_from(self.wide_signed(what)?)
-            .map_err(|_| corrupt_at(start, what, "an integer of more than 64 bits"))
+            .map_err(|_| self.corrupt_at(start, what, "an integer of more than 64 bits"))
     }
 
     /// What [`Writer::wide_signed`] wrote.
@@ -197,7 +205,7 @@ impl<'a> Reader<'a> {
         let length = self.varint(what)?;
         let most = (self.remaining() / least.max(1)) as u64;
         if length > most {
-            return Err(corrupt_at(start, what, "a length beyond the end of the bytes"));
+            return Err(self.corrupt_at(start, what, "a length beyond the end of the bytes"));
         }
         Ok(length as usize)
     }
@@ -224,6 +232,13 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn corrupt_at(&self, position: usize, what: &str, problem: &str) -> Error {
+        let whole = self.whole;
+        Error::Corrupt(format!(
+            "these bytes are not those of {whole}: {what} at byte {position} is {problem}"
+        ))
+    }
+
     fn take(&mut self, length: usize, what: &str) -> Result<&'a [u8], Error> {
         let rest = &self.bytes[self.position..];
         let taken = rest.get(..length).ok_or_else(|| self.corrupt(what, "cut short"))?;
@@ -238,22 +253,18 @@ impl<'a> Reader<'a> {
             let byte = self.u8(what)?;
             let group = u128::from(byte & !MORE);
             if group << shift >> shift != group {
-                return Err(corrupt_at(start, what, "an integer of more than 128 bits"));
+                return Err(self.corrupt_at(start, what, "an integer of more than 128 bits"));
             }
             value |= group << shift;
             if byte & MORE == 0 {
                 return match byte {
-                    0 if shift > 0 => Err(corrupt_at(start, what, "longer than it has to be")),
+                    0 if shift > 0 => Err(self.corrupt_at(start, what, "longer than it has to be")),
                     _ => Ok(value),
                 };
             }
         }
-        Err(corrupt_at(start, what, "an integer of more than 128 bits"))
+        Err(self.corrupt_at(start, what, "an integer of more than 128 bits"))
     }
-}
-
-fn corrupt_at(position: usize, what: &str, problem: &str) -> Error {
-    Error::Corrupt(format!("these bytes are not a Summary: {what} at byte {position} is {problem}"))
 }
 
 #[cfg(test)]
