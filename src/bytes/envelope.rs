@@ -263,10 +263,11 @@ mod tests {
             if checked {
                 bytes = ended(bytes).unwrap();
             }
+            let peeked = peek(&bytes);
             if let Ok(Opened::Payload { kind, payload, .. }) = open(&bytes, Kind::Summary) {
-                prop_assert_eq!(&seal(kind, payload).unwrap(), &bytes);
+                prop_assert_eq!(peeked, Some(kind));
+                prop_assert_eq!(seal(kind, payload).unwrap(), bytes);
             }
-            peek(&bytes);
         }
 
         #[test]

@@ -365,7 +365,8 @@ class Summary(Monoid, Reads):
         Returns
         -------
         bytes
-            A few hundred of them, and what `best`, quantiles and so on need.
+            Less than a hundred of most summaries, and what `best`, quantiles and so on need. The page
+            ``docs/bytes.md`` specifies them for programs in other languages.
 
         Examples
         --------
@@ -377,7 +378,7 @@ class Summary(Monoid, Reads):
 
     @classmethod
     def from_bytes(cls, data: bytes | bytearray | memoryview) -> Summary:
-        """Decode what `to_bytes` gave.
+        """Decode what `to_bytes` gave, in this version of foldstat or an earlier one.
 
         Parameters
         ----------
@@ -392,7 +393,7 @@ class Summary(Monoid, Reads):
         Raises
         ------
         ValueError
-            If they are not those of a summary.
+            If they are not those of a summary, or were changed or cut off; it says which.
         """
         with room_for(f"{memoryview(data).nbytes} bytes, a copy of those of a summary"):
             return cls._of(state_from_bytes(bytes(memoryview(data))))
