@@ -17,7 +17,9 @@ use crate::memory;
 const MAGIC: [u8; 4] = *b"FSum";
 /// Raised by every change of what follows. A summary has the first version that can say it, so
 /// that there is still one encoding for each.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
+/// The last version without [`flag::REDUCED`].
+const WITHOUT_REDUCED: u8 = 2;
 /// The last version without [`flag::PREFIXES`].
 const WITHOUT_PREFIXES: u8 = 1;
 
@@ -30,7 +32,19 @@ mod flag {
     pub const DISTINCT: u8 = 16;
     pub const VALUES: u8 = 32;
     pub const PREFIXES: u8 = 64;
-    pub const ALL: u8 = 127;
+    /// Values were subtracted.
+    pub const REDUCED: u8 = 128;
+}
+
+/// The first version that has all of these.
+fn version_of(flags: u8) -> u8 {
+    if flags & flag::REDUCED != 0 {
+        VERSION
+    } else if flags & flag::PREFIXES != 0 {
+        WITHOUT_REDUCED
+    } else {
+        WITHOUT_PREFIXES
+    }
 }
 
 impl Summary {
@@ -61,11 +75,11 @@ impl Summary {
 
     fn encode(&self, writer: &mut Writer) {
         writer.raw(&MAGIC);
-        let prefixes = self.parts().is_some_and(|parts| parts.prefixes.is_some());
-        writer.u8(if prefixes { VERSION } else { WITHOUT_PREFIXES });
-        match self.parts() {
-            None => writer.u8(0),
-            Some(parts) => parts.encode(writer),
+        let flags = self.parts().map_or(0, Parts::flags);
+        writer.u8(version_of(flags));
+        writer.u8(flags);
+        if let Some(parts) = self.parts() {
+            parts.encode(writer);
         }
     }
 
@@ -81,13 +95,13 @@ impl Summary {
             return Err(reader.corrupt("the version", &problem));
         }
         let flags = reader.u8("the parts")?;
-        if (flags & flag::PREFIXES != 0) != (version > WITHOUT_PREFIXES) {
+        if version != version_of(flags) {
             return Err(reader.corrupt("the parts", "not of this version"));
         }
         if flags == 0 {
             return Ok(Self::identity());
         }
-        if flags & !flag::ALL != 0 || flags & flag::PARTS == 0 {
+        if flags & flag::PARTS == 0 {
             return Err(reader.corrupt("the parts", "none of those there are"));
         }
         Parts::decode(reader, flags).map(Self::from)
@@ -95,7 +109,8 @@ impl Summary {
 }
 
 impl Parts {
-    fn encode(&self, writer: &mut Writer) {
+    /// Which of them there are.
+    fn flags(&self) -> u8 {
         let flags = [
             (flag::PARTS, true),
             (flag::HIGHER, self.sums.higher.is_some()),
@@ -103,9 +118,13 @@ impl Parts {
             (flag::SKETCH, self.sketch.is_some()),
             (flag::HISTOGRAM, self.histogram.is_some()),
             (flag::DISTINCT, self.distinct.is_some()),
-            (flag::VALUES, self.extremes.0.is_some()),
+            (flag::VALUES, self.extremes.range().is_some()),
+            (flag::REDUCED, self.extremes.are_unknown()),
         ];
-        writer.u8(flags.iter().filter(|(_, set)| *set).fold(0, |all, (flag, _)| all | flag));
+        flags.iter().filter(|(_, set)| *set).fold(0, |all, (flag, _)| all | flag)
+    }
+
+    fn encode(&self, writer: &mut Writer) {
         let counts = &self.counts;
         for count in [
             counts.count,
@@ -116,7 +135,7 @@ impl Parts {
         ] {
             writer.varint(count);
         }
-        if let Some((min, max)) = self.extremes.0 {
+        if let Some((min, max)) = self.extremes.range() {
             min.encode(writer);
             max.encode(writer);
         }
@@ -140,30 +159,39 @@ impl Parts {
         let infinities =
             counts.positive_infinity_count.saturating_add(counts.negative_infinity_count);
         let possible = counts.rows().is_some() && infinities <= counts.count;
-        if !possible || (has(flag::VALUES) && counts.count == 0) {
+        let reduced = has(flag::REDUCED);
+        if !possible || (has(flag::VALUES) && (counts.count == 0 || reduced)) {
             return Err(reader.corrupt("the number of values", "in contradiction to the others"));
         }
-        let extremes = if has(flag::VALUES) { decode_extremes(reader)? } else { Extremes(None) };
-        let prefixes = |reader: &mut _| {
-            let [min, max] = finite_ends(&extremes, &counts);
-            PrefixSketch::decode(reader, counts.finite_count(), [min, max])
+        let extremes = match (reduced, has(flag::VALUES)) {
+            (true, _) => Extremes::Unknown,
+            (false, true) => decode_extremes(reader)?,
+            (false, false) => Extremes::None,
         };
-        Ok(Self {
+        let prefixes = |reader: &mut _| {
+            let ends = (!reduced).then(|| finite_ends(&extremes, &counts));
+            PrefixSketch::decode(reader, counts.finite_count(), ends)
+        };
+        let parts = Self {
             counts,
             extremes,
             sums: Sums::decode(reader, has(flag::HIGHER), counts.finite_count())?,
             best: Best::decode(reader)?,
             prefixes: has(flag::PREFIXES).then(|| prefixes(reader)).transpose()?,
-            sketch: has(flag::SKETCH).then(|| Sketch::decode(reader)).transpose()?,
+            sketch: has(flag::SKETCH).then(|| Sketch::decode(reader, reduced)).transpose()?,
             histogram: has(flag::HISTOGRAM).then(|| Histogram::decode(reader)).transpose()?,
             distinct: has(flag::DISTINCT).then(|| Distinct::decode(reader)).transpose()?,
-        })
+        };
+        if reduced && (parts.best.limit() > 0 || parts.distinct.is_some()) {
+            return Err(reader.corrupt("the parts", "those of values that cannot be told"));
+        }
+        Ok(parts)
     }
 }
 
 /// The smallest and the largest of the finite numbers, where they are the extremes of all.
 fn finite_ends(extremes: &Extremes, counts: &Counts) -> [Option<f64>; 2] {
-    let (min, max) = extremes.0.unzip();
+    let (min, max) = extremes.range().unzip();
     let min = min.filter(|_| counts.negative_infinity_count == 0);
     let max = max.filter(|_| counts.positive_infinity_count == 0);
     [min, max].map(|end| end.map(|number| number.nearest()))
@@ -175,5 +203,5 @@ fn decode_extremes(reader: &mut Reader<'_>) -> Result<Extremes, Error> {
     if min > max {
         return Err(reader.corrupt("the smallest value", "larger than the largest"));
     }
-    Ok(Extremes(Some((min, max))))
+    Ok(Extremes::Known(min, max))
 }
