@@ -92,6 +92,26 @@ fn left(all: u64, taken: u64, kind: &str) -> Result<u64, Error> {
     all.checked_sub(taken).ok_or_else(|| never_added(&format!("{taken} {kind}, where {all} are")))
 }
 
+/// Checks that the best numbers of a part are among those of the whole, whatever ids they have there.
+fn check_best(all: &Best, part: &Best) -> Result<(), Error> {
+    let mut whole = all.entries().iter().map(|(number, _)| *number).peekable();
+    let is_better = |a: Number, b: Number| if all.largest() { a > b } else { a < b };
+    for &(number, _) in part.entries() {
+        while whole.next_if(|&next| is_better(next, number)).is_some() {}
+        match whole.next() {
+            Some(next) if next == number => {}
+            // What is cut off may be there.
+            None if all.entries().len() == all.limit() => return Ok(()),
+            _ => {
+                return Err(never_added(
+                    "one of the best values that is not among those of the whole",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
 impl Counts {
     /// How many are left.
     pub(super) fn minus(&self, other: &Self) -> Result<Self, Error> {
@@ -165,6 +185,22 @@ fn is_less(left: &Exact, right: &Exact) -> bool {
 }
 
 impl Parts {
+    /// Checks that single values that are known of a part are among those of the whole.
+    fn check_members(&self, part: &Self) -> Result<(), Error> {
+        if let (Some(all), Some(distinct)) = (&self.distinct, &part.distinct) {
+            let mut both = all.clone();
+            both.merge(distinct);
+            if both != *all {
+                return Err(never_added("values that are different from all those of the whole"));
+            }
+        }
+        let same_order = self.best.largest() == part.best.largest();
+        if self.best.limit() > 0 && part.best.limit() > 0 && same_order {
+            check_best(&self.best, &part.best)?;
+        }
+        Ok(())
+    }
+
     /// What is left without the values of another; a part that one side lacks cannot be told.
     pub(super) fn minus(&self, other: &Self) -> Result<Self, Error> {
         memory::check("a summary")?;
@@ -174,6 +210,7 @@ impl Parts {
         }
         let complete = !other.extremes.are_unknown();
         let known = complete && !self.extremes.are_unknown() && other.counts.count == 0;
+        self.check_members(other)?;
         let prefixes = self.prefixes.as_ref().zip(other.prefixes.as_ref());
         let sketches = self.sketch.as_ref().zip(other.sketch.as_ref());
         let histograms = self.histogram.as_ref().zip(other.histogram.as_ref());

@@ -165,7 +165,8 @@ def _blocks(parts: Any) -> Summaries | None:
 def _of_values(parts: Any, settings: dict[str, Any]) -> tuple[Summary, Iterator[Summaries]]:
     """Give the summary of all values, and those of single ones, some at a time."""
     values = list(parts) if isinstance(parts, Iterator) else parts
-    if hasattr(values, "columns") or np.ndim(values) != 1:
+    records = getattr(getattr(values, "dtype", None), "names", None)
+    if hasattr(values, "columns") or records or np.ndim(values) != 1:
         raise TypeError(f"parts must be values of one dimension, or summaries, got {type(parts).__name__}")
     total = Summary(values, **settings)
     rows = values.iloc if hasattr(values, "iloc") else values

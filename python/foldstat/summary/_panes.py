@@ -62,7 +62,10 @@ class Panes:
     def place(self, at: Any, name: str) -> tuple[int, TimeKind]:
         """Give the pane of one time, and what kind of time it is."""
         if not self.timed:
-            return int(self._of_numbers(np.asarray([_number(at, name)]), name)[0]), _NUMBERS
+            number = _number(at, name)
+            if type(number) is type(self.size) is int:
+                return number // self.size, _NUMBERS
+            return int(self._of_numbers(np.asarray([number]), name)[0]), _NUMBERS
         if is_missing_time(at) or not isinstance(at, TIMES):
             raise TypeError(f"{name} must be a date, an instant or a duration, as every is a duration: got {at!r}")
         kind, attoseconds = exactly(at)

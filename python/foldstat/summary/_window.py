@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 
 from foldstat._common.callers import level_of_caller
 from foldstat._common.room import room_for
+from foldstat._common.threads import thread_count
 from foldstat.summary._arguments import as_ids
-from foldstat.summary._collections import Summaries
 from foldstat.summary._decimals import decimals_of
 from foldstat.summary._input import check_index, is_of, offers_arrow
 from foldstat.summary._instants import TIMES
 from foldstat.summary._pane_sums import PaneSums
 from foldstat.summary._panes import Panes, TimeKind, kind_words
 from foldstat.summary._scaled_state import common_scale
-from foldstat.summary._summarize import summarize
+from foldstat.summary._summarize import by_key
 from foldstat.summary._summary import Summary
+from foldstat.summary._table import Table
 from foldstat.summary._ticks import ticks_of
 
 _NOT_SETTINGS = ("x", "ids", "sample_weight", "n_jobs")
@@ -176,14 +177,13 @@ class SummaryWindow:
         if len(found) <= 1:
             return {int(place): Summary(values, **given, **self._settings) for place in found}
         if ticks_of(values, "values") is None and decimals_of(values) is None:
-            groups = summarize(values, by=places, **given, **self._settings)
-            if any(isinstance(group, Summaries) for group in groups.values()):
-                raise ValueError("values must be of one dimension if at has a time for each")
-            return {place: group.copy() for place, group in groups.items()}  # type: ignore[misc]
+            groups = self._groups(values, places, **given)
+            wanted = (place for place in groups if self._has_use_of(place, int(found[-1])))
+            return {place: groups[place].copy() for place in wanted}
         who = None if given["ids"] is None else list(as_ids(given["ids"], (len(places),)) or ())
         weights = None if given["sample_weight"] is None else np.asarray(given["sample_weight"])
         summaries = {}
-        for place in found.tolist():
+        for place in filter(lambda place: self._has_use_of(place, int(found[-1])), found.tolist()):
             rows = np.flatnonzero(places == place)
             summaries[place] = Summary(
                 _rows(values, rows),
@@ -193,6 +193,19 @@ class SummaryWindow:
                 **self._settings,
             )
         return summaries
+
+    def _groups(self, values: Any, places: NDArray[np.int64], ids: Any, sample_weight: Any, n_jobs: Any) -> Any:
+        table = Table.read(values, "values")
+        if not table.is_vector:
+            raise ValueError("values must be of one dimension if at has a time for each")
+        check_index(values, ids, "ids", "values")
+        check_index(values, sample_weight, "sample_weight", "values")
+        template = self._empty._state
+        return by_key(table, places, template, ids, sample_weight, thread_count(n_jobs), strict=True)
+
+    def _has_use_of(self, place: int, last: int) -> bool:
+        """Tell whether a pane is in the window when all are there, or too late, which is counted."""
+        return place > last - self._panes.number or (self._now is not None and place < self._first)
 
     def _take(self, added: dict[int, Summary], kind: TimeKind) -> int:
         """Merge summaries into their panes, or nothing if that fails; give how many values are too late."""

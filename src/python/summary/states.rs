@@ -345,15 +345,13 @@ impl SummaryStates {
         let work = READ_NANOSECONDS * (length + places.len()) as f64;
         let found = enter(py, work, Some(1), None, |context| {
             let mut left = copies(context, &self.0)?;
-            // Copies, as both may be the same states.
-            let taken = copies(context, &part.0)?;
-            for (index, (state, &place)) in taken.iter().zip(&places).enumerate() {
-                if index % TASK == 0 {
-                    context.check()?;
-                }
-                let target = left.get_mut(place).ok_or(Error::Bug("a lost place".to_owned()))?;
-                if let Err(error) = target.try_subtract(state) {
-                    return Ok(Err((error, place)));
+            for (task, places) in places.chunks(TASK).enumerate() {
+                context.check()?;
+                let taken = look(&part.0);
+                for (state, &place) in taken[task * TASK..].iter().zip(places) {
+                    if let Err(error) = left[place].try_subtract(state) {
+                        return Ok(Err((error, place)));
+                    }
                 }
             }
             Ok(Ok(left))

@@ -189,6 +189,23 @@ proptest! {
     }
 }
 
+/// A summary of everything tells more than sums: which of few values are there.
+#[test]
+fn single_values_show_what_was_not_there() {
+    let distinct = Settings { distinct: true, ..Settings::default() };
+    let different = "it has values that are different from all those of the whole";
+    assert_eq!(refused(&[0.0, 1.0, 5.0], &[2.0], &distinct), different);
+    let best = Settings { best: 2, ..Settings::default() };
+    let not_best = "it has one of the best values that is not among those of the whole";
+    assert_eq!(refused(&[0.0, 1.0, 5.0], &[0.5], &best), not_best);
+    assert_eq!(refused(&[0.0, 1.0, 5.0], &[0.0, 0.0], &best), not_best);
+    let largest = Settings { largest: true, ..best };
+    assert_eq!(refused(&[0.0, 1.0, 5.0], &[2.0], &largest), not_best);
+    // What is cut off may be there: 2 is not, which does not show.
+    let (all, part) = (summary_of(&[0.0, 1.0, 5.0], &largest), summary_of(&[0.5], &largest));
+    assert!(difference(&all, &part).is_ok());
+}
+
 fn refused(total: &[f64], part: &[f64], settings: &Settings) -> String {
     let error = difference(&summary_of(total, settings), &summary_of(part, settings)).unwrap_err();
     error.to_string().split_once("added: ").unwrap().1.to_owned()
