@@ -150,7 +150,7 @@ class Summary(Monoid, Reads):
     >>> Summary([0.7, 0.2, 0.5], ids=["a", "b", "c"], best=2).best
     [(0.2, 'b'), (0.5, 'c')]
     >>> (s - Summary(x[3:])).mean
-    0.20000000000000004
+    0.2
     """
 
     __slots__ = ("__weakref__", "_state")
