@@ -96,6 +96,9 @@ pub enum Error {
         /// The first after them.
         end: u64,
     },
+    /// More was to be subtracted than there is.
+    #[error("cannot subtract what was never added: {0}")]
+    NeverAdded(String),
     /// More values than a counter can count.
     #[error("a summary counts at most 2^64 - 1 values, and these would be more")]
     TooMany,

@@ -5,7 +5,7 @@ kernels as functions on arrays, `foldstat.cells` the functions of the parallel-P
 
 `Summary` reduces numbers exactly, so that parts merge to the same bits in any order; `summarize`
 and `describe` make summaries of columns, rows and groups, and `map_reduce` merges them from threads,
-processes and clusters.
+processes and clusters. `SummaryWindow` slides over a stream, `jackknife` leaves out part after part.
 
 `foldstat.walkers` samples from densities by Metropolis and Hastings, `split` makes independent keys for its
 random numbers, and `foldstat.diagnostics` tells how far draws of Markov chains can be trusted.
@@ -25,7 +25,16 @@ if TYPE_CHECKING:
     from foldstat._core import MixtureStatistics
     from foldstat.distributed import map_reduce
     from foldstat.mixture import GaussianMixture
-    from foldstat.summary import GroupedSummary, JointSummary, Summaries, Summary, describe, summarize
+    from foldstat.summary import (
+        GroupedSummary,
+        JointSummary,
+        Summaries,
+        Summary,
+        SummaryWindow,
+        describe,
+        jackknife,
+        summarize,
+    )
 
 __all__ = [
     "GaussianMixture",
@@ -34,9 +43,11 @@ __all__ = [
     "MixtureStatistics",
     "Summaries",
     "Summary",
+    "SummaryWindow",
     "__version__",
     "describe",
     "diagnostics",
+    "jackknife",
     "map_reduce",
     "mixture",
     "split",
@@ -52,7 +63,17 @@ _ROOMS = ("cells", "diagnostics", "distributed", "mixture", "plot", "summary", "
 _HOMES = {
     **{room: f"foldstat.{room}" for room in _ROOMS},
     **dict.fromkeys(
-        ("GroupedSummary", "JointSummary", "Summaries", "Summary", "describe", "summarize"), "foldstat.summary"
+        (
+            "GroupedSummary",
+            "JointSummary",
+            "Summaries",
+            "Summary",
+            "SummaryWindow",
+            "describe",
+            "jackknife",
+            "summarize",
+        ),
+        "foldstat.summary",
     ),
     "GaussianMixture": "foldstat.mixture",
     "MixtureStatistics": "foldstat._core",

@@ -36,6 +36,7 @@ impl From<Error> for PyErr {
             | Error::InvalidWeight { .. }
             | Error::Incompatible { .. }
             | Error::Rows { .. }
+            | Error::NeverAdded(_)
             | Error::Corrupt(_) => PyValueError::new_err(message),
             Error::TooMany => PyOverflowError::new_err(message),
             Error::Memory { .. } => PyMemoryError::new_err(message),

@@ -27,7 +27,9 @@ mod flag {
     pub const DISTINCT: u64 = 16;
     pub const VALUES: u64 = 32;
     pub const PREFIXES: u64 = 64;
-    pub const ALL: u64 = 127;
+    /// Values were subtracted.
+    pub const REDUCED: u64 = 128;
+    pub const ALL: u64 = 255;
 }
 
 impl Summary {
@@ -81,8 +83,10 @@ impl Summary {
             (_, Some(payload)) => (payload, true),
             _ => return Err(Error::Corrupt("these bytes of a Summary are cut off".to_owned())),
         };
+        // Flags were a byte, of which the top bit was free.
+        let later = payload.first().is_some_and(|&flags| flags >= 128);
         let summary = Self::from_payload(payload)?;
-        if summary.prefixes().is_some() != prefixes {
+        if later || summary.prefixes().is_some() != prefixes {
             let problem =
                 "these bytes are not those of a Summary: the parts are not of its version";
             return Err(Error::Corrupt(problem.to_owned()));
@@ -125,7 +129,8 @@ impl Parts {
             (flag::SKETCH, self.sketch.is_some()),
             (flag::HISTOGRAM, self.histogram.is_some()),
             (flag::DISTINCT, self.distinct.is_some()),
-            (flag::VALUES, self.extremes.0.is_some()),
+            (flag::VALUES, self.extremes.range().is_some()),
+            (flag::REDUCED, self.extremes.are_unknown()),
         ];
         writer.varint(flags.iter().filter(|(_, set)| *set).fold(0, |all, (flag, _)| all | flag));
         let counts = &self.counts;
@@ -138,7 +143,7 @@ impl Parts {
         ] {
             writer.varint(count);
         }
-        if let Some((min, max)) = self.extremes.0 {
+        if let Some((min, max)) = self.extremes.range() {
             min.encode(writer);
             max.encode(writer);
         }
@@ -162,30 +167,39 @@ impl Parts {
         let infinities =
             counts.positive_infinity_count.saturating_add(counts.negative_infinity_count);
         let possible = counts.rows().is_some() && infinities <= counts.count;
-        if !possible || (has(flag::VALUES) && counts.count == 0) {
+        let reduced = has(flag::REDUCED);
+        if !possible || (has(flag::VALUES) && (counts.count == 0 || reduced)) {
             return Err(reader.corrupt("the number of values", "in contradiction to the others"));
         }
-        let extremes = if has(flag::VALUES) { decode_extremes(reader)? } else { Extremes(None) };
-        let prefixes = |reader: &mut _| {
-            let [min, max] = finite_ends(&extremes, &counts);
-            PrefixSketch::decode(reader, counts.finite_count(), [min, max])
+        let extremes = match (reduced, has(flag::VALUES)) {
+            (true, _) => Extremes::Unknown,
+            (false, true) => decode_extremes(reader)?,
+            (false, false) => Extremes::None,
         };
-        Ok(Self {
+        let prefixes = |reader: &mut _| {
+            let ends = (!reduced).then(|| finite_ends(&extremes, &counts));
+            PrefixSketch::decode(reader, counts.finite_count(), ends)
+        };
+        let parts = Self {
             counts,
             extremes,
             sums: Sums::decode(reader, has(flag::HIGHER), counts.finite_count())?,
             best: Best::decode(reader)?,
             prefixes: has(flag::PREFIXES).then(|| prefixes(reader)).transpose()?,
-            sketch: has(flag::SKETCH).then(|| Sketch::decode(reader)).transpose()?,
+            sketch: has(flag::SKETCH).then(|| Sketch::decode(reader, reduced)).transpose()?,
             histogram: has(flag::HISTOGRAM).then(|| Histogram::decode(reader)).transpose()?,
             distinct: has(flag::DISTINCT).then(|| Distinct::decode(reader)).transpose()?,
-        })
+        };
+        if reduced && (parts.best.limit() > 0 || parts.distinct.is_some()) {
+            return Err(reader.corrupt("the parts", "those of values that cannot be told"));
+        }
+        Ok(parts)
     }
 }
 
 /// The smallest and the largest of the finite numbers, where they are the extremes of all.
 fn finite_ends(extremes: &Extremes, counts: &Counts) -> [Option<f64>; 2] {
-    let (min, max) = extremes.0.unzip();
+    let (min, max) = extremes.range().unzip();
     let min = min.filter(|_| counts.negative_infinity_count == 0);
     let max = max.filter(|_| counts.positive_infinity_count == 0);
     [min, max].map(|end| end.map(|number| number.nearest()))
@@ -197,5 +211,5 @@ fn decode_extremes(reader: &mut Reader<'_>) -> Result<Extremes, Error> {
     if min > max {
         return Err(reader.corrupt("the smallest value", "larger than the largest"));
     }
-    Ok(Extremes(Some((min, max))))
+    Ok(Extremes::Known(min, max))
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use self::edges::{Edges, common, fault};
 use super::number::Number;
+use super::subtract::never_added;
 use crate::bytes::{Reader, Writer};
 use crate::error::Error;
 use crate::memory;
@@ -134,6 +135,35 @@ impl Histogram {
         other.join_bins_into(&mut merged);
         *self = merged;
         Ok(())
+    }
+
+    /// The counts that are left without those of another histogram; between different edges, of
+    /// the bins that both can be joined to, as in [`Histogram::merge`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NeverAdded`] naming a bin that has fewer, and those of [`Histogram::merge`].
+    pub fn minus(&self, other: &Self) -> Result<Self, Error> {
+        let mut left = self.empty()?;
+        // With nothing in it, for its edges.
+        left.merge(&other.empty()?)?;
+        let mut taken = left.empty()?;
+        self.join_bins_into(&mut left);
+        other.join_bins_into(&mut taken);
+        for (slot, (count, taken)) in left.counts.iter_mut().zip(&taken.counts).enumerate() {
+            let message = || {
+                let edges = &left.edges.values;
+                let edge = |at: usize| edges.get(at).map_or("the end".into(), |e| format!("{e:?}"));
+                let place = match slot {
+                    0 => format!("below {}", edge(0)),
+                    _ if slot == edges.len() => format!("above {}", edge(slot - 1)),
+                    _ => format!("in the bin from {} to {}", edge(slot - 1), edge(slot)),
+                };
+                never_added(&format!("{taken} values {place}, where {count} are"))
+            };
+            *count = count.checked_sub(*taken).ok_or_else(message)?;
+        }
+        Ok(left)
     }
 
     /// Adds the counts to a histogram with some of the edges, the last one among them.

@@ -25,11 +25,11 @@ pub(super) const WHAT: &str = "the joint sums of the columns";
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Joint {
     n_columns: usize,
-    count: u64,
-    incomplete_count: u64,
-    sums: Vec<First>,
+    pub(super) count: u64,
+    pub(super) incomplete_count: u64,
+    pub(super) sums: Vec<First>,
     /// Of the pairs (i, j) with j ≤ i, by i and then j.
-    products: Vec<Second>,
+    pub(super) products: Vec<Second>,
 }
 
 /// What the bytes of a [`Joint`] began with before there was an envelope: a name and a version.
@@ -121,10 +121,7 @@ impl Joint {
     /// [`Error::Incompatible`] if the numbers of columns differ, [`Error::TooMany`] if there would
     /// be more than 2⁶⁴ − 1 rows; `self` then stays as it is.
     pub fn try_merge(&mut self, other: &Self) -> Result<(), Error> {
-        if self.n_columns != other.n_columns {
-            let describe = |joint: &Self| format!("joint sums of {} columns", joint.n_columns);
-            return Err(Error::Incompatible { left: describe(self), right: describe(other) });
-        }
+        self.check_columns(other)?;
         let rows = |joint: &Self| joint.count.checked_add(joint.incomplete_count);
         let all = rows(self).zip(rows(other)).and_then(|(left, right)| left.checked_add(right));
         all.ok_or(Error::TooMany)?;
@@ -133,6 +130,14 @@ impl Joint {
         self.sums.iter_mut().zip(&other.sums).for_each(|(left, right)| left.merge(right));
         self.products.iter_mut().zip(&other.products).for_each(|(left, right)| left.merge(right));
         Ok(())
+    }
+
+    pub(super) fn check_columns(&self, other: &Self) -> Result<(), Error> {
+        if self.n_columns == other.n_columns {
+            return Ok(());
+        }
+        let describe = |joint: &Self| format!("joint sums of {} columns", joint.n_columns);
+        Err(Error::Incompatible { left: describe(self), right: describe(other) })
     }
 
     /// Adds rows, `weights` telling how often each counts.

@@ -19,6 +19,7 @@
 //! | `accumulate.rs`, `columns.rs`, `octets.rs` | the pass over columns |
 //! | `groups.rs`, `keys.rs`, `dealer.rs`, `runs.rs` | the pass over groups |
 //! | `states.rs`, `short.rs` | very many summaries side by side, in few bytes |
+//! | `subtract.rs` | what is left when values are taken away, and what shows that they were not there |
 //! | `deal.rs` | values dealt to buffers |
 //! | `joint.rs` | [`Joint`]: sums of products of columns |
 //! | `exact.rs`, `reads.rs`, `joint_reads.rs` | statistics, correctly rounded |
@@ -48,6 +49,7 @@ mod settings;
 mod short;
 mod sketch;
 mod states;
+mod subtract;
 #[expect(clippy::module_inception, reason = "the room is named after its main type")]
 mod summary;
 mod sums;

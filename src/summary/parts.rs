@@ -56,23 +56,47 @@ impl Counts {
     }
 }
 
-/// The smallest and the largest value, if there are any.
+/// The smallest and the largest value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Extremes(pub(super) Option<(Number, Number)>);
+pub(super) enum Extremes {
+    /// There are no values.
+    #[default]
+    None,
+    /// These.
+    Known(Number, Number),
+    /// Values were subtracted: which of those before are left cannot be told.
+    Unknown,
+}
 
 impl Extremes {
+    /// Both, if they are known.
+    pub(super) fn range(&self) -> Option<(Number, Number)> {
+        match *self {
+            Self::Known(min, max) => Some((min, max)),
+            Self::None | Self::Unknown => None,
+        }
+    }
+
+    /// Whether values were subtracted.
+    pub(super) fn are_unknown(&self) -> bool {
+        matches!(self, Self::Unknown)
+    }
+
     /// Widens them.
     pub(super) fn take(&mut self, min: Number, max: Number) {
-        self.0 = Some(match self.0 {
-            None => (min, max),
-            Some((low, high)) => (low.min(min), high.max(max)),
-        });
+        *self = match *self {
+            Self::None => Self::Known(min, max),
+            Self::Known(low, high) => Self::Known(low.min(min), high.max(max)),
+            Self::Unknown => Self::Unknown,
+        };
     }
 
     /// Widens them by those of other values.
     pub(super) fn merge(&mut self, other: &Self) {
-        if let Some((min, max)) = other.0 {
-            self.take(min, max);
+        match *other {
+            Self::None => {}
+            Self::Known(min, max) => self.take(min, max),
+            Self::Unknown => *self = Self::Unknown,
         }
     }
 }
@@ -165,15 +189,27 @@ impl Parts {
         if let (Some(left), Some(right)) = (&mut self.prefixes, &other.prefixes) {
             left.reserve(right)?;
         }
-        self.best.merge(&other.best)?;
+        if !self.extremes.are_unknown() && !other.extremes.are_unknown() {
+            self.best.merge(&other.best)?;
+        }
+        self.extremes.merge(&other.extremes);
         self.histogram = histogram;
         self.counts = counts;
-        self.extremes.merge(&other.extremes);
         self.sums.merge(&other.sums);
         merge_or_drop(&mut self.prefixes, other.prefixes.as_ref(), PrefixSketch::merge);
         merge_or_drop(&mut self.sketch, other.sketch.as_ref(), Sketch::merge);
         merge_or_drop(&mut self.distinct, other.distinct.as_ref(), Distinct::merge);
+        if self.extremes.are_unknown() {
+            self.forget_members();
+        }
         Ok(())
+    }
+
+    /// Drops what single values make, of which a subtraction does not tell whether they are left.
+    pub(super) fn forget_members(&mut self) {
+        self.extremes = Extremes::Unknown;
+        self.best = Best::new(0, false);
+        self.distinct = None;
     }
 }
 

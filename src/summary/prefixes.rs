@@ -25,6 +25,7 @@ mod windows;
 pub use self::tally::PrefixTally;
 use super::quantile::{Buckets, Known};
 use super::sketch::join_equal_neighbours;
+use super::subtract::{never_added, subtract_buckets};
 use super::sums::power_of_two;
 use crate::bytes::{Reader, Writer};
 use crate::error::Error;
@@ -133,6 +134,36 @@ impl PrefixSketch {
         self.fit();
     }
 
+    /// The sketch of the numbers that are left without those of another, at the coarser of both
+    /// resolutions; `complete` says that nothing was subtracted from the other one before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NeverAdded`] if it shows that the other's were none of them, [`Error::Memory`].
+    pub fn minus(&self, other: &Self, complete: bool) -> Result<Self, Error> {
+        // A part needs no coarser buckets than the whole.
+        if complete && other.limit >= self.limit && other.shift > self.shift {
+            return Err(never_added(
+                "buckets of quantiles that are coarser than those of the whole",
+            ));
+        }
+        let limit = self.limit.min(other.limit);
+        let shift = self.shift.max(other.shift);
+        let prepared = |sketch: &Self| {
+            let mut sketch = sketch.copied()?;
+            sketch.limit = limit;
+            sketch.coarsen_to(shift);
+            sketch.fit();
+            Ok::<_, Error>(sketch)
+        };
+        let (mut left, mut right) = (prepared(self)?, prepared(other)?);
+        let shift = left.shift.max(right.shift);
+        left.coarsen_to(shift);
+        right.coarsen_to(shift);
+        subtract_buckets(&mut left.buckets, &right.buckets)?;
+        Ok(left)
+    }
+
     /// Adds buckets with a prefix that is `shift` bits longer, from the last to the first.
     fn interleave(&mut self, others: &[Bucket], shift: u32) {
         let (mut own, mut place) = (self.buckets.len(), self.buckets.len() + others.len());
@@ -177,7 +208,8 @@ impl PrefixSketch {
     }
 
     /// Reads what [`PrefixSketch::encode`] wrote of as many finite numbers as said, which begin
-    /// and end with the given ones where these are known.
+    /// and end with the given ones where these are known. Without `ends` numbers may have been
+    /// subtracted, and what is left may need fewer buckets than there were.
     ///
     /// # Errors
     ///
@@ -185,7 +217,7 @@ impl PrefixSketch {
     pub fn decode(
         reader: &mut Reader<'_>,
         finite_count: u64,
-        ends: [Option<f64>; 2],
+        ends: Option<[Option<f64>; 2]>,
     ) -> Result<Self, Error> {
         const WHAT: &str = "the number of buckets of quantiles";
         let limit = reader.varint(WHAT)?;
@@ -197,7 +229,7 @@ impl PrefixSketch {
         }
         let buckets = decode_buckets(reader, sketch.limit, shift)?;
         let sketch = Self { shift, buckets, ..sketch };
-        if shift > 0 && sketch.most_at_finer_shift() <= sketch.limit {
+        if ends.is_some() && shift > 0 && sketch.most_at_finer_shift() <= sketch.limit {
             return Err(reader.corrupt("the shift of quantiles", "larger than its buckets need"));
         }
         let found: u128 = sketch.buckets.iter().map(|bucket| u128::from(bucket.1)).sum();
@@ -205,7 +237,7 @@ impl PrefixSketch {
             return Err(reader.corrupt("a bucket of quantiles", "not of as many as there are"));
         }
         let outer = [sketch.buckets.first(), sketch.buckets.last()];
-        for (end, bucket) in ends.iter().zip(outer) {
+        for (end, bucket) in ends.iter().flatten().zip(outer) {
             if let (Some(end), Some(bucket)) = (end, bucket)
                 && key(*end) >> shift != bucket.0
             {

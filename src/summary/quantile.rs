@@ -155,20 +155,20 @@ pub(super) trait Buckets {
 pub(super) struct Sorted<'b, B> {
     buckets: &'b B,
     /// How many numbers there are in each bucket and below it.
-    ends: Vec<u64>,
+    below: Vec<u64>,
     /// With the infinities.
     count: u64,
     infinities: Infinities,
-    min: f64,
-    max: f64,
+    /// The least and the greatest, if they are known.
+    ends: Option<[f64; 2]>,
 }
 
 impl<'b, B: Buckets> Sorted<'b, B> {
-    /// From the least and the greatest of all numbers; infinities are in no bucket.
+    /// From the least and the greatest of all numbers, if they are known; infinities are in no bucket.
     pub(super) fn new(
         buckets: &'b B,
         infinities: Infinities,
-        [min, max]: [f64; 2],
+        ends_of_all: Option<[f64; 2]>,
     ) -> Result<Self, Error> {
         let mut end = infinities.negative;
         let ends = buckets.counts().map(|count| {
@@ -178,7 +178,7 @@ impl<'b, B: Buckets> Sorted<'b, B> {
         let ends = memory::collected(ends, "the ranks of quantiles")?;
         let finite = ends.last().copied().unwrap_or(infinities.negative);
         let count = finite.saturating_add(infinities.positive);
-        Ok(Self { buckets, ends, count, infinities, min, max })
+        Ok(Self { buckets, below: ends, count, infinities, ends: ends_of_all })
     }
 
     /// The quantile `q`, from 0 to 1; NaN of no numbers. Between a finite number and an infinity
@@ -195,16 +195,23 @@ impl<'b, B: Buckets> Sorted<'b, B> {
     /// The order statistic of a rank below the number of all.
     fn at(&self, rank: u64) -> Known {
         let Infinities { negative, positive } = self.infinities;
-        if rank == 0 || rank < negative {
-            return Known::exactly(self.min);
+        let (min, max) = self.ends.map_or((f64::MIN, f64::MAX), Into::into);
+        if rank < negative {
+            return Known::exactly(f64::NEG_INFINITY);
         }
-        if rank >= self.count - 1 || rank >= self.count - positive {
-            return Known::exactly(self.max);
+        if rank >= self.count - positive {
+            return Known::exactly(f64::INFINITY);
         }
-        let bucket = self.ends.partition_point(|&end| end <= rank);
-        let start = bucket.checked_sub(1).map_or(negative, |before| self.ends[before]);
-        let min = if negative == 0 { self.min } else { f64::MIN };
-        let max = if positive == 0 { self.max } else { f64::MAX };
+        if self.ends.is_some() && rank == 0 {
+            return Known::exactly(min);
+        }
+        if self.ends.is_some() && rank >= self.count - 1 {
+            return Known::exactly(max);
+        }
+        let bucket = self.below.partition_point(|&end| end <= rank);
+        let start = bucket.checked_sub(1).map_or(negative, |before| self.below[before]);
+        let min = if negative == 0 { min } else { f64::MIN };
+        let max = if positive == 0 { max } else { f64::MAX };
         self.buckets.known(bucket, rank - start, min, max)
     }
 }

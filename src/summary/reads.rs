@@ -201,8 +201,8 @@ impl Summary {
             negative: counts.negative_infinity_count,
             positive: counts.positive_infinity_count,
         };
-        let ends =
-            [self.minimum(), self.maximum()].map(|end| end.map_or(f64::NAN, |n| n.nearest()));
+        let ends = self.minimum().zip(self.maximum());
+        let ends = ends.map(|(min, max)| [min.nearest(), max.nearest()]);
         let sorted = Sorted::new(sketch, infinities, ends)?;
         memory::collected(q.iter().map(|&q| sorted.quantile(q, method)), QUANTILES)
     }

@@ -3,16 +3,19 @@
 use super::exact::{Exact, Leading, QUOTIENT_BITS, RADICAND_BITS, Wide, with_sign};
 use super::number::Number;
 use super::parts::{Counts, Extremes, Parts};
+use super::subtract::{check_range, left_over, negative_scatter, negative_squares, too_large};
 use super::sums::{
-    Octet, Origins, Scaled, Sums, SumsBuilder, WINDOWS, Window, extent, extent_without_zeros,
-    max_abs, peel, signed_zeros, split, wider,
+    First, Octet, Origins, Scaled, Second, Sums, SumsBuilder, WINDOWS, Window, extent,
+    extent_without_zeros, max_abs, peel, signed_zeros, split, wider,
 };
+use crate::error::Error;
 use crate::simd::Lines;
 
 /// A summary that keeps nothing but counts, extremes and the sums of values and squares, of finite
 /// values whose sums are short.
 ///
 /// Whether a summary is one is a function of the multiset of its values: [`Short::of_parts`] says so.
+/// Where values were subtracted the range is all numbers, which it stays whatever is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Short {
     count: u64,
@@ -26,6 +29,8 @@ pub(super) struct Short {
     second: Scaled<4>,
 }
 
+/// The range of values of which some were subtracted; there is no infinity among them.
+const UNKNOWN: (Number, Number) = (Number::NEG_INFINITY, Number::INFINITY);
 /// Up to this many values are added one by one.
 const FEW: usize = 64;
 /// Values are added as multiples of the unit of the smallest, if the unit of the largest is at most
@@ -157,6 +162,42 @@ impl Short {
         })
     }
 
+    /// That of the values without those of another; `None` if it may be none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Summary::try_subtract`](super::Summary::try_subtract).
+    pub(super) fn minus(&self, other: &Self) -> Result<Option<Self>, Error> {
+        let counts = self.counts().minus(&other.counts())?;
+        if let (Some(all), Some(part)) = (self.range(), other.range()) {
+            check_range(all, part)?;
+        }
+        let sums = self.first.checked_sub(&other.first).zip(self.second.checked_sub(&other.second));
+        let Some((first, second)) = sums else { return Ok(None) };
+        let reduced = other.count > 0 || other.is_reduced();
+        let (min, max) = if reduced { UNKNOWN } else { (self.min, self.max) };
+        let (nan_count, null_count) =
+            (self.nan_count - other.nan_count, self.null_count - other.null_count);
+        let left = Self { count: counts.count, nan_count, null_count, min, max, first, second };
+        left.check_sums().map(|checked| checked.then_some(left))
+    }
+
+    /// Checks that so many values can have the sums; whether that could be told here.
+    fn check_sums(&self) -> Result<bool, Error> {
+        let Self { count, first, second, .. } = self;
+        if second.is_negative() {
+            return Err(negative_squares());
+        }
+        if *count == 0 && (*first != Scaled::ZERO || *second != Scaled::ZERO) {
+            return Err(left_over());
+        }
+        if first.top() > First::most_bits(*count) || second.top() > Second::most_bits(*count) {
+            return Err(too_large());
+        }
+        let Some((products, square, _)) = self.scatter_terms() else { return Ok(false) };
+        if products.is_less(&square) { Err(negative_scatter()) } else { Ok(true) }
+    }
+
     // ------------------------------------------------------------ as parts
 
     /// Whether parts are of the settings of short summaries.
@@ -171,7 +212,11 @@ impl Short {
         {
             return None;
         }
-        let (min, max) = parts.extremes.0.unwrap_or((Self::EMPTY.min, Self::EMPTY.max));
+        let (min, max) = match parts.extremes {
+            Extremes::None => (Self::EMPTY.min, Self::EMPTY.max),
+            Extremes::Known(min, max) => (min, max),
+            Extremes::Unknown => UNKNOWN,
+        };
         Some(Self {
             count,
             nan_count: u32::try_from(nan_count).ok()?,
@@ -188,7 +233,11 @@ impl Short {
         let mut sums = Sums::new(false);
         self.first.add_to(&mut sums.first);
         self.second.add_to(&mut sums.second);
-        let extremes = Extremes(self.range());
+        let extremes = match self.range() {
+            _ if self.is_reduced() => Extremes::Unknown,
+            Some((min, max)) => Extremes::Known(min, max),
+            None => Extremes::None,
+        };
         Parts { counts: self.counts(), extremes, sums, ..Parts::default() }
     }
 
@@ -204,9 +253,14 @@ impl Short {
         }
     }
 
-    /// The smallest and the largest value, if there are any.
+    /// The smallest and the largest value, if there are any and they are known.
     pub(super) fn range(&self) -> Option<(Number, Number)> {
-        (self.count > 0).then_some((self.min, self.max))
+        (self.count > 0 && !self.is_reduced()).then_some((self.min, self.max))
+    }
+
+    /// Whether values were subtracted.
+    pub(super) fn is_reduced(&self) -> bool {
+        (self.min, self.max) == UNKNOWN
     }
 
     /// The exact sum of the `power`-th powers, if it is kept.
@@ -268,6 +322,12 @@ impl Short {
 
     /// n Σx² − (Σx)² and the exponent of its unit, if its limbs suffice.
     fn scatter(&self) -> Option<(Wide, i32)> {
+        let (products, square, exponent) = self.scatter_terms()?;
+        Some((products.minus(&square), exponent))
+    }
+
+    /// n Σx² and (Σx)², and the exponent of their unit, likewise.
+    fn scatter_terms(&self) -> Option<(Wide, Wide, i32)> {
         let (first, _) = self.first.magnitude();
         let (second, second_exponent) = self.second.parts();
         let square_exponent = 2 * self.first.parts().1;
@@ -278,7 +338,7 @@ impl Short {
             if square.is_zero() { second_exponent } else { square_exponent.min(second_exponent) };
         let square = square.shifted_left((square_exponent.max(exponent) - exponent) as u32)?;
         let products = products.shifted_left((second_exponent - exponent) as u32)?;
-        Some((products.minus(&square), exponent))
+        Some((products, square, exponent))
     }
 }
 

@@ -28,6 +28,7 @@ mod tally;
 pub use self::scale::Scale;
 pub use self::tally::SketchTally;
 use super::quantile::{Buckets, Known};
+use super::subtract::{never_added, subtract_buckets};
 use crate::bytes::{Reader, Writer};
 use crate::error::Error;
 
@@ -127,6 +128,31 @@ impl Sketch {
         }
     }
 
+    /// The sketch of the numbers that are left without those of another, at the coarser of both
+    /// resolutions; `complete` says that nothing was subtracted from the other one before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NeverAdded`] if it shows that the other's were none of them.
+    pub fn minus(&self, other: &Self, complete: bool) -> Result<Self, Error> {
+        // A part needs no coarser buckets than the whole.
+        if complete && other.requested >= self.requested && other.scale < self.scale {
+            return Err(never_added(
+                "buckets of quantiles that are coarser than those of the whole",
+            ));
+        }
+        let requested = self.requested.min(other.requested);
+        let scale = self.scale.min(other.scale).min(requested);
+        let prepared = |sketch: &Self| {
+            let mut sketch = Self { requested, ..sketch.clone() };
+            sketch.coarsen_to(scale);
+            sketch
+        };
+        let mut left = prepared(self);
+        subtract_buckets(&mut left.buckets, &prepared(other).buckets)?;
+        Ok(left)
+    }
+
     /// Adds buckets of the same scale, by ascending key.
     fn absorb(&mut self, buckets: Vec<Bucket>) {
         if self.buckets.is_empty() {
@@ -184,12 +210,13 @@ impl Sketch {
         }
     }
 
-    /// Reads what [`Sketch::encode`] wrote.
+    /// Reads what [`Sketch::encode`] wrote; of what is `reduced` numbers were subtracted, and what
+    /// is left may need fewer buckets than there were.
     ///
     /// # Errors
     ///
     /// [`Error::Corrupt`] for anything else.
-    pub fn decode(reader: &mut Reader) -> Result<Self, Error> {
+    pub fn decode(reader: &mut Reader, reduced: bool) -> Result<Self, Error> {
         const WHAT: &str = "the scale of quantiles";
         let requested = Scale::new(reader.u8(WHAT)?);
         let scale = Scale::new(reader.u8(WHAT)?).filter(|&scale| Some(scale) <= requested);
@@ -200,7 +227,7 @@ impl Sketch {
         // A coarser scale than the one requested is taken only where the next finer one needs
         // too many buckets: of each, at most two, and not more than there are numbers in it.
         let finer = || buckets.iter().map(|&(key, n)| n.min(if key == 0 { 1 } else { 2 }));
-        if scale < requested && finer().sum::<u64>() <= MOST_BUCKETS as u64 {
+        if !reduced && scale < requested && finer().sum::<u64>() <= MOST_BUCKETS as u64 {
             return Err(reader.corrupt(WHAT, "coarser than its buckets need"));
         }
         Ok(Self { requested, scale, buckets })

@@ -115,6 +115,27 @@ impl State {
         Ok(())
     }
 
+    /// Takes the values of another away.
+    ///
+    /// # Errors
+    ///
+    /// As [`Summary::try_subtract`]; it then stays as it is.
+    pub fn try_subtract(&mut self, other: &Self) -> Result<(), Error> {
+        if let (Self::Short(short), Self::Short(other)) = (&*self, other)
+            && let Some(left) = short.minus(other)?
+        {
+            *self = Self::Short(left);
+            return Ok(());
+        }
+        let mut summary = self.summary()?;
+        match other {
+            Self::Whole(other) => summary.try_subtract(other)?,
+            Self::Short(_) => summary.try_subtract(&other.summary()?)?,
+        }
+        *self = summary.into();
+        Ok(())
+    }
+
     /// Adds what is short.
     fn add_short(&mut self, added: Option<Short>) -> bool {
         let (Self::Short(short), Some(added)) = (&*self, added) else { return false };
@@ -193,7 +214,16 @@ impl State {
         }
     }
 
-    /// The smallest and the largest value, if there are any.
+    /// As [`Summary::is_reduced`].
+    #[must_use]
+    pub fn is_reduced(&self) -> bool {
+        match self {
+            Self::Short(short) => short.is_reduced(),
+            Self::Whole(summary) => summary.is_reduced(),
+        }
+    }
+
+    /// The smallest and the largest value, if there are any and they are known.
     #[must_use]
     pub fn range(&self) -> Option<(Number, Number)> {
         match self {

@@ -88,22 +88,44 @@ impl Summary {
         }
     }
 
+    /// Takes values away that were added before: exactly, as far as counts and sums go. Single
+    /// values, as the smallest, cannot be told from then on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NeverAdded`] wherever it shows that they were not, [`Error::Incompatible`] as in
+    /// [`Summary::try_merge`], [`Error::Memory`]; `self` then stays as it is.
+    pub fn try_subtract(&mut self, other: &Self) -> Result<(), Error> {
+        let Some(right) = other.parts() else { return Ok(()) };
+        *self = match self.parts() {
+            Some(left) => left.minus(right)?.into(),
+            None => right.empty()?.minus(right)?.into(),
+        };
+        Ok(())
+    }
+
     /// How many values of which kind.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.parts().map_or_else(Counts::default, |parts| parts.counts)
     }
 
-    /// The smallest value in IEEE total order, if there is any.
+    /// Whether values were subtracted, so that single values cannot be told.
     #[must_use]
-    pub fn minimum(&self) -> Option<Number> {
-        self.parts()?.extremes.0.map(|(min, _)| min)
+    pub fn is_reduced(&self) -> bool {
+        self.parts().is_some_and(|parts| parts.extremes.are_unknown())
     }
 
-    /// The largest value in IEEE total order, if there is any.
+    /// The smallest value in IEEE total order, if there is any and it is known.
+    #[must_use]
+    pub fn minimum(&self) -> Option<Number> {
+        self.parts()?.extremes.range().map(|(min, _)| min)
+    }
+
+    /// The largest value in IEEE total order, if there is any and it is known.
     #[must_use]
     pub fn maximum(&self) -> Option<Number> {
-        self.parts()?.extremes.0.map(|(_, max)| max)
+        self.parts()?.extremes.range().map(|(_, max)| max)
     }
 
     /// The exact sum of the `power`-th powers of the finite values; `None` if that is not kept.

@@ -251,6 +251,13 @@ def many_groups(arrays: dict[str, np.ndarray]) -> Any:
     return summarize(arrays["x"].copy(), by=arrays["ids"].copy())
 
 
+def slid(window: foldstat.SummaryWindow, x: np.ndarray, at: np.ndarray) -> Summary:
+    window.add(x[: len(x) // 2], at=at[: len(x) // 2])
+    window.add(x[len(x) // 2 :], at=at[len(x) // 2 :])
+    window.slide(float(len(x)))
+    return window.summary
+
+
 def wide_joint(arrays: dict[str, np.ndarray]) -> JointSummary:
     return summarize(np.hstack([arrays["X"]] * 50)[:40], cov=True)
 
@@ -267,6 +274,7 @@ entry("large push", numbers, large_of, rows=2000)(lambda s, a: [s.push(x) for x 
 entry("large add", numbers, large_of)(lambda s, _: s + s)
 entry("large add in place", numbers, large_of)(added_in_place)
 entry("large copy", numbers, large_of)(lambda s, _: s.copy())
+entry("large subtract", numbers, large_of)(lambda s, a: s + Summary(a["x"], **LARGE) - s)
 entry("large merge_all", numbers, large_of)(lambda s, _: Summary.merge_all([s] * 3))
 entry("large bytes", numbers, large_of)(lambda s, _: Summary.from_bytes(s.to_bytes()))
 entry("large pickle", numbers, large_of)(lambda s, _: pickle.loads(pickle.dumps(s)))
@@ -276,6 +284,7 @@ entry("many rows", lambda n: {"X": np.random.default_rng(12).normal(size=(n, 2))
     lambda none, a: summarize(a["X"], axis=1)
 )
 entry("many groups", numbers, rows=3000)(lambda none, a: many_groups(a))
+entry("many groups subtract", numbers, many_groups, rows=3000)(lambda s, _: s + s - s)
 entry("many groups add", numbers, many_groups, rows=3000)(lambda s, _: s + s)
 entry("many groups copy", numbers, many_groups, rows=3000)(lambda s, _: s.copy())
 entry("many groups bytes", numbers, many_groups, rows=3000)(
@@ -289,6 +298,14 @@ entry("update with items", numbers, summary_of, rows=2000)(lambda s, a: s.update
 entry("push", numbers, summary_of)(lambda s, a: [s.push(x) for x in a["x"][:2000].tolist()] and s)
 entry("summary add", numbers, summary_of)(lambda s, _: s + s.copy())
 entry("summary merge_all", numbers, summary_of)(lambda s, _: Summary.merge_all([s] * 9))
+entry("summary subtract", numbers, summary_of)(lambda s, a: s + Summary(a["x"], **MOMENTS) - s)
+entry("window", numbers, rows=2000)(
+    lambda none, a: slid(foldstat.SummaryWindow(every=1.0, length=400.0, **MOMENTS), a["x"], np.arange(len(a["x"])))
+)
+entry("jackknife", numbers, rows=400)(lambda none, a: vars(foldstat.jackknife(a["x"], "skewness")))
+entry("jackknife by function", numbers, rows=40)(
+    lambda none, a: vars(foldstat.jackknife(a["x"], lambda left: left.median - left.mean, quantiles=True))
+)
 entry("summary bytes", numbers, summary_of)(lambda s, _: Summary.from_bytes(s.to_bytes()))
 entry("summary pickle", numbers, summary_of)(lambda s, _: pickle.loads(pickle.dumps(s)))
 entry("summary reads", numbers, summary_of)(
@@ -304,6 +321,7 @@ entry("summarize by", table)(lambda none, a: summarize(a["X"], by=a["by"], best=
 entry("summarize cov", table)(lambda none, a: summarize(a["X"], cov=True))
 entry("describe", table)(lambda none, a: foldstat.describe(pd.DataFrame(a["X"], columns=list("abcde"))).to_numpy())
 entry("joint reads", table, joint_of, rows=300)(lambda s, _: [s.cov(), s.corr(), s.means, s.line(0, 1)])
+entry("joint subtract", table, joint_of, rows=300)(lambda s, _: s + s - s)
 entry("joint bytes", table, joint_of, rows=300)(lambda s, _: JointSummary.from_bytes(s.to_bytes()) + s)
 entry("groups bytes", table, grouped_of, rows=3000)(lambda s, _: foldstat.GroupedSummary.from_bytes(s.to_bytes()) + s)
 entry("groups reads", table, grouped_of, rows=3000)(lambda s, _: s.to_frame("pandas").to_numpy())

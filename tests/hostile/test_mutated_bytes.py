@@ -30,12 +30,20 @@ HEAD = 24
 KEYS = ["text", 1.5, -300, None, (1, ("b", 0.25)), b"bytes", True, "", Decimal("0.5"), UUID(int=3), 1 - 2j]
 KEYS += [np.datetime64(1, "ns"), datetime.date(2020, 1, 1), datetime.time(8), datetime.timedelta(1)]
 KEYS += [datetime.datetime(2020, 1, 1, 8, tzinfo=datetime.UTC)]
+
+
+def reduced(**settings):
+    x = numbers(100)["x"]
+    return Summary(x, **settings) - Summary(x[:50], **settings)
+
+
 KINDS = {
     "summary": (
         Summary,
         lambda: Summary(numbers(100)["x"], moments=4, best=5, quantiles=True, relative_error=0.01, distinct=True),
     ),
     "histogram": (Summary, lambda: Summary(numbers(20)["x"], histogram=[0.0, 1.0, 2.0])),
+    "reduced": (Summary, lambda: reduced(moments=4, best=5, quantiles=True, relative_error=0.01, histogram=[0.0, 1.0])),
     "joint": (JointSummary, lambda: summarize(table(50)["X"], cov=True)),
     "columns": (Summaries, lambda: summarize(table(50)["X"], axis=0, moments=4, best=3)),
     "groups": (GroupedSummary, lambda: grouped_of({"X": table(30)["X"], "by": table(30)["by"] % 4})),

@@ -132,9 +132,16 @@ def complex_(a):
 
 RECORDS = [one_field, two_fields, nested, recarray, void, complex_]
 # What the parameter is called where the table calls it otherwise.
-CALLED = {"resp": "responsibilities", "start": "start|points", "x": "x|value"}
+CALLED = {"resp": "responsibilities", "start": "start|points", "x": "x|value|values|parts"}
 # A group is named by anything, a table of one dimension has fields for columns, and pandas makes frames of records.
-TAKES_RECORDS = {"summarize by": "by", "Summary": "x", "update": "x", "map_reduce": "x", "describe": "X"}
+TAKES_RECORDS = {
+    "summarize by": "by",
+    "Summary": "x",
+    "summary subtract": "x",
+    "update": "x",
+    "map_reduce": "x",
+    "describe": "X",
+}
 TAKES_RECORDS |= {f"map_reduce there {chunksize}": "x" for chunksize in (None, 8)}
 # Those of many or large values read arrays as their namesakes do.
 DOORS = [name for name in READERS if not {"large", "many", "wide"} & set(name.split())]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -44,7 +44,7 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
     """One `Summary` for each column of a matrix or frame, or for each row.
 
     A sequence of them, whose statistics are arrays, and itself a monoid: ``+`` merges column by
-    column. `foldstat.summarize` makes it.
+    column, ``-`` takes values away that were added before (see `Summary`). `foldstat.summarize` makes it.
 
     Parameters
     ----------
@@ -73,6 +73,8 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
     30.0
     >>> summarize(X[:1], axis=0) + summarize(X[1:], axis=0) == s
     True
+    >>> (s - summarize(X[:1], axis=0)).mean
+    array([ 4., 25.])
     """
 
     __slots__ = ("__weakref__", "_names", "_places", "_states")
@@ -144,6 +146,23 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
             states = [part._states.select(part._which) for part in parts]
             merged = _core.SummaryStates.merged(states, [places] * len(states), len(places))
             return cls._of_states(merged, parts[0]._names)
+
+    def __sub__(self, other: object) -> Summaries:
+        if not isinstance(other, Summaries):
+            return NotImplemented
+        if not len(other):
+            return self.copy()
+        if len(self):
+            check_columns(len(self), self._names, len(other), other._names)
+        with room_for(f"{len(other)} summaries"):
+            mine = self._states.select(self._which) if len(self) else _core.SummaryStates.merged([], [], len(other))
+            theirs = other._states.select(other._which)
+            try:
+                left = mine.subtracted(theirs, np.arange(len(theirs)))
+            except ValueError as error:
+                name_position(error, lambda position: f"in the column {other._labels()[position]!r}")
+                raise
+            return self._of_states(left, other._names)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Summaries):
@@ -258,6 +277,14 @@ def states_of(members: Sequence[Summary]) -> SummaryStates:
             raise TypeError(f"collections hold summaries of numbers, got one of {times.scale}: keep it by itself")
     with room_for(f"{len(members)} summaries"):
         return _core.SummaryStates.of([member._state for member in members])
+
+
+def name_position(error: ValueError, words: Callable[[int], str]) -> None:
+    """Say in an error of compiled states where it arose."""
+    position = getattr(error, "position", None)
+    if position is not None:
+        del error.position  # type: ignore[attr-defined]
+        error.add_note(words(position))
 
 
 def check_columns(width: int, names: Names, other_width: int, other_names: Names) -> None:

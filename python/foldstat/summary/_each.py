@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeAlias, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -84,12 +84,27 @@ class ReadsOfEach(Generic[_One]):
     @property
     def min(self) -> NDArray[Any]:
         """Smallest value of each: float64, or objects if one is an int that no float holds."""
-        return self._read(self._states.min(self._which))
+        self._need_members("the smallest value")
+        return self._extremes("min")
 
     @property
     def max(self) -> NDArray[Any]:
         """Largest value of each: float64, or objects if one is an int that no float holds."""
-        return self._read(self._states.max(self._which))
+        self._need_members("the largest value")
+        return self._extremes("max")
+
+    def _extremes(self, name: Literal["min", "max"]) -> NDArray[Any]:
+        """Give the smallest or the largest values; NaN where it cannot be told."""
+        return self._read(getattr(self._states, name)(self._which))
+
+    def _need_members(self, what: str) -> None:
+        """Raise if values were subtracted from one, of which none can be told."""
+        lost = np.flatnonzero(self._states.reduced(self._which) & (self.count > 0))
+        if len(lost):
+            raise ValueError(
+                f"values were subtracted from {len(lost)} of these summaries, first from that at position {lost[0]}: "
+                f"{what} cannot be told from what is left"
+            )
 
     @property
     def sum(self) -> NDArray[np.float64]:
@@ -177,11 +192,11 @@ class ReadsOfEach(Generic[_One]):
             "nan": self.nan_count,
             "mean": self.mean,
             "std": self.std(),
-            "min": self.min,
+            "min": self._extremes("min"),
         }
         if sketch:
             table |= zip(("25%", "50%", "75%"), self.quantile([0.25, 0.5, 0.75]), strict=True)
-        table["max"] = self.max
+        table["max"] = self._extremes("max")
         if fourth:
             table |= {"skewness": self.skewness, "kurtosis": self.kurtosis}
         if distinct:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foldstat import _core
-from foldstat.summary._collections import Summaries, SummariesReads, check_columns, states_of
+from foldstat.summary._collections import Summaries, SummariesReads, check_columns, name_position, states_of
 from foldstat.summary._each import Names
 from foldstat.summary._reads import NanPolicy, SummaryReads
 from foldstat.summary._summary import Summary
@@ -139,15 +140,51 @@ class GroupStates:
             ends = np.cumsum([shape.width for shape in shapes], dtype=np.intp)
             starts, length = np.append(0, ends[:-1]), int(ends[-1])
         flat = [part._flat(where, starts) for part, where in zip(parts, places, strict=True)]
-        try:
+        with _naming_groups(keys, starts):
             states = _core.SummaryStates.merged([part.states for part in parts], flat, length)
-        except ValueError as error:
-            position = getattr(error, "position", None)
-            if position is not None:
-                del error.position  # type: ignore[attr-defined]
-                error.add_note(f"in the group {keys[int(np.searchsorted(starts, position, side='right')) - 1]!r}")
-            raise
         return cls(states, shapes)
+
+    def minus(self, part: GroupStates, places: Places, keys: Sequence[Any] | NDArray[Any]) -> GroupStates:
+        """Take groups away from those at some places; `keys` are those of all groups, for errors."""
+        if self.shape is None or part.shape != self.shape:
+            for shape, place in zip(part.shapes(), places.tolist(), strict=True):
+                if shape != self.shape_of(place):
+                    _refuse(self.shape_of(place), shape, keys[place])
+        starts = self._starts[:-1] if self.shape is None else np.arange(len(self), dtype=np.intp) * self.shape.width
+        with _naming_groups(keys, starts):
+            states = self.states.subtracted(part.states, part._flat(places, starts))
+        return GroupStates(states, self._shapes if self.shape is None else self.shape)
+
+    def have_rows(self) -> NDArray[np.bool_]:
+        """Tell of each group whether it has a row."""
+        everything = (0, 1, len(self.states))
+        some = np.zeros(len(self.states), dtype=bool)
+        for kind in ("count", "nan_count", "null_count"):
+            some |= self.states.counts(kind, everything) > 0
+        starts = np.arange(0, len(some), self.shape.width) if self.shape is not None else self._starts[:-1]
+        found: NDArray[np.bool_] = np.logical_or.reduceat(some, starts)
+        return found
+
+    def taken(self, places: Places) -> GroupStates:
+        """Copy some of the groups."""
+        if self.shape is not None:
+            width = self.shape.width
+            return GroupStates(self.states.take((places[:, None] * width + np.arange(width)).ravel()), self.shape)
+        kept = [np.array(self.places(place), dtype=np.intp) for place in places.tolist()]
+        flat = np.concatenate([np.empty(0, dtype=np.intp), *kept])
+        return GroupStates(self.states.take(flat), [self._shapes[place] for place in places.tolist()])
+
+
+@contextlib.contextmanager
+def _naming_groups(keys: Sequence[Any] | NDArray[Any], starts: Places) -> Iterator[None]:
+    """Name the group in which an error of states arises; `starts` say where the states of each begin."""
+    try:
+        yield
+    except ValueError as error:
+        name_position(
+            error, lambda position: f"in the group {keys[int(np.searchsorted(starts, position, side='right')) - 1]!r}"
+        )
+        raise
 
 
 def _joined(

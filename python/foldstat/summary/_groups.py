@@ -32,7 +32,9 @@ class GroupedSummary(Monoid, Keyed[Group]):
     """One `Summary`, or one `Summaries` of several columns, for each key of a grouping.
 
     A mapping in the order of its keys, and itself a monoid: ``+`` merges the groups of equal keys
-    and keeps the others. `foldstat.summarize` makes it from ``by=keys``.
+    and keeps the others. ``-`` takes values away that were added before (see `Summary`): a group that is
+    not there is a ValueError, and one of which no row is left disappears. `foldstat.summarize` makes it
+    from ``by=keys``.
 
     Parameters
     ----------
@@ -78,6 +80,8 @@ class GroupedSummary(Monoid, Keyed[Group]):
     >>> h = g + summarize([50.0], by=["b"])
     >>> h["b"].mean
     45.0
+    >>> list(h - summarize([3.0, 5.0], by=["a", "a"]))
+    ['b']
     """
 
     __slots__ = ("__weakref__", "_groups", "_known", "_missing")
@@ -190,6 +194,34 @@ class GroupedSummary(Monoid, Keyed[Group]):
             union = Union.of([part._keys for part in parts], columns)
             groups = GroupStates.merged([part._groups for part in parts], union.places, union.keys)
             made._fill(Keys(union.keys), groups, missing, columns)
+        return made
+
+    def __sub__(self, other: object) -> GroupedSummary:
+        if not isinstance(other, GroupedSummary):
+            return NotImplemented
+        missing = self._missing - other._missing
+        if missing < 0:
+            raise ValueError(
+                f"cannot subtract what was never added: it has {other._missing} rows without a key, "
+                f"where {self._missing} are"
+            )
+        made = type(self).__new__(type(self))
+        with room_for(f"a copy of {len(self)} groups"):
+            if not len(other):
+                made._fill(self._keys, self._groups.copy(), missing, self._known)
+                return made
+            places = self._keys.find(other._keys)
+            if (places < 0).any():
+                key = other._keys[int(np.argmax(places < 0))]
+                raise ValueError(f"cannot subtract what was never added: it has the group {key!r}, which is not there")
+            groups, keys = self._groups.minus(other._groups, places, self._keys), self._keys
+            emptied = np.zeros(len(keys), dtype=bool)
+            emptied[places] = True
+            emptied &= ~groups.have_rows()
+            if emptied.any():
+                kept = np.flatnonzero(~emptied)
+                keys, groups = keys.taken(kept), groups.taken(kept)
+            made._fill(keys, groups, missing, self._known if len(keys) else None)
         return made
 
     def __eq__(self, other: object) -> bool:

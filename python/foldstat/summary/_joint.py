@@ -32,7 +32,8 @@ class JointSummary(Monoid):
     """Exact sums of products of columns: covariances, correlations, least-squares lines.
 
     A monoid: ``+`` merges summaries of the same columns, to the last bit the same for any pieces
-    and order. `foldstat.summarize` makes it from ``cov=True``.
+    and order, and ``-`` takes rows away that were added before (see `Summary`). `foldstat.summarize`
+    makes it from ``cov=True``.
 
     Rows in which a column is NaN, infinite or null take no part in what is joint; they are
     counted in `incomplete_count`. `columns` summarises every column on its own, with all its values.
@@ -190,6 +191,16 @@ class JointSummary(Monoid):
         columns = Summaries.merge_all(part._columns for part in parts)
         joints = [part._joint for part in parts if part._joint is not None]
         return cls._of(columns, _core.JointState.merge_all(joints) if joints else None)
+
+    def __sub__(self, other: object) -> JointSummary:
+        if not isinstance(other, JointSummary):
+            return NotImplemented
+        if other._joint is None:
+            return self.copy()
+        columns = self._columns - other._columns
+        joint = _core.JointState(other._joint.n_columns) if self._joint is None else self._joint.copy()
+        joint.subtract(other._joint)
+        return self._of(columns, joint)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, JointSummary):

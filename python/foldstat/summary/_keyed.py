@@ -61,6 +61,25 @@ class Keys(Sequence[Any]):
         except (KeyError, TypeError, ValueError):  # not there, or nothing that can be a key
             raise KeyError(key) from None
 
+    def find(self, others: Keys) -> NDArray[np.intp]:
+        """Give the place of each of others, -1 of one that is not there."""
+        mine, theirs = self.given, others.given
+        if isinstance(mine, np.ndarray) and isinstance(theirs, np.ndarray) and mine.dtype == theirs.dtype:
+            found = np.searchsorted(mine, theirs)
+            there = found < len(mine)
+            there[there] = mine[found[there]] == theirs[there]
+            return np.where(there, found, -1)
+        alike = self.plain and others.plain and type(self.listed[0]) is type(others.listed[0])
+        wanted = others.listed if alike else map(identity, others.listed)
+        known = self.places if alike else {identity(key): place for place, key in enumerate(self.listed)}
+        return np.fromiter((known.get(key, -1) for key in wanted), dtype=np.intp, count=len(others))
+
+    def taken(self, places: NDArray[np.intp]) -> Keys:
+        """Give some of them, in order."""
+        if isinstance(self.given, np.ndarray):
+            return Keys(self.given[places])
+        return Keys([self.given[place] for place in places.tolist()])
+
     def signatures(self) -> list[Any]:
         """Give each with its types, so that 1 and 1.0 differ."""
         return list(map(signature, self.listed))

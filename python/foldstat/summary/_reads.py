@@ -65,12 +65,26 @@ class Reads(MoreReads):
     @property
     def min(self) -> float | int:
         """Smallest value, -0.0 below +0.0; NaN if there is none, an int where no float holds it."""
-        return math.nan if self._nan_counts() else self._state.min
+        self._need_members("the smallest value")
+        return self._extreme("min")  # type: ignore[no-any-return]
 
     @property
     def max(self) -> float | int:
         """Largest value, +0.0 above -0.0; NaN if there is none, an int where no float holds it."""
-        return math.nan if self._nan_counts() else self._state.max
+        self._need_members("the largest value")
+        return self._extreme("max")  # type: ignore[no-any-return]
+
+    def _extreme(self, name: Literal["min", "max"]) -> Any:
+        """Give the smallest or the largest value; what is missing in its place if it cannot be told."""
+        return math.nan if self._nan_counts() else getattr(self._state, name)
+
+    def _need_members(self, what: str) -> None:
+        """Raise if values were subtracted, of which none can be told."""
+        if self._lacks_members():
+            raise ValueError(f"values were subtracted from this Summary: {what} cannot be told from what is left")
+
+    def _lacks_members(self) -> bool:
+        return self._state.is_reduced and self._state.count > 0
 
     @property
     def sum(self) -> float:
@@ -194,8 +208,8 @@ class Reads(MoreReads):
 
         Where `quantile_error` is 0 these are the quantiles of the values themselves, as
         `numpy.quantile` gives them. Otherwise each order statistic is estimated with that relative
-        error; the smallest and the largest value are exact. `quantile_bounds` tells between which
-        numbers a quantile lies for certain.
+        error; the smallest and the largest value are exact, unless values were subtracted.
+        `quantile_bounds` tells between which numbers a quantile lies for certain.
 
         Parameters
         ----------
@@ -327,6 +341,7 @@ class Reads(MoreReads):
         Of equal values the one with the smaller id comes first, integers before bytes before texts.
         NaN is never among them.
         """
+        self._need_members("the best values")
         self._nan_counts()
         return self._state.best
 
@@ -358,8 +373,9 @@ class Reads(MoreReads):
         ----------
         Flajolet et al., "HyperLogLog" (AofA 2007); Ertl, arXiv:1702.01284 (2017).
         """
+        self._need_members("the number of different values")
         self._nan_counts()
-        if self._state.is_identity:
+        if self._state.is_identity or self._state.is_reduced:
             return 0
         distinct = self._state.distinct_count
         if distinct is None:
@@ -410,12 +426,12 @@ def statistics(summary: Reads) -> dict[str, Any]:
         "nan": summary.nan_count,
         "mean": summary.mean,
         "std": summary.std(),
-        "min": summary.min,
+        "min": summary._extreme("min"),
     }
     state = summary._state
     if keeps_quantiles(state):
         row |= zip(("25%", "50%", "75%"), summary.quantile([0.25, 0.5, 0.75]).tolist(), strict=True)
-    row["max"] = summary.max
+    row["max"] = summary._extreme("max")
     if state.moments == 4:
         row |= {"skewness": summary.skewness, "kurtosis": summary.kurtosis}
     if state.counts_distinct:
@@ -427,7 +443,7 @@ def summary_html(summary: Reads) -> str:
     """Show one summary: a row per statistic, then the best values."""
     try:
         rows = [[name, value] for name, value in statistics(summary).items()]
-        best = summary.best
+        best = [] if summary._lacks_members() else summary.best
     except ValueError as error:  # a NaN that must not be read
         counts = [["count", summary.count], ["nulls", summary.null_count], ["nan", summary.nan_count]]
         return table_html([type(summary).__name__, ""], [*counts, ["statistics", str(error)]])

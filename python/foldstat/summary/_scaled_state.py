@@ -67,11 +67,14 @@ class ScaledState:
 
     @property
     def min(self) -> Any:
-        return self.scale.read_exactly(int(self._ticks.min)) if self._ticks.count else self.scale.nothing
+        return self._extreme(self._ticks.min)
 
     @property
     def max(self) -> Any:
-        return self.scale.read_exactly(int(self._ticks.max)) if self._ticks.count else self.scale.nothing
+        return self._extreme(self._ticks.max)
+
+    def _extreme(self, tick: float) -> Any:
+        return self.scale.nothing if tick != tick else self.scale.read_exactly(int(tick))
 
     @property
     def mean(self) -> Any:
@@ -177,6 +180,13 @@ def merged(state: SummaryState, other: SummaryState) -> SummaryState:
         return state
     scale = common_scale([state, other])
     ticks_in(state).merge(ticks_in(other))
+    return timed(ticks_in(state), scale)
+
+
+def subtracted(state: SummaryState, other: SummaryState) -> SummaryState:
+    """Take the values of the other state away from the first one, and give that."""
+    scale = common_scale([state, other])
+    ticks_in(state).subtract(ticks_in(other))
     return timed(ticks_in(state), scale)
 
 

@@ -193,7 +193,7 @@ def summarize(
         check_index(X, given, argument, "X", axis or 0)
     threads = thread_count(n_jobs)
     if by is not None:
-        return _by_key(table, by, template, ids, sample_weight, threads, strict=strict)
+        return by_key(table, by, template, ids, sample_weight, threads, strict=strict)
     table = table.only_numbers(strict=strict)
     if cov:
         return _jointly(table, template, ids, sample_weight, threads)
@@ -254,9 +254,10 @@ def _jointly(table: Table, template: SummaryState, ids: Any, weight: Any, thread
     return JointSummary._of(Summaries._of_states(states, table.names), joint)
 
 
-def _by_key(
+def by_key(
     table: Table, by: Any, template: SummaryState, ids: Any, weight: Any, threads: int | None, *, strict: bool
 ) -> GroupedSummary:
+    """Summarise the rows of each key, with the settings of the template."""
     keys, table = keys_of_rows(table, by)
     table = table.only_numbers(strict=strict)
     if len(keys.codes) != table.n_rows:

@@ -16,7 +16,15 @@ from foldstat.summary._instants import TIMES
 from foldstat.summary._more_reads import formatted
 from foldstat.summary._nulls import plain
 from foldstat.summary._reads import Identifier, NanPolicy, Reads, SummaryReads, as_policy, summary_html
-from foldstat.summary._scaled_state import feed_any, merge_all, merged, state_from_bytes, ticks_in, whole_of
+from foldstat.summary._scaled_state import (
+    feed_any,
+    merge_all,
+    merged,
+    state_from_bytes,
+    subtracted,
+    ticks_in,
+    whole_of,
+)
 from foldstat.summary._search import candidates_of
 
 if TYPE_CHECKING:
@@ -101,6 +109,13 @@ class Summary(Monoid, Reads):
     both have, if these are two or more and the last edge, which closes the last bin, is the same.
     Else, and where the smallest values meet the largest, the merge raises a ValueError.
 
+    ``total - day`` takes values away that were added before, from counts, sums, powers, the histogram
+    and the buckets of quantiles, to the last bit as if they had never been there. What single values
+    make cannot be told from then on, unless only NaN and nulls were taken away: `min`, `max`, `best` and
+    `distinct_count` raise a ValueError, and are missing in tables. Quantiles keep the resolution of the
+    total. Where it shows that the values were not in the total, as in a count that would be negative,
+    that is a ValueError.
+
     Statistics without an argument are properties, ``s.mean``; those with one are methods, ``s.std()``.
     ``dict(s)`` and ``s["mean"]`` give them by the names that tables have, `to_json` as JSON, and
     ``f"{s:.3g}"`` in a line.
@@ -134,6 +149,8 @@ class Summary(Monoid, Reads):
     True
     >>> Summary([0.7, 0.2, 0.5], ids=["a", "b", "c"], best=2).best
     [(0.2, 'b'), (0.5, 'c')]
+    >>> (s - Summary(x[3:])).mean
+    0.2
     """
 
     __slots__ = ("__weakref__", "_state")
@@ -347,6 +364,17 @@ class Summary(Monoid, Reads):
         self._state = merged(self._state, other._state)
         return self
 
+    def __sub__(self, other: object) -> Summary:
+        if not isinstance(other, Summary):
+            return NotImplemented
+        return self._of(subtracted(self._state.copy(), other._state))
+
+    def __isub__(self, other: object) -> Summary:
+        if not isinstance(other, Summary):
+            return NotImplemented
+        self._state = subtracted(self._state, other._state)
+        return self
+
     def __eq__(self, other: object) -> bool:
         return self._state == other._state if isinstance(other, Summary) else NotImplemented
 
@@ -459,6 +487,7 @@ def summary_text(summary: Summary, spec: str = ".6g") -> str:
     shown = [f"count={summary.count}"]
     shown += [f"{name}={getattr(summary, name)}" for name in ("nan_count", "null_count") if getattr(summary, name)]
     if summary.count:
-        reads = {"min": summary.min, "max": summary.max, "mean": summary.mean, "std": summary.std()}
+        reads = {} if summary._lacks_members() else {"min": summary.min, "max": summary.max}
+        reads |= {"mean": summary.mean, "std": summary.std()}
         shown += [f"{name}={formatted(value, spec)}" for name, value in reads.items()]
     return f"<{type(summary).__name__} {' '.join(shown)}>"

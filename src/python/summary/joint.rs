@@ -151,6 +151,18 @@ impl JointState {
         Ok(self.with(|joint| joint.try_merge(&other))?)
     }
 
+    /// Takes the rows of another state away.
+    fn subtract(&self, py: Python<'_>, other: &Self) -> PyResult<()> {
+        let (mut left, other) = (self.snapshot()?, other.snapshot()?);
+        let work = READ_NANOSECONDS * (left.n_columns() * left.n_columns()) as f64;
+        let left = enter(py, work, Some(1), None, |context| {
+            left.try_subtract(&other, context.stop())?;
+            Ok(left)
+        })?;
+        self.with(|joint| *joint = left);
+        Ok(())
+    }
+
     /// The sum of all; there must be one.
     #[staticmethod]
     fn merge_all(states: &Bound<'_, PyList>) -> PyResult<Self> {

@@ -249,6 +249,12 @@ impl SummaryState {
         Ok(())
     }
 
+    /// Takes the numbers of another summary away.
+    fn subtract(&self, other: &Self) -> PyResult<()> {
+        let summary = other.snapshot()?.summary;
+        Ok(self.with(|inner| inner.summary.try_subtract(&summary))?)
+    }
+
     /// An empty state with these settings, whose positions go on from here: what several calls
     /// add to it, `commit` adds to this one at once.
     fn begin(&self) -> PyResult<Self> {
@@ -331,6 +337,11 @@ impl SummaryState {
     fn is_identity(&self) -> bool {
         self.read(Summary::is_identity)
     }
+    /// Whether numbers were subtracted, so that single ones cannot be told.
+    #[getter]
+    fn is_reduced(&self) -> bool {
+        self.read(Summary::is_reduced)
+    }
     /// The highest power summed up; None for the identity.
     #[getter]
     fn moments(&self) -> Option<u8> {
@@ -399,13 +410,13 @@ impl SummaryState {
         self.read(Summary::counts).negative_infinity_count
     }
 
-    /// The smallest value; NaN if there is none.
+    /// The smallest value; NaN if there is none, or it is not known.
     #[getter]
     fn min<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let minimum = self.read(Summary::minimum);
         convert::number(py, minimum.unwrap_or(f64::NAN.into()))
     }
-    /// The largest value; NaN if there is none.
+    /// The largest value; NaN if there is none, or it is not known.
     #[getter]
     fn max<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let maximum = self.read(Summary::maximum);

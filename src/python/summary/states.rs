@@ -266,6 +266,31 @@ fn places(positions: &Bound<'_, PyAny>, part: usize, length: usize) -> PyResult<
     memory::gathered((0..part).map(place), WHAT)
 }
 
+/// Copies of all.
+fn copies(context: &Context, states: &Shared) -> Result<Vec<State>, Error> {
+    let mut all = memory::with_capacity(look(states).len(), WHAT)?;
+    while all.len() < look(states).len() {
+        context.check()?;
+        let states = look(states);
+        for state in states[all.len()..].iter().take(TASK) {
+            all.push(state.copied()?);
+        }
+    }
+    Ok(all)
+}
+
+/// States, or an error with the position of the state where it arose.
+fn placed(py: Python<'_>, found: Result<Vec<State>, (Error, usize)>) -> PyResult<SummaryStates> {
+    match found {
+        Ok(states) => Ok(states.into()),
+        Err((error, position)) => {
+            let error = PyErr::from(error);
+            error.value(py).setattr("position", position)?;
+            Err(error)
+        }
+    }
+}
+
 /// What `places` say of each part, merged; or what failed, and where.
 fn merged(
     context: &Context,
@@ -326,22 +351,85 @@ impl SummaryStates {
         if parts.len() != positions.len() {
             return Err(PyValueError::new_err("positions must be as many as parts"));
         }
-        let mut placed: Vec<Placed<'_>> = Vec::new();
+        let mut placed_parts: Vec<Placed<'_>> = Vec::new();
         for (part, positions) in parts.iter().zip(positions.iter()) {
             let states = &part.get().0;
             let size = look(states).len();
-            placed.push((states, places(&positions, size, length)?));
+            placed_parts.push((states, places(&positions, size, length)?));
         }
-        let total: usize = placed.iter().map(|(_, places)| places.len()).sum();
+        let total: usize = placed_parts.iter().map(|(_, places)| places.len()).sum();
         let work = READ_NANOSECONDS * total as f64;
-        match enter(py, work, Some(1), None, |context| merged(context, &placed, length))? {
-            Ok(states) => Ok(states.into()),
-            Err((error, position)) => {
-                let error = PyErr::from(error);
-                error.value(py).setattr("position", position)?;
-                Err(error)
+        let found =
+            enter(py, work, Some(1), None, |context| merged(context, &placed_parts, length))?;
+        placed(py, found)
+    }
+
+    /// As many states as these: the states of a part taken away from those at its positions. An
+    /// error has the position as an attribute.
+    fn subtracted(
+        &self,
+        py: Python<'_>,
+        part: &Self,
+        positions: &Bound<'_, PyAny>,
+    ) -> PyResult<Self> {
+        let length = look(&self.0).len();
+        let places = places(positions, look(&part.0).len(), length)?;
+        let work = READ_NANOSECONDS * (length + places.len()) as f64;
+        let found = enter(py, work, Some(1), None, |context| {
+            let mut left = copies(context, &self.0)?;
+            for (task, places) in places.chunks(TASK).enumerate() {
+                context.check()?;
+                let taken = look(&part.0);
+                for (state, &place) in taken[task * TASK..].iter().zip(places) {
+                    if let Err(error) = left[place].try_subtract(state) {
+                        return Ok(Err((error, place)));
+                    }
+                }
             }
-        }
+            Ok(Ok(left))
+        })?;
+        placed(py, found)
+    }
+
+    /// What is left of a summary without each of some of them. An error has the position as an
+    /// attribute.
+    fn left_out(&self, py: Python<'_>, total: &SummaryState, which: Which) -> PyResult<Self> {
+        let total = State::from(total.read(Summary::copied)?);
+        let which = which.of(look(&self.0).len())?;
+        let work = READ_NANOSECONDS * which.length() as f64;
+        let found = enter(py, work, Some(1), None, |context| {
+            let mut all = memory::with_capacity(which.length(), WHAT)?;
+            for start in (0..which.length()).step_by(TASK) {
+                context.check()?;
+                let states = look(&self.0);
+                for place in which.part(start..(start + TASK).min(which.length())) {
+                    let mut left = total.copied()?;
+                    if let Err(error) = left.try_subtract(&states[place]) {
+                        return Ok(Err((error, place)));
+                    }
+                    all.push(left);
+                }
+            }
+            Ok(Ok(all))
+        })?;
+        placed(py, found)
+    }
+
+    /// Copies of those at some positions.
+    fn take(&self, py: Python<'_>, positions: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let length = positions.len()?;
+        let places = places(positions, length, look(&self.0).len())?;
+        let taken = enter(py, READ_NANOSECONDS * length as f64, Some(1), None, |context| {
+            context.check()?;
+            let states = look(&self.0);
+            memory::gathered(places.iter().map(|&place| states[place].copied()), WHAT)
+        })?;
+        Ok(taken.into())
+    }
+
+    /// Whether numbers were subtracted from each, so that single ones cannot be told.
+    fn reduced<'py>(&self, py: Python<'py>, which: Which) -> PyResult<Bound<'py, PyArray1<bool>>> {
+        self.column(py, which, State::is_reduced)
     }
 
     /// Copies of some of them.

@@ -77,6 +77,12 @@ impl Wide {
         (Self(shifted), lost)
     }
 
+    /// Whether another is larger.
+    #[inline(always)]
+    pub fn is_less(&self, other: &Self) -> bool {
+        self.0.iter().rev().lt(other.0.iter().rev())
+    }
+
     /// The difference to a number that is no larger.
     #[inline(always)]
     pub fn minus(mut self, other: &Self) -> Self {

@@ -99,7 +99,7 @@ proptest! {
         values.sort_by(f64::total_cmp);
         let (infinities, ends) = outside(&values);
         let sketch = of(limit, &values);
-        let sorted = Sorted::new(&sketch, infinities, ends).unwrap();
+        let sorted = Sorted::new(&sketch, infinities, Some(ends)).unwrap();
         let method = Method::ALL[method].1;
         let found = sorted.quantile(q, method);
         if values.is_empty() {
@@ -137,15 +137,15 @@ proptest! {
         let count = values.len() as u64;
         let ends = [values.first().copied(), values.last().copied()];
         let mut encoded = bytes(&sketch);
-        let decoded = PrefixSketch::decode(&mut Reader::new(&encoded), count, ends);
+        let decoded = PrefixSketch::decode(&mut Reader::new(&encoded), count, Some(ends));
         prop_assert_eq!(decoded.unwrap(), sketch);
         let at = at % encoded.len();
         encoded[at] = byte;
         let mut reader = Reader::new(&encoded);
-        if let Ok(other) = PrefixSketch::decode(&mut reader, count, [None; 2]) {
+        if let Ok(other) = PrefixSketch::decode(&mut reader, count, Some([None; 2])) {
             prop_assert_eq!(bytes(&other), &encoded[..encoded.len() - reader.remaining()]);
             let ends = [f64::MIN, f64::MAX];
-            let sorted = Sorted::new(&other, Infinities::default(), ends).unwrap();
+            let sorted = Sorted::new(&other, Infinities::default(), Some(ends)).unwrap();
             sorted.quantile(0.3, Method::Linear);
         }
     }
@@ -246,7 +246,7 @@ fn zero_is_read_as_zero() {
     values.extend([0.0; 20_000]);
     let sketch = of(100, &values);
     assert!(sketch.shift > 0);
-    let sorted = Sorted::new(&sketch, Infinities::default(), [0.0, 1e8]).unwrap();
+    let sorted = Sorted::new(&sketch, Infinities::default(), Some([0.0, 1e8])).unwrap();
     let found = sorted.quantile(0.5, Method::Linear);
     assert_eq!((found.low, found.estimate), (0.0, 0.0));
     assert!(found.high < f64::MIN_POSITIVE);
@@ -272,7 +272,8 @@ fn invalid_arguments_and_bytes_are_refused() {
     let refused = |numbers: &[u64], count: u64, ends: [Option<f64>; 2]| {
         let mut writer = Writer::new();
         numbers.iter().for_each(|&number| writer.varint(number));
-        PrefixSketch::decode(&mut Reader::new(&writer.finish().unwrap()), count, ends).is_err()
+        PrefixSketch::decode(&mut Reader::new(&writer.finish().unwrap()), count, Some(ends))
+            .is_err()
     };
     let any = [None; 2];
     let one = key(1.0) - key(f64::MIN);

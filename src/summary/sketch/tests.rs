@@ -34,7 +34,7 @@ fn quantile(sketch: &Sketch, q: f64, sorted: &[f64]) -> f64 {
 }
 
 fn read(sketch: &Sketch, q: f64, infinities: Infinities, ends: [f64; 2]) -> Known {
-    Sorted::new(sketch, infinities, ends).unwrap().quantile(q, Method::Linear)
+    Sorted::new(sketch, infinities, Some(ends)).unwrap().quantile(q, Method::Linear)
 }
 
 fn numbers() -> impl Strategy<Value = f64> {
@@ -102,11 +102,11 @@ proptest! {
     fn bytes_are_canonical(values in lists(), error in errors(), at: usize, byte: u8) {
         let sketch = of(error, &values);
         let mut encoded = bytes(&sketch);
-        prop_assert_eq!(Sketch::decode(&mut Reader::new(&encoded)).unwrap(), sketch);
+        prop_assert_eq!(Sketch::decode(&mut Reader::new(&encoded), false).unwrap(), sketch);
         let at = at % encoded.len();
         encoded[at] = byte;
         let mut reader = Reader::new(&encoded);
-        if let Ok(other) = Sketch::decode(&mut reader) {
+        if let Ok(other) = Sketch::decode(&mut reader, false) {
             prop_assert_eq!(bytes(&other), &encoded[..encoded.len() - reader.remaining()]);
             read(&other, 0.3, Infinities::default(), [f64::MIN, f64::MAX]);
         }
@@ -128,7 +128,7 @@ fn many_buckets_collapse_in_any_order() {
     assert_eq!(pairs[0].scales(), (Scale::new(12).unwrap(), Scale::new(11).unwrap()));
     assert_eq!(first.scales(), (Scale::new(11).unwrap(), Scale::new(10).unwrap()));
     assert!(first.buckets.len() <= MOST_BUCKETS);
-    assert_eq!(Sketch::decode(&mut Reader::new(&bytes(&first))).unwrap(), first);
+    assert_eq!(Sketch::decode(&mut Reader::new(&bytes(&first)), false).unwrap(), first);
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn invalid_arguments_and_bytes_are_refused() {
     let refused = |numbers: &[u64]| {
         let mut writer = Writer::new();
         numbers.iter().for_each(|&number| writer.varint(number));
-        Sketch::decode(&mut Reader::new(&writer.finish().unwrap())).is_err()
+        Sketch::decode(&mut Reader::new(&writer.finish().unwrap()), false).is_err()
     };
     let last = 2098;
     assert!(!refused(&[0, 0, 0]) && !refused(&[0, 0, 1, 2 * last, 1]));

@@ -77,6 +77,30 @@ impl<const L: usize, const P: usize> Fixed<L, P> {
         }
     }
 
+    /// Takes another one away.
+    pub fn subtract(&mut self, other: &Self) {
+        let mut borrow = false;
+        for (limb, &other) in self.limbs.iter_mut().zip(&other.limbs) {
+            (*limb, borrow) = limb.borrowing_sub(other, borrow);
+        }
+    }
+
+    /// Below which power of two the sum of so many powers or products is.
+    #[must_use]
+    pub fn most_bits(count: u64) -> i32 {
+        // Each is below 2^(1024·P), and `count` of them below 2^(1024·P) times a power of two.
+        (1024 * P as u32 + u64::BITS - count.leading_zeros()) as i32
+    }
+
+    /// Whether so many values can have it: none have 0 only.
+    #[must_use]
+    pub fn is_possible(&self, count: u64) -> bool {
+        let (_, magnitude) = self.sign_and_magnitude();
+        let Some(top) = magnitude.iter().rposition(|&limb| limb != 0) else { return true };
+        let bits = 64 * (top as i32 + 1) - magnitude[top].leading_zeros() as i32;
+        count > 0 && bits - Self::POINT as i32 <= Self::most_bits(count)
+    }
+
     /// Adds `other`·2^`shift`.
     pub fn merge_shifted(&mut self, other: &Self, shift: usize) {
         let (negative, magnitude) = other.sign_and_magnitude();
@@ -84,7 +108,8 @@ impl<const L: usize, const P: usize> Fixed<L, P> {
     }
 
     /// Whether it is below zero.
-    fn is_negative(&self) -> bool {
+    #[must_use]
+    pub fn is_negative(&self) -> bool {
         self.limbs[L - 1] >> 63 == 1
     }
 
@@ -156,15 +181,15 @@ impl<const L: usize, const P: usize> Fixed<L, P> {
             }
             magnitude[position / 8] |= u64::from(byte) << (8 * (position % 8));
         }
-        // Each is below 2^(1024·P), and `count` of them below 2^(1024·P) times a power of two.
-        let most = (1024 + 1074) * P + (u64::BITS - count.leading_zeros()) as usize;
-        let top = magnitude.iter().rposition(|&limb| limb != 0).unwrap_or(0);
-        let bits = 64 * (top + 1) - magnitude[top].leading_zeros() as usize;
-        if count == 0 || bits > most {
-            return Err(corrupt("that so few values cannot have"));
+        if magnitude[L - 1] >> 63 == 1 {
+            return Err(corrupt("out of range"));
         }
         sum.add_limbs(&magnitude, negative, 0);
-        Ok(sum)
+        if sum.is_possible(count) {
+            Ok(sum)
+        } else {
+            Err(corrupt("that so few values cannot have"))
+        }
     }
 }
 

@@ -50,7 +50,8 @@ impl<const N: usize> Scaled<N> {
         self.limbs[0] == 0 // else it is odd
     }
 
-    fn is_negative(&self) -> bool {
+    /// Whether it is below zero.
+    pub fn is_negative(&self) -> bool {
         self.limbs[N - 1] >> 63 == 1
     }
 
@@ -76,6 +77,27 @@ impl<const N: usize> Scaled<N> {
         let sign = |limbs: &[u64; N]| limbs[N - 1] >> 63;
         let overflowed = sign(&raised) == sign(&low.limbs) && sign(&sum) != sign(&raised);
         (!overflowed).then(|| Self::new(sum, low.exponent))
+    }
+
+    /// The difference to another; `None` if it may need more limbs.
+    #[inline(always)]
+    #[must_use]
+    pub fn checked_sub(&self, other: &Self) -> Option<Self> {
+        let mut negated = *other;
+        let mut carry = true;
+        // There is a negative of each: what is odd is not the least of all integers.
+        for limb in &mut negated.limbs {
+            (*limb, carry) = (!*limb).carrying_add(0, carry);
+        }
+        self.checked_add(&negated)
+    }
+
+    /// The power of two above the magnitude; none is above 0.
+    #[must_use]
+    pub fn top(&self) -> i32 {
+        let (magnitude, _) = self.magnitude();
+        let Some(last) = magnitude.iter().rposition(|&limb| limb != 0) else { return i32::MIN };
+        self.exponent + 64 * (last as i32 + 1) - magnitude[last].leading_zeros() as i32
     }
 
     /// The magnitude of the limbs, and whether they are below zero.

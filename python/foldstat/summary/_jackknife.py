@@ -1,0 +1,206 @@
+"""The jackknife: how a statistic changes when a part of the data is left out, without reading them again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foldstat._common.fractions import rounded_root
+from foldstat.summary._collections import Summaries
+from foldstat.summary._groups import GroupedSummary
+from foldstat.summary._summarize import summarize
+from foldstat.summary._summary import Summary
+
+# Statistics by name, and what a summary of values has to keep for them.
+_NAMED: dict[str, dict[str, Any]] = {name: {} for name in ("mean", "sum", "var", "std", "sem")}
+_NAMED |= {name: {"moments": 4} for name in ("skewness", "kurtosis")}
+_NAMED |= {name: {"quantiles": True} for name in ("median", "iqr")}
+_OF_MEMBERS = ("min", "max", "best", "distinct_count")
+_AT_ONCE = 2**13  # parts whose summaries are held at a time
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Jackknife:
+    """What the jackknife says of a statistic; made by `jackknife`.
+
+    Attributes
+    ----------
+    estimate : float
+        The statistic of all values.
+    bias : float
+        Estimated bias of it: ``estimate - bias`` is the corrected one.
+    standard_error : float
+        Its estimated standard error.
+    replicates : ndarray of shape (n_parts,), float64
+        The statistic without each of the parts that have values, in their order.
+    """
+
+    estimate: float
+    bias: float
+    standard_error: float
+    replicates: NDArray[np.float64]
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(estimate={self.estimate!r}, bias={self.bias!r}, "
+            f"standard_error={self.standard_error!r}, {len(self.replicates)} replicates)"
+        )
+
+
+def jackknife(parts: Any, read: str | Callable[[Summary], float], **settings: Any) -> Jackknife:
+    """Estimate the bias and the standard error of a statistic by leaving out each part in turn.
+
+    The summary of what is left is the whole one less that of the part, exactly: no value is read twice.
+
+    Parameters
+    ----------
+    parts : array-like of numbers, sequence of Summary, Summaries, or GroupedSummary of one column
+        Values, each of which is left out in turn; or the summaries of blocks, such as those of days. NaN
+        and nulls, and blocks without values, are passed over.
+    read : str or callable
+        The statistic: 'mean', 'sum', 'var', 'std', 'sem' (each with its defaults), 'skewness', 'kurtosis',
+        'median' or 'iqr'; or a function of a `Summary` that gives a number. Single values, as the
+        smallest, cannot be told once others are taken away.
+    **settings
+        What the summaries of values keep, as for `Summary`. Names of statistics bring what they need.
+
+    Returns
+    -------
+    Jackknife
+        estimate, bias, standard_error and replicates.
+
+    Raises
+    ------
+    TypeError
+        If the parts are something else, or settings meet summaries, which have their own.
+    ValueError
+        If fewer than two parts have values, there is no such statistic, or the summaries do not keep it.
+
+    Notes
+    -----
+    Blocks may have different numbers of values: these are the estimates of Busing, Meijer & van der
+    Leeden, which for equal ones are those of Quenouille and Tukey. The standard error of the median, as
+    of other statistics that jump, is not consistent when single values are left out: give blocks.
+
+    References
+    ----------
+    Efron & Tibshirani, "An Introduction to the Bootstrap" (1993), ch. 11. Busing, Meijer & van der
+    Leeden, "Delete-m jackknife for unequal m", Statistics and Computing 9 (1999).
+
+    Examples
+    --------
+    >>> import math
+    >>> import numpy as np
+    >>> from foldstat import Summary, jackknife
+    >>> x = np.array([4.0, 8.0, 15.0, 16.0, 23.0, 42.0])
+    >>> found = jackknife(x, "mean")
+    >>> found.estimate, math.isclose(found.standard_error, Summary(x).sem)
+    (18.0, True)
+    >>> round(jackknife(x, lambda s: s.var(ddof=0)).bias, 6), round(-Summary(x).var() / 6, 6)
+    (-30.333333, -30.333333)
+    """
+    if isinstance(read, str):
+        needed = _named(read)
+    elif callable(read):
+        needed = {}
+    else:
+        raise TypeError(f"read must be the name of a statistic, or a function of a Summary, got {read!r}")
+    blocks = _blocks(parts)
+    if blocks is None:
+        total, chunks = _of_values(parts, needed | settings)
+    elif settings:
+        raise TypeError(f"the summaries have settings of their own, got {', '.join(settings)}")
+    else:
+        total, chunks = (
+            Summary.merge_all(blocks),
+            (blocks[start : start + _AT_ONCE] for start in range(0, len(blocks), _AT_ONCE)),
+        )
+    found = [_without(total, chunk, read) for chunk in chunks]
+    replicates = np.concatenate([np.empty(0), *(values for values, _ in found)])
+    counts = np.concatenate([np.empty(0), *(counts for _, counts in found)])
+    if len(replicates) < 2:
+        raise ValueError(f"the jackknife needs two parts with values or more, got {len(replicates)}")
+    estimate = _number(read_named(total, read) if isinstance(read, str) else read(total))
+    return Jackknife(estimate, *_estimates(estimate, replicates, counts), replicates)
+
+
+def _named(read: str) -> dict[str, Any]:
+    if read in _OF_MEMBERS:
+        raise ValueError(f"read={read!r} cannot be told once values are taken away")
+    if read not in _NAMED:
+        raise ValueError(f"read must be {', '.join(map(repr, _NAMED))} or a function of a Summary, got {read!r}")
+    return _NAMED[read]
+
+
+def read_named(summary: Any, name: str) -> Any:
+    """Read a statistic of a summary, or of several, by its name."""
+    found = getattr(summary, name)
+    return found() if callable(found) else found
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"read must give a number, got {value!r}") from None
+
+
+def _blocks(parts: Any) -> Summaries | None:
+    """Give the summaries of blocks; None if the parts are values."""
+    if isinstance(parts, Summaries):
+        return parts
+    if isinstance(parts, GroupedSummary):
+        if not all(isinstance(group, Summary) for group in parts.values()):
+            raise TypeError("parts must be groups of one column: a GroupedSummary of several has several statistics")
+        return Summaries(parts.values())  # type: ignore[arg-type]
+    listed = isinstance(parts, Sequence) and len(parts) and isinstance(parts[0], Summary)
+    return Summaries(parts) if listed else None
+
+
+def _of_values(parts: Any, settings: dict[str, Any]) -> tuple[Summary, Iterator[Summaries]]:
+    """Give the summary of all values, and those of single ones, some at a time."""
+    values = list(parts) if isinstance(parts, Iterator) else parts
+    records = getattr(getattr(values, "dtype", None), "names", None)
+    if hasattr(values, "columns") or records or np.ndim(values) != 1:
+        raise TypeError(f"parts must be values of one dimension, or summaries, got {type(parts).__name__}")
+    total = Summary(values, **settings)
+    rows = values.iloc if hasattr(values, "iloc") else values
+
+    def chunks() -> Iterator[Summaries]:
+        for start in range(0, len(values), _AT_ONCE):
+            some = rows[start : start + _AT_ONCE]
+            single = summarize(some, by=np.arange(len(some)), **settings)
+            yield single._groups.column(0, range(len(single)))
+
+    return total, chunks()
+
+
+def _without(
+    total: Summary, parts: Summaries, read: str | Callable[[Summary], float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Read what is left without each of the parts that have values, and how many values these have."""
+    counts = parts.count
+    some = counts > 0
+    if isinstance(read, str):
+        left = Summaries._of_states(parts._states.left_out(total._state, parts._which))
+        return np.asarray(read_named(left, read), dtype=np.float64)[some], counts[some].astype(np.float64)
+    values = [_number(read(total - part)) for part, has_values in zip(parts, some, strict=True) if has_values]
+    return np.array(values, dtype=np.float64), counts[some].astype(np.float64)
+
+
+def _estimates(estimate: float, replicates: NDArray[np.float64], counts: NDArray[np.float64]) -> tuple[float, float]:
+    """Give bias and standard error; sums are those of summaries, the same on every machine."""
+    total = Summary(counts).sum
+    odds = total / counts - 1
+    with np.errstate(over="ignore", invalid="ignore"):
+        away = replicates - estimate
+        bias = Summary(away * (1 - counts / total)).read(nan="propagate").sum
+        errors = (bias - odds * away) / np.sqrt(odds)
+    if not np.isfinite(errors).all():
+        return bias, math.nan
+    return bias, rounded_root(Summary(errors).power_sum(2) / len(errors))
