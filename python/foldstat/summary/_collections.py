@@ -16,11 +16,13 @@ from foldstat._common.room import room_for
 from foldstat.summary._each import Names, SequenceOfEach, listed
 from foldstat.summary._input import as_label
 from foldstat.summary._reads import NanPolicy, SummaryReads, as_policy
-from foldstat.summary._scaled_state import scaled_state
+from foldstat.summary._scaled_each import column_of, objects_of
+from foldstat.summary._scaled_state import scale_of, ticks_in, timed, with_scale, without_scale
+from foldstat.summary._scales import AnyScale, Scales, of_each, scale_at, united
 from foldstat.summary._summary import Summary
 
 if TYPE_CHECKING:
-    from foldstat._core import SummaryStates
+    from foldstat._core import SummaryState, SummaryStates
 
 _MAGIC = b"foldSUMS"
 
@@ -28,16 +30,17 @@ _MAGIC = b"foldSUMS"
 class SummariesReads(SequenceOfEach[SummaryReads]):
     """The statistics of several summaries under a policy for NaN; made by ``summaries.read(nan=...)``."""
 
-    __slots__ = ("_names", "_places", "_policy", "_states")
+    __slots__ = ("_names", "_places", "_policy", "_scales", "_states")
 
-    def __init__(self, states: SummaryStates, places: range, names: Names, policy: NanPolicy) -> None:
-        self._states, self._places, self._names, self._policy = states, places, names, policy
+    def __init__(self, states: SummaryStates, places: range, names: Names, scales: Scales, policy: NanPolicy) -> None:
+        self._states, self._places, self._names, self._scales = states, places, names, scales
+        self._policy = policy
 
-    def _member(self, place: int) -> SummaryReads:
-        return SummaryReads(self._states[place], self._policy)
+    def _member(self, position: int) -> SummaryReads:
+        return SummaryReads(member_of(self._states, self._places[position], self._scales, position), self._policy)
 
-    def _part(self, places: range, names: Names) -> SummariesReads:
-        return type(self)(self._states, places, names, self._policy)
+    def _part(self, places: range, names: Names, scales: Scales) -> SummariesReads:
+        return type(self)(self._states, places, names, scales, self._policy)
 
 
 class Summaries(Monoid, SequenceOfEach[Summary]):
@@ -75,7 +78,7 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
     True
     """
 
-    __slots__ = ("__weakref__", "_names", "_places", "_states")
+    __slots__ = ("__weakref__", "_names", "_places", "_scales", "_states")
     _policy: ClassVar[NanPolicy] = "skip"  # type: ignore[misc]  # that of all instances
 
     def __init__(self, summaries: Iterable[Summary] = (), names: Iterable[str | int] | None = None) -> None:
@@ -88,22 +91,30 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
             raise ValueError(f"got {len(labels)} names for {len(members)} summaries")
         self._states = states_of(members)
         self._places, self._names = range(len(members)), labels
+        self._scales = of_each([scale_of(member._state) for member in members])
 
     @classmethod
-    def _of(cls, states: SummaryStates, places: range, names: Names) -> Self:
+    def _of(cls, states: SummaryStates, places: range, names: Names, scales: Scales) -> Self:
         made = cls.__new__(cls)
-        made._states, made._places, made._names = states, places, names if len(places) else None
+        made._states, made._places = states, places
+        made._names, made._scales = (names, scales) if len(places) else (None, None)
         return made
 
     @classmethod
-    def _of_states(cls, states: SummaryStates, names: Iterable[str | int] | None = None) -> Self:
-        return cls._of(states, range(len(states)), None if names is None else tuple(map(as_label, names)))
+    def _of_states(cls, states: SummaryStates, names: Iterable[str | int] | None = None, scales: Scales = None) -> Self:
+        return cls._of(states, range(len(states)), None if names is None else tuple(map(as_label, names)), scales)
 
-    def _member(self, place: int) -> Summary:
-        return Summary._of(self._states[place])
+    def _member(self, position: int) -> Summary:
+        return Summary._of(member_of(self._states, self._places[position], self._scales, position))
 
-    def _part(self, places: range, names: Names) -> Summaries:
-        return self._of(self._states, places, names)
+    def _part(self, places: range, names: Names, scales: Scales) -> Summaries:
+        return self._of(self._states, places, names, scales)
+
+    def _scale_and_values(self, position: int) -> tuple[AnyScale | None, bool]:
+        """Give what the numbers of a member stand for, and whether there are any."""
+        which = (self._places[position], 1, 1)
+        counts = (self._states.counts(kind, which)[0] for kind in ("count", "nan_count"))
+        return scale_at(self._scales, position), any(counts)
 
     # ---------------------------------------------------------------- the monoid
 
@@ -139,24 +150,29 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
             check_columns(len(parts[0]), parts[0]._names, len(part), part._names)
         if not parts:
             return cls()
+        scales: Scales = None
+        if any(part._scales is not None for part in parts):
+            scales = of_each([united(part._scale_and_values(i) for part in parts) for i in range(len(parts[0]))])
         with room_for(f"{len(parts[0])} summaries"):
             places = np.arange(len(parts[0]))
             states = [part._states.select(part._which) for part in parts]
             merged = _core.SummaryStates.merged(states, [places] * len(states), len(places))
-            return cls._of_states(merged, parts[0]._names)
+            return cls._of_states(merged, parts[0]._names, scales)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Summaries):
             return NotImplemented
-        return self._names == other._names and self._states.equal(self._which, other._states, other._which)
+        if (self._names, self._scales) != (other._names, other._scales):
+            return False
+        return self._states.equal(self._which, other._states, other._which)
 
     def __hash__(self) -> int:
-        return hash((tuple(self._states.hashes(self._which).tolist()), self._names))
+        return hash((tuple(self._states.hashes(self._which).tolist()), self._names, self._scales))
 
     def copy(self) -> Summaries:
         """Give Summaries of the same contents that change on their own."""
         with room_for(f"a copy of {len(self)} summaries"):
-            return self._of_states(self._states.select(self._which), self._names)
+            return self._of_states(self._states.select(self._which), self._names, self._scales)
 
     # ---------------------------------------------------------------- bytes
 
@@ -164,7 +180,10 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
         """Encode; equal Summaries have equal bytes on every machine."""
         with room_for(f"the bytes of {len(self)} summaries"):
             names = _bytes.pack(b"names", _bytes.encode_names(self._names))
-            return _bytes.pack(_MAGIC, [names, *self._states.to_bytes(self._which)])
+            encoded: Iterable[bytes] = self._states.to_bytes(self._which)
+            if self._scales is not None:
+                encoded = (with_scale(one, scale_at(self._scales, i)) for i, one in enumerate(encoded))
+            return _bytes.pack(_MAGIC, [names, *encoded])
 
     @classmethod
     def from_bytes(cls, data: bytes | bytearray | memoryview) -> Summaries:
@@ -174,10 +193,10 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
             raise ValueError("these bytes are not those of Summaries: the names are missing")
         names = _bytes.decode_names(_bytes.unpack(b"names", fields[0], "Summaries"))
         with room_for(f"{len(fields) - 1} summaries"):
-            states = _core.SummaryStates.from_bytes(fields[1:])
+            states, scales = states_from_bytes(fields[1:])
         if names is not None and len(names) != len(states):
             raise ValueError(f"these bytes are not those of Summaries: {len(names)} names for {len(states)} columns")
-        decoded = cls._of_states(states, names)
+        decoded = cls._of_states(states, names, scales)
         if decoded._names != names:
             raise ValueError("these bytes are not those of Summaries: names without columns")
         return decoded
@@ -186,7 +205,7 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
 
     def read(self, nan: Literal["skip", "propagate", "raise"] = "skip") -> SummariesReads:
         """Read the same statistics under a policy for NaN, column by column (see `Summary.read`)."""
-        return SummariesReads(self._states, self._places, self._names, as_policy(nan))
+        return SummariesReads(self._states, self._places, self._names, self._scales, as_policy(nan))
 
     def to_frame(self, kind: Literal["pandas", "polars", "pyarrow"] | None = None) -> Any:
         """Give the statistics as a table with one row per column.
@@ -199,7 +218,8 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
         Returns
         -------
         pandas.DataFrame, polars.DataFrame or pyarrow.Table
-            Names are the index of a pandas frame and the first column, ``column``, of others.
+            Names are the index of a pandas frame and the first column, ``column``, of others. A statistic of times
+            is a column of times; of times beside numbers it is one of objects in pandas, of texts elsewhere.
 
         Raises
         ------
@@ -215,15 +235,16 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
         b    5.0
         Name: mean, dtype: float64
         """
-        columns = self._table()
-        return build_frame(as_kind(kind), ("column", self._labels()), list(columns), list(columns.values()))
+        known, table = as_kind(kind), self._table()
+        columns = [column_of(cells, known) for cells in table.values()]
+        return build_frame(known, ("column", self._labels()), list(table), columns)
 
     def _repr_html_(self) -> str:
         parts = [
             (self._labels()[rows.start : rows.stop], self[rows.start : rows.stop]) for rows in shown_rows(len(self))
         ]
         tables = [(labels, part._table(self._kept())) for labels, part in parts]
-        rows = [zip(labels, *table.values(), strict=True) for labels, table in tables]
+        rows = [zip(labels, *map(objects_of, table.values()), strict=True) for labels, table in tables]
         return shown_table_html(["", *tables[0][1]], rows, len(self))
 
 
@@ -231,14 +252,21 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
 Sequence.register(Summaries)
 
 
+def member_of(states: SummaryStates, place: int, scales: Scales, position: int) -> SummaryState:
+    """Give one of several states, which changes where they are."""
+    return timed(states[place], scale_at(scales, position), shared=True)
+
+
 def states_of(members: Sequence[Summary]) -> SummaryStates:
-    """Copy the states of summaries of numbers."""
-    for member in members:
-        times = scaled_state(member._state)
-        if times is not None:
-            raise TypeError(f"collections hold summaries of numbers, got one of {times.scale}: keep it by itself")
+    """Copy the states of summaries, as those of numbers."""
     with room_for(f"{len(members)} summaries"):
-        return _core.SummaryStates.of([member._state for member in members])
+        return _core.SummaryStates.of([ticks_in(member._state) for member in members])
+
+
+def states_from_bytes(fields: Sequence[bytes]) -> tuple[SummaryStates, Scales]:
+    """Decode the bytes of several summaries."""
+    pairs = list(map(without_scale, fields))
+    return _core.SummaryStates.from_bytes([encoded for encoded, _ in pairs]), of_each([scale for _, scale in pairs])
 
 
 def check_columns(width: int, names: Names, other_width: int, other_names: Names) -> None:

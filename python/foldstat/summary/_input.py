@@ -9,9 +9,9 @@ from __future__ import annotations
 import numbers
 import sys
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,8 @@ Numbers: TypeAlias = "NDArray[Any] | ArrowColumn | Masked | Items | Frame"
 
 Label: TypeAlias = "str | int"
 
+_Read = TypeVar("_Read")
+
 _TEXT = (str, bytes, bytearray)
 
 
@@ -47,13 +49,20 @@ class Frame:
 
     def only_numbers(self, name: str, *, strict: bool = False) -> Frame:
         """Give the columns that hold numbers, read as such, and say in a warning which do not; raise if strict."""
-        found: dict[int, Column] = {}
+        found, names = self.kept(name, as_column, "integers, floats or booleans", strict=strict)
+        return Frame(tuple(found), names, self.n_rows)
+
+    def kept(
+        self, name: str, read: Callable[[Any, str], _Read], wanted: str, *, strict: bool
+    ) -> tuple[list[_Read], tuple[Label, ...] | None]:
+        """Read the columns that hold what is wanted, and say in a warning which do not; raise if strict."""
+        found: dict[int, _Read] = {}
         others: list[str] = []
         problems: list[str] = []
         labels = self.labels()
         for position, (label, column) in enumerate(zip(labels, self.columns, strict=True)):
             try:
-                found[position] = as_column(column, f"{name}[{label!r}]")
+                found[position] = read(column, f"{name}[{label!r}]")
             except TypeError as error:
                 others.append(f"{label!r} ({_type_words(column)})")
                 problems.append(str(error))
@@ -62,13 +71,12 @@ class Frame:
                 problems.append(str(error))
         if problems and (strict or not found):
             raise TypeError(f"only columns of numbers can be summarised, leave others out first: {'; '.join(problems)}")
-        if others:
-            message = f"columns of {name} that are not integers, floats or booleans are left out: {', '.join(others)}"
-            warnings.warn(message, UserWarning, stacklevel=level_of_caller())
         if not others:
-            return Frame(tuple(found.values()), self.names, self.n_rows)
+            return list(found.values()), self.names
+        message = f"columns of {name} that are not {wanted} are left out: {', '.join(others)}"
+        warnings.warn(message, UserWarning, stacklevel=level_of_caller())
         names = self.names or tuple(range(len(labels)))  # numbers would be those of other columns
-        return Frame(tuple(found.values()), tuple(names[position] for position in found), self.n_rows)
+        return list(found.values()), tuple(names[position] for position in found)
 
     def numeric(self, name: str) -> list[Column]:
         """Give the columns as numbers; a TypeError names those that hold none."""
@@ -235,8 +243,6 @@ _ADVICE = {
     "c": ": take .real, .imag or abs() first",
     "U": ": convert the text with .astype(float) first",
     "S": ": convert the text with .astype(float) first",
-    "M": ": Summary(x) and describe read one column of times, others only numbers",
-    "m": ": Summary(x) and describe read one column of durations, others only numbers",
 }
 
 

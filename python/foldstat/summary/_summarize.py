@@ -20,7 +20,8 @@ from foldstat.summary._group_states import GroupStates, Shape
 from foldstat.summary._groups import GroupedSummary
 from foldstat.summary._input import check_index, offers_arrow
 from foldstat.summary._joint import JointSummary
-from foldstat.summary._scaled_state import feed_any
+from foldstat.summary._scaled_state import feed_any, timed
+from foldstat.summary._scales import scale_at
 from foldstat.summary._streams import merged, numbered, opened
 from foldstat.summary._summary import Summary
 from foldstat.summary._table import Table
@@ -105,8 +106,10 @@ def summarize(
     ----------
     X : array-like of shape (n,) or (n, d), frame, table, dict of columns, or iterable of numbers
         The numbers, as in `Summary`. Frames keep the names of their columns; those of their columns
-        that hold no numbers, as texts and dates, are left out, and a warning names them. Booleans
-        are numbers. One column of dates, times or durations is summarised if `axis` and `by` are None.
+        that hold no numbers, as texts, are left out, and a warning names them. Booleans are numbers.
+        Dates, times, durations and decimals are summarised as in `Summary`, each column in its own unit
+        and time zone; left out are those that the settings do not go with (``histogram``, and
+        ``relative_error`` of instants), and all of them with `cov` or, of a frame, without `axis` and `by`.
         Of a stream of Arrow data (a ``RecordBatchReader``), or a generator of arrays, frames or batches,
         one batch is held at a time, unless `by`, `ids` or `sample_weight` are given for all rows together.
     axis : {None, 0, 1, 'index', 'columns'}, default=None
@@ -194,14 +197,17 @@ def summarize(
     threads = thread_count(n_jobs)
     if by is not None:
         return _by_key(table, by, template, ids, sample_weight, threads, strict=strict)
-    table = table.only_numbers(strict=strict)
     if cov:
-        return _jointly(table, template, ids, sample_weight, threads)
+        return _jointly(table.only_numbers(strict=strict), template, ids, sample_weight, threads)
+    table = table.measured(template, strict=strict)
     if table.is_vector:
-        return Summary._of(_per_column(table, template, ids, sample_weight, threads)[0])
+        return Summary._of(
+            timed(_per_column(table, template, ids, sample_weight, threads)[0], scale_at(table.scales, 0))
+        )
     if axis == 1:
-        return Summaries._of_states(_per_row(table, template, ids, sample_weight, threads))
-    return Summaries._of_states(_per_column(table, template, ids, sample_weight, threads), table.names)
+        return Summaries._of_states(_per_row(table, template, ids, sample_weight, threads), None, table.scales)
+    states = _per_column(table, template, ids, sample_weight, threads)
+    return Summaries._of_states(states, table.names, table.scales)
 
 
 def _is_read_in_batches(X: Any, axis: int | str | None, by: Any, ids: Any, weight: Any) -> bool:
@@ -258,7 +264,7 @@ def _by_key(
     table: Table, by: Any, template: SummaryState, ids: Any, weight: Any, threads: int | None, *, strict: bool
 ) -> GroupedSummary:
     keys, table = keys_of_rows(table, by)
-    table = table.only_numbers(strict=strict)
+    table = table.measured(template, strict=strict)
     if len(keys.codes) != table.n_rows:
         raise ValueError(f"by must have a key for each of the {table.n_rows} rows, got {len(keys.codes)}")
     who, weights = _per_row_arguments(table, ids, weight)
@@ -270,7 +276,8 @@ def _by_key(
     shape = Shape(True) if table.is_vector else Shape(False, len(columns), table.names)
     with room_for(f"the keys of {len(codes)} groups"):
         found = keys.keys_of(codes)
-        return GroupedSummary._of(found, GroupStates(states, shape), _missing(keys, weights), keys.columns)
+        groups = GroupStates(states, shape, {shape: table.scales})
+        return GroupedSummary._of(found, groups, _missing(keys, weights), keys.columns)
 
 
 def _missing(keys: Coded, weights: Weights | None) -> int:
