@@ -149,7 +149,10 @@ class GroupStates:
                 firsts = [start for start, known in zip(self._starts[:-1], self._shapes, strict=True) if known == shape]
                 rows = present[np.array(firsts)[:, None] + np.arange(shape.width)]
             scales = self._scales.get(shape)
-            yield shape, [(scale_at(scales, i), bool(values)) for i, values in enumerate(np.atleast_1d(rows.any(axis=0)))]
+            yield (
+                shape,
+                [(scale_at(scales, i), bool(values)) for i, values in enumerate(np.atleast_1d(rows.any(axis=0)))],
+            )
 
     def _flat(self, places: Places, starts: Places) -> Places:
         """Give where each state goes if groups go to these places of what starts there."""

@@ -146,12 +146,17 @@ def _at(
 ) -> NDArray[Any] | TimeCells:
     if scale is None:
         return ticks
-    if isinstance(scale, Places):
-        return _times_size(ticks, scale)
     there = ticks == ticks
+    if isinstance(scale, Places):
+        if np.abs(ticks[there]).max(initial=0.0) >= 2.0**53:  # the float nearest to an end may lie beyond it
+            which = (places.start, places.step, len(places))
+            ends = (_core.whole_of_each(states, which, name, 1, 1)[0] for name in ("min", "max"))
+            triples = zip(ticks.tolist(), *(np.asarray(end).tolist() for end in ends), strict=True)
+            exact = [scale.read(Fraction(min(max(Fraction(t), a), b))) if t == t else t for t, a, b in triples]
+            return np.array(exact)
+        return _times_size(ticks, scale)
     whole = _times_factor(np.where(there, ticks, 0.0), scale.fine_factor)
     which = (places.start, places.step, len(places))
-    # The float that is nearest to an end may lie beyond it.
     low, high = (_core.whole_of_each(states, which, name, 1, scale.fine_factor)[0] for name in ("min", "max"))
     ends = (np.asarray(end, dtype=whole.dtype if isinstance(end, np.ndarray) else object) for end in (low, high))
     return TimeCells(np.clip(whole, *ends), there, scale.fine)

@@ -112,8 +112,12 @@ class ScaledState:
 
     def _values(self, ticks: NDArray[np.float64]) -> NDArray[Any]:
         found = np.empty(ticks.shape, dtype=object)
+        # The float that is nearest to an end may lie beyond it.
+        low, high = (int(self._ticks.min), int(self._ticks.max)) if self._ticks.count else (0, 0)
         for place, tick in enumerate(ticks.tolist()):
-            found[place] = self.scale.nothing if tick != tick else self.scale.read(Fraction(tick))
+            found[place] = (
+                self.scale.nothing if tick != tick else self.scale.read(Fraction(min(max(Fraction(tick), low), high)))
+            )
         return found
 
     @property
