@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+import sys
 import threading
+import types
 
+import narwhals
+import narwhals.stable.v1 as stable
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -249,3 +253,87 @@ def test_batches_keep_what_is_asked_for(settings):
     whole = pd.concat(frames, ignore_index=True)
     assert summarize(iter(frames), by="key", **settings) == summarize(whole, by="key", **settings)
     assert summarize(iter(frames), axis=0, **settings) == summarize(whole, axis=0, **settings)
+
+
+# --- Libraries that compute batch by batch ----------------------------------------------------------
+
+
+class Computed:
+    """What a relation of DuckDB and a table of ibis are to us: rows that are computed as they are read."""
+
+    def __init__(self, whole):
+        self.whole, self.columns, self.read = whole, whole.column_names, []
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        raise AssertionError("all rows are read at once")
+
+    def _reader(self, rows):
+        def batches():
+            for batch in self.whole.to_batches(7):
+                self.read.append(len(batch))
+                yield batch
+
+        assert rows > 0
+        return pa.RecordBatchReader.from_batches(self.whole.schema, batches())
+
+
+class Relation(Computed):
+    def to_arrow_reader(self, rows):
+        return self._reader(rows)
+
+
+class OldRelation(Computed):
+    def fetch_record_batch(self, rows):
+        return self._reader(rows)
+
+
+class Expression(Computed):
+    def to_pyarrow_batches(self, *, chunk_size):
+        return self._reader(chunk_size)
+
+
+@pytest.mark.parametrize(
+    ("kind", "library", "name"),
+    [
+        (Relation, "duckdb", "DuckDBPyRelation"),
+        (OldRelation, "duckdb", "DuckDBPyRelation"),
+        (Expression, "ibis.expr.types", "Table"),
+    ],
+)
+def test_relations_are_read_batch_by_batch(kind, library, name, monkeypatch):
+    module = types.ModuleType(library)
+    setattr(module, name, kind)
+    monkeypatch.setitem(sys.modules, library, module)
+    whole = table(40)
+    found = kind(whole)
+    assert summarize(found, by="key", quantiles=True) == summarize(whole, by="key", quantiles=True)
+    assert sum(found.read) == len(whole)
+    assert max(found.read) == 7
+    numbers = whole.drop_columns("key")
+    assert_identical(Summary(kind(numbers)), Summary(numbers))
+    assert summarize(kind(numbers), axis=0) == summarize(numbers, axis=0)
+    assert summarize(kind(whole.slice(0, 0)), by="key") == summarize(whole.slice(0, 0), by="key")
+
+
+def test_frames_of_narwhals_and_lazy_ones_of_polars():
+    whole = table(40)
+    numbers = whole.drop_columns("key")
+    for make in (
+        pl.from_arrow,
+        lambda rows: rows.to_pandas(),
+        lambda rows: rows,
+        lambda rows: pl.from_arrow(rows).lazy(),
+    ):
+        frame = make(whole)
+        expected = summarize(frame.collect() if isinstance(frame, pl.LazyFrame) else frame, by="key", moments=4)
+        for given_frame in (frame, narwhals.from_native(frame), stable.from_native(frame)):
+            assert summarize(given_frame, by="key", moments=4) == expected
+        frame = make(numbers)
+        collected = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
+        expected = summarize(collected, axis=0)
+        for given_frame in (frame, narwhals.from_native(frame), stable.from_native(frame)):
+            assert summarize(given_frame, axis=0) == expected
+            assert_identical(Summary(given_frame), Summary(collected))
+    series = narwhals.from_native(pl.Series([1, 2, 3]), series_only=True)
+    keys = narwhals.from_native(pl.Series(["a", "b", "a"]), series_only=True)
+    assert summarize(series, by=keys)["a"].sum == 4.0

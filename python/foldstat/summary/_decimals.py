@@ -43,7 +43,7 @@ class Places:
 
     def read_exactly(self, whole: int) -> Decimal:
         """Give one of the values."""
-        return Decimal((int(whole < 0), tuple(map(int, str(abs(whole)))), -int(self.unit)))
+        return Decimal(f"{whole}E-{self.unit}")  # without rounding, as arithmetic would
 
     def read(self, position: Fraction) -> float:
         """Give what lies at so many units, rounded once."""

@@ -33,6 +33,7 @@ Label: TypeAlias = "str | int"
 _Read = TypeVar("_Read")
 
 _TEXT = (str, bytes, bytearray)
+_WIDE = ("int128", "uint128")  # of Polars, which are numbers, of which some are not read
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Frame:
             try:
                 found[position] = read(column, f"{name}[{label!r}]")
             except TypeError as error:
+                strict = strict or getattr(column, "type", None) in _WIDE
                 others.append(f"{label!r} ({_type_words(column)})")
                 problems.append(str(error))
             except (ValueError, OverflowError) as error:  # of numbers, that are not read as they are
@@ -164,10 +166,21 @@ def _arrow_source(x: Any, name: str) -> ArrowColumn | Frame:
     if kind.lower().startswith("struct"):  # of a column, whose fields would pass for columns of a table
         raise TypeError(f"{name} must hold numbers, got structs ({kind}): take their fields out first")
     columns = _core.arrow_columns(x)
+    if is_of(x, "polars", "DataFrame"):
+        columns = [_short(x, i) if column.type in _WIDE else column for i, column in enumerate(columns)]
     tabular = len(columns) != 1 or hasattr(x, "columns") or hasattr(x, "column_names")
     if tabular and not is_of(x, "polars", "Series"):
         return _frame(columns, [column.name or str(i) for i, column in enumerate(columns)], name)
     return _arrow(columns[0], name)
+
+
+def _short(frame: Any, position: int) -> ArrowColumn:
+    """Give a column of Polars' integers of 128 bits as one of 64 bits, if these hold all of them."""
+    polars = sys.modules["polars"]
+    series = frame.to_series(position)
+    narrow = series.cast(polars.Int64, strict=False)
+    column: ArrowColumn = _core.arrow_columns(narrow if narrow.null_count() == series.null_count() else series)[0]
+    return column
 
 
 def _frame(columns: Sequence[Any], names: Iterable[Label], name: str) -> Frame:
@@ -279,11 +292,38 @@ def _pandas(series: Any, name: str) -> NDArray[Any] | ArrowColumn | Items:
 
 
 def _arrow(column: ArrowColumn, name: str) -> ArrowColumn:
+    if column.kind == "decimal":
+        column = _whole_decimals(column, name)
     if column.kind not in ("number", "boolean"):
+        wide = ", whose values need more than 64 bits" if column.type in _WIDE else ""
         raise TypeError(
-            f"{name} must hold numbers, got the Arrow type {column.type}: integers, floats and booleans are read"
+            f"{name} must hold numbers, got the Arrow type {column.type}{wide}: integers, floats and booleans are read"
         )
     return column
+
+
+def _whole_decimals(column: ArrowColumn, name: str) -> ArrowColumn:
+    """Give decimals without places as the integers that they are; others as they are."""
+    found = decimals_in(column, name)
+    return column if found is None or found[1] > 0 else found[0]
+
+
+def decimals_in(column: ArrowColumn, name: str) -> tuple[ArrowColumn, int] | None:
+    """Give decimals as a column of whole numbers, and how many of their digits are behind the point."""
+    try:
+        return column.decimals()
+    except OverflowError as error:
+        raise OverflowError(f"{name} holds {too_wide(str(error))}") from None
+
+
+def too_wide(number: str) -> str:
+    """Say why a number is not read."""
+    return f"{number}, which needs more than 64 bits: describe reads it exactly, a Summary needs .astype(float)"
+
+
+def native(x: Any) -> Any:
+    """Give the frame or column that is inside of one of narwhals'."""
+    return x.to_native() if is_of(x, "narwhals", "DataFrame", "LazyFrame", "Series") else x
 
 
 def offers_arrow(x: Any) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from foldstat import _core
 from foldstat._common.checks import shown
 from foldstat.summary._decimals import Places, decimals_of
-from foldstat.summary._input import Column, Frame, as_column
+from foldstat.summary._input import Column, Frame, as_column, decimals_in, too_wide
 from foldstat.summary._instants import TIMES
 from foldstat.summary._scales import AnyScale, Scales, of_each
 from foldstat.summary._ticks import Scale, Ticks, is_missing_time, ticks_of
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from foldstat._core import SummaryState
 
 _PLAIN = frozenset({float, int, bool, type(None)})  # the usual lists cost no look at each item
-
-_WIDE = "describe reads it exactly, a Summary needs .astype(float)"
 
 
 def scaled(x: Any, name: str) -> tuple[Any, Ticks | None]:
@@ -34,16 +32,11 @@ def scaled(x: Any, name: str) -> tuple[Any, Ticks | None]:
     if exact is None:
         return (x if found is not None else _without_nat(x)), found
     if isinstance(exact.values, list):
-        large = max(exact.values, key=abs)
-        raise _too_wide(name, shown(large), exact.places)
+        large = shown(max(exact.values, key=abs))
+        number = f"a number that is {large} times 10**-{exact.places}" if exact.places else large
+        raise OverflowError(f"{name} holds {too_wide(number)}")
     ticks = Ticks(exact.values, exact.absent, Places(str(exact.places)))
     return (ticks.masked(), None) if exact.places == 0 else (x, ticks)
-
-
-def _too_wide(name: str, large: str, places: int) -> OverflowError:
-    return OverflowError(
-        f"{name} holds a number that is {large} times 10**-{places}, which needs more than 64 bits: {_WIDE}"
-    )
 
 
 def _without_nat(x: Any) -> Any:
@@ -116,18 +109,11 @@ def _of_arrow(raw: _core.ArrowColumn, name: str) -> tuple[Column, AnyScale | Non
     if ticks is not None:
         column, kind, unit, zone = ticks
         return column, Scale(kind, unit, zone)
-    try:
-        decimals = raw.decimals()
-    except OverflowError as error:
-        raise OverflowError(
-            f"{name} holds {error}, without its point, which needs more than 64 bits: {_WIDE}"
-        ) from None
-    if decimals is None:
+    decimals = decimals_in(raw, name)
+    if decimals is None or decimals[1] <= 0:
         return as_column(raw, name), None
     column, places = decimals
-    if places < 0:
-        raise TypeError(f"{name} has the type {raw.type}, of decimals with {places} places: cast it to one without")
-    return column, Places(str(places)) if places else None
+    return column, Places(str(places))
 
 
 def read_array(x: Any, name: str) -> tuple[Any, AnyScale | None]:

@@ -19,7 +19,7 @@ from foldstat._common import bytes as _bytes
 from foldstat._common.fractions import rounded_root
 from foldstat.summary._decimals import MOST_PLACES, Places, is_missing_decimal
 from foldstat.summary._feed import feed
-from foldstat.summary._input import check_index
+from foldstat.summary._input import check_index, native
 from foldstat.summary._instants import Kind
 from foldstat.summary._scaled_input import listed_times, scaled, unfit
 from foldstat.summary._scales import AnyScale, united
@@ -215,7 +215,7 @@ def feed_any(
     if isinstance(x, np.ndarray) and x.dtype.kind in "fiub" and scaled_state(state) is None:  # the most usual
         feed(state, x, ids, sample_weight, n_jobs, name)
         return state
-    x = listed_times(x)
+    x = listed_times(native(x))
     (numbers, found), times = scaled(x, name), scaled_state(state)
     if found is None and times is None:
         check_index(x, ids, "ids", name)

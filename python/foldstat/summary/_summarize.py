@@ -18,7 +18,7 @@ from foldstat.summary._codes import MISSING, Coded
 from foldstat.summary._collections import Summaries
 from foldstat.summary._group_states import GroupStates, Shape
 from foldstat.summary._groups import GroupedSummary
-from foldstat.summary._input import check_index, offers_arrow
+from foldstat.summary._input import check_index, native, offers_arrow
 from foldstat.summary._joint import JointSummary
 from foldstat.summary._scaled_state import feed_any, timed
 from foldstat.summary._scales import scale_at
@@ -110,8 +110,9 @@ def summarize(
         Dates, times, durations and decimals are summarised as in `Summary`, each column in its own unit
         and time zone; left out are those that the settings do not go with (``histogram``, and
         ``relative_error`` of instants), and all of them with `cov` or, of a frame, without `axis` and `by`.
-        Of a stream of Arrow data (a ``RecordBatchReader``), or a generator of arrays, frames or batches,
-        one batch is held at a time, unless `by`, `ids` or `sample_weight` are given for all rows together.
+        Of a stream of Arrow data (a ``RecordBatchReader``, a relation of DuckDB, a table of ibis), a LazyFrame
+        of Polars, or a generator of arrays, frames or batches, one batch is held at a time, unless `by`, `ids`
+        or `sample_weight` are given for all rows together.
     axis : {None, 0, 1, 'index', 'columns'}, default=None
         None summarises all numbers in one. 0, or 'index', gives a summary for each column, 1, or
         'columns', for each row of a matrix. As in NumPy, axis 0 of one dimension is all of it.
@@ -180,6 +181,7 @@ def summarize(
         )
     if axis is None and by is None and not cov:
         return Summary._of(feed_any(template, X, ids, sample_weight, n_jobs, "X", strict=strict))
+    X, by = native(X), native(by)
     X, batches = opened(X)
     if batches is not None and _is_read_in_batches(X, axis, by, ids, sample_weight):
         settings: dict[str, Any] = {"moments": moments, "best": best, "largest": largest, "quantiles": quantiles}

@@ -62,34 +62,46 @@ fn words(unit: TimeUnit) -> &'static str {
     }
 }
 
-/// A column of decimals as numbers of 64 bits, and how many of their digits are behind the point.
+/// A column of decimals as numbers of 64 bits, and how many of their digits are behind the point; none
+/// where they would stand for tens or hundreds.
 ///
 /// # Errors
 ///
-/// `OverflowError` if one needs more; `MemoryError` if there is no room for them.
+/// `OverflowError`, with the number, if one needs more; `MemoryError` if there is no room for them.
 pub fn decimals(column: &ArrowColumn) -> PyResult<Option<(ArrowColumn, i8)>> {
-    let (places, short): (i8, fn(&ArrayRef) -> PyResult<ArrayRef>) = match column.stored {
+    let (places, whole): (i8, fn(&ArrayRef, u32) -> PyResult<ArrayRef>) = match column.stored {
         Some(DataType::Decimal32(_, places)) => (places, whole::<Decimal32Type>),
         Some(DataType::Decimal64(_, places)) => (places, whole::<Decimal64Type>),
         Some(DataType::Decimal128(_, places)) => (places, whole::<Decimal128Type>),
         Some(DataType::Decimal256(_, places)) => (places, whole::<Decimal256Type>),
         _ => return Ok(None),
     };
-    let chunks = memory::gathered(column.chunks.iter().map(short), WHAT)?;
-    Ok(Some((numbers(column, chunks), places)))
+    let zeros = u32::from(places.min(0).unsigned_abs());
+    let chunks = memory::gathered(column.chunks.iter().map(|chunk| whole(chunk, zeros)), WHAT)?;
+    Ok(Some((numbers(column, chunks), places.max(0))))
 }
 
-fn whole<T>(chunk: &ArrayRef) -> PyResult<ArrayRef>
+/// The numbers of a chunk, with so many zeros at their end.
+fn whole<T>(chunk: &ArrayRef, zeros: u32) -> PyResult<ArrayRef>
 where
     T: ArrowPrimitiveType<Native: ToPrimitive + std::fmt::Display>,
 {
     let array = chunk.as_primitive::<T>();
+    let factor = 10_i64.checked_pow(zeros);
     let number = |row: usize| {
         let value = if array.is_valid(row) { array.value(row) } else { return Ok(0) };
-        value.to_i64().ok_or_else(|| PyOverflowError::new_err(value.to_string()))
+        let short = value.to_i64().and_then(|short| match factor {
+            Some(factor) => short.checked_mul(factor),
+            None => (short == 0).then_some(0),
+        });
+        short.ok_or_else(|| PyOverflowError::new_err(in_full(&value.to_string(), zeros)))
     };
     let values = memory::gathered::<i64, PyErr>((0..array.len()).map(number), WHAT)?;
     Ok(Arc::new(PrimitiveArray::<Int64Type>::new(values.into(), array.nulls().cloned())))
+}
+
+fn in_full(digits: &str, zeros: u32) -> String {
+    format!("{digits}{}", "0".repeat(zeros as usize))
 }
 
 fn numbers(column: &ArrowColumn, chunks: Vec<ArrayRef>) -> ArrowColumn {
