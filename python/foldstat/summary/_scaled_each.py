@@ -157,9 +157,8 @@ def _at(
         return _times_size(ticks, scale)
     whole = _times_factor(np.where(there, ticks, 0.0), scale.fine_factor)
     which = (places.start, places.step, len(places))
-    low, high = (_core.whole_of_each(states, which, name, 1, scale.fine_factor)[0] for name in ("min", "max"))
-    ends = (np.asarray(end, dtype=whole.dtype if isinstance(end, np.ndarray) else object) for end in (low, high))
-    return TimeCells(np.clip(whole, *ends), there, scale.fine)
+    low, high = (np.array(_core.whole_of_each(states, which, name, 1, scale.fine_factor)[0]) for name in ("min", "max"))
+    return TimeCells(np.minimum(np.maximum(whole, low), high), there, scale.fine)
 
 
 def differences_of_each(places: range, scales: Scales, low: NDArray[np.float64], high: NDArray[np.float64]) -> Cells:

@@ -113,11 +113,9 @@ class ScaledState:
     def _values(self, ticks: NDArray[np.float64]) -> NDArray[Any]:
         found = np.empty(ticks.shape, dtype=object)
         # The float that is nearest to an end may lie beyond it.
-        low, high = (int(self._ticks.min), int(self._ticks.max)) if self._ticks.count else (0, 0)
+        ends = [int(self._ticks.min), int(self._ticks.max)] if self._ticks.count else []
         for place, tick in enumerate(ticks.tolist()):
-            found[place] = (
-                self.scale.nothing if tick != tick else self.scale.read(Fraction(min(max(Fraction(tick), low), high)))
-            )
+            found[place] = self.scale.nothing if tick != tick else self.scale.read(_within(Fraction(tick), *ends))
         return found
 
     @property
@@ -136,6 +134,10 @@ class ScaledState:
     @property
     def best(self) -> list[tuple[Any, Any]]:
         return [(self.scale.read_exactly(int(tick)), identity) for tick, identity in self._ticks.best]
+
+
+def _within(number: Fraction, low: int, high: int) -> Fraction:
+    return Fraction(low) if number < low else Fraction(high) if number > high else number
 
 
 def scaled_state(state: object) -> ScaledState | None:
