@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import sqlite3
 import sys
@@ -253,6 +254,67 @@ def test_batches_keep_what_is_asked_for(settings):
     whole = pd.concat(frames, ignore_index=True)
     assert summarize(iter(frames), by="key", **settings) == summarize(whole, by="key", **settings)
     assert summarize(iter(frames), axis=0, **settings) == summarize(whole, axis=0, **settings)
+
+
+class ByHand:
+    """A stream whose callbacks are functions of Python, by ctypes: what they raise goes nowhere."""
+
+    def __init__(self, error, answer):
+        self.error, self.answer = error, answer
+        self.call = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+        text = ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.c_void_p)
+        release = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+        self.callbacks = [
+            self.call(self.schema),
+            self.call(self.next),
+            text(lambda _: b"failed"),
+            release(self.release),
+        ]
+        self.stream = (ctypes.c_void_p * 5)(
+            *(ctypes.cast(callback, ctypes.c_void_p) for callback in self.callbacks), None
+        )
+
+    def schema(self, _stream, out):
+        pa.schema([("x", pa.float64())])._export_to_c(out)
+        return 0
+
+    def next(self, _stream, out):
+        if self.answer == "raises":
+            raise self.error
+        try:
+            raise self.error
+        except type(self.error):
+            type("Other", (), {"__del__": lambda _: self.fail()})()
+        return 5 if self.answer == "fails" else ctypes.memset(out, 0, 80) * 0
+
+    def fail(self):
+        raise self.error
+
+    def release(self, stream):
+        ctypes.cast(stream, ctypes.POINTER(ctypes.c_void_p))[3] = None
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        make = ctypes.pythonapi.PyCapsule_New
+        make.restype, make.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+        return make(ctypes.addressof(self.stream), b"arrow_array_stream", None)
+
+
+def test_what_a_callback_raises_is_the_cause(monkeypatch):
+    left = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: left.append(unraisable.exc_value))
+    hook = sys.unraisablehook
+    with pytest.raises(ValueError, match=r"Arrow data: (failed|the producer raised an exception, and so)") as caught:
+        Summary(ByHand(MineError("mine"), "raises"))
+    assert isinstance(caught.value.__cause__, MineError)
+    with pytest.raises(ValueError, match="failed") as caught:
+        Summary(ByHand(MineError("mine"), "fails"))
+    assert isinstance(caught.value.__cause__, MineError)
+    with pytest.raises(KeyboardInterrupt):
+        Summary(ByHand(KeyboardInterrupt(), "raises"))
+    assert not left
+    assert Summary(ByHand(MineError("of something else"), "ends")).count == 0
+    assert [type(error) for error in left] == [MineError]
+    assert sys.unraisablehook is hook
 
 
 # --- Libraries that compute batch by batch ----------------------------------------------------------

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from foldstat import _core
 from foldstat._common.arrays import aligned
 from foldstat._common.callers import level_of_caller
+from foldstat.summary._causes import causes_told
 from foldstat.summary._nulls import Masked, exact_array
 
 if TYPE_CHECKING:
@@ -165,7 +166,8 @@ def _arrow_source(x: Any, name: str) -> ArrowColumn | Frame:
     kind = str(getattr(x, "dtype", getattr(x, "type", "")))
     if kind.lower().startswith("struct"):  # of a column, whose fields would pass for columns of a table
         raise TypeError(f"{name} must hold numbers, got structs ({kind}): take their fields out first")
-    columns = _core.arrow_columns(x)
+    with causes_told():
+        columns = _core.arrow_columns(x)
     if is_of(x, "polars", "DataFrame"):
         columns = [_short(x, i) if column.type in _WIDE else column for i, column in enumerate(columns)]
     tabular = len(columns) != 1 or hasattr(x, "columns") or hasattr(x, "column_names")

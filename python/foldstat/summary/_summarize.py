@@ -20,6 +20,7 @@ from foldstat.summary._group_states import GroupStates, Shape
 from foldstat.summary._groups import GroupedSummary
 from foldstat.summary._input import check_index, native, offers_arrow
 from foldstat.summary._joint import JointSummary
+from foldstat.summary._nulls import Masked
 from foldstat.summary._scaled_state import feed_any, timed
 from foldstat.summary._scales import scale_at
 from foldstat.summary._streams import merged, numbered, opened
@@ -28,6 +29,9 @@ from foldstat.summary._table import Table
 
 if TYPE_CHECKING:
     from foldstat._core import SummaryState, SummaryStates
+
+
+_SHORT = 4096  # values of a line that costs more as a column of its own than its values do
 
 
 class _Settings(TypedDict, total=False):
@@ -237,7 +241,7 @@ def _per_column(table: Table, template: SummaryState, ids: Any, weight: Any, thr
     matrix = table.array()
     if matrix is not None:
         return _core.summarize_matrix(matrix, 0, template, who, weights, threads)
-    return _core.summarize_columns(table.columns(), template, who, weights, threads)
+    return _of_columns(table, template, who, weights, threads)
 
 
 def _per_row(table: Table, template: SummaryState, ids: Any, weight: Any, threads: int | None) -> SummaryStates:
@@ -245,7 +249,28 @@ def _per_row(table: Table, template: SummaryState, ids: Any, weight: Any, thread
     who, weights = _per_row_arguments(turned, ids, weight, counted="columns")
     if matrix is not None:
         return _core.summarize_matrix(matrix, 1, template, who, weights, threads)
-    return _core.summarize_columns(turned.columns(), template, who, weights, threads)
+    return _of_columns(turned, template, who, weights, threads)
+
+
+def _of_columns(
+    table: Table, template: SummaryState, who: Ids, weights: Weights | None, threads: int | None
+) -> SummaryStates:
+    """Summarise columns; many short ones with nulls as the groups of one long column."""
+    matrix = table.matrix
+    short = isinstance(matrix, Masked) and matrix.shape[1] > 1 and 0 < matrix.shape[0] <= _SHORT
+    if not short or (weights is not None and not weights.any()):  # groups of no weight would not be there
+        return _core.summarize_columns(table.columns(), template, who, weights, threads)
+    assert isinstance(matrix, Masked)
+    length, number = matrix.shape
+    with room_for(f"the numbers of {length * number} values"):
+        codes = np.repeat(np.arange(number), length)
+        if who is None and template.best_limit:
+            who = range(length)
+        each: Any = np.tile(who, number) if isinstance(who, np.ndarray) else None if who is None else list(who) * number
+        repeated = None if weights is None else np.tile(weights, number)
+        column = matrix.transposed().column(table.name)
+    _, states = _core.summarize_groups([column], codes, template, each, repeated, threads)
+    return states
 
 
 def _jointly(table: Table, template: SummaryState, ids: Any, weight: Any, threads: int | None) -> JointSummary:
