@@ -23,8 +23,9 @@ def causes_told() -> Iterator[None]:
     seen: list[Any] = []
 
     def keep(unraisable: Any) -> None:
-        if threading.get_ident() == here and unraisable.exc_value is not None:
-            seen.append((unraisable.exc_value, unraisable.err_msg or "", unraisable))
+        error = unraisable.exc_value  # warnings are about callbacks, not of them
+        if threading.get_ident() == here and error is not None and not isinstance(error, Warning):
+            seen.append((error, unraisable.err_msg or "", unraisable))
         else:
             before(unraisable)
 
