@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
@@ -183,6 +184,46 @@ def test_a_monoid_that_does_not_commute(items, fan_in, seed, most):
 
 
 # --- items and monoids ------------------------------------------------------------------------------
+
+
+@hypothesis_settings(max_examples=60)
+@given(
+    st.lists(st.integers(0, 9) | st.just("fails"), max_size=60),
+    st.integers(2, 7),
+    st.integers(1, 30),
+    st.integers(0, 2),
+)
+def test_groups_that_workers_merge(items, fan_in, chunksize, retries):
+    """Those that are whole are merged where they were made, and what fails among them is left out as it was."""
+
+    def call(item):
+        if item == "fails":
+            raise ValueError(item)
+        return [item]
+
+    with ThreadPoolExecutor(2) as executor, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        arguments = {"monoid": list, "executor": executor, "fan_in": fan_in, "chunksize": chunksize}
+        assert map_reduce(call, items, on_error="skip", retries=retries, **arguments) == [
+            i for i in items if i != "fails"
+        ]
+        if "fails" in items:
+            with pytest.raises(ValueError, match="fails") as caught:
+                map_reduce(call, items, **arguments)
+            left = [item for i, item in enumerate(items) if i not in caught.value.missing]
+            assert caught.value.partial == left
+
+
+def kind_and_text(item):
+    return [f"{type(item).__name__} {item!r}"]
+
+
+def test_items_travel_as_they_are():
+    items = [1, 2.5, True, None, "text", b"bytes", b"\x80\x05N.", "x" * 3_000_000, (1, "a"), 10**30] * 3
+    with ProcessPoolExecutor(2) as executor:
+        for chunksize in (None, 7):
+            found = map_reduce(kind_and_text, items, monoid=list, executor=executor, chunksize=chunksize)
+            assert found == [text for item in items for text in kind_and_text(item)]
 
 
 def test_items_are_taken_as_workers_become_free():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import threading
 
 import numpy as np
@@ -10,8 +11,11 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from foldstat import _core, describe
+from foldstat import Summary, _core, describe, summarize
+from summaries import assert_identical
 
 
 def columns(source):
@@ -150,8 +154,8 @@ def test_nulls_of_other_types_are_the_values_that_are_null():
     table = pa.table(
         {"runs": runs, "dictionary": dictionary, "decimal": pa.array([1, 2, None, 3, 4], pa.decimal128(5))}
     )
-    nulls = {name: null_count for name, (_, kind, _, null_count) in columns(table).items() if kind == "other"}
-    assert nulls == {"runs": 2, "dictionary": 3, "decimal": 1}
+    found = {name: (kind, null_count) for name, (_, kind, _, null_count) in columns(table).items()}
+    assert found == {"runs": ("other", 2), "dictionary": ("other", 3), "decimal": ("decimal", 1)}
     assert only(union).null_count == 0
 
 
@@ -265,3 +269,24 @@ def test_a_number_that_is_refused_takes_no_position():
         state.push(1.0, times=2**64 - 1)
     state.push(3.0)
     assert state.best == [(2.0, 0), (3.0, 1)]
+
+
+# --- Masked arrays ----------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 6), st.integers(1, 6), st.data())
+def test_lines_with_nulls_are_what_each_of_them_is_alone(n, m, data):
+    cells = st.none() | st.sampled_from([1.0, -2.5, 1e300, math.nan, math.inf, -0.0])
+    rows = data.draw(st.lists(st.lists(cells, min_size=m, max_size=m), min_size=n, max_size=n))
+    mask = np.array([[cell is None for cell in row] for row in rows])
+    masked = np.ma.masked_array([[0.0 if cell is None else cell for cell in row] for row in rows], mask)
+    settings = data.draw(st.sampled_from([{}, {"best": 2, "quantiles": True}, {"moments": 4, "distinct": True}]))
+    for axis, lines, length in ((1, rows, m), (0, list(map(list, zip(*rows, strict=True))), n)):
+        weights = data.draw(st.none() | st.lists(st.integers(0, 3), min_size=length, max_size=length))
+        names = [None, range(5, 5 + length), [f"id {i}" for i in range(length)], np.arange(length) * 2]
+        for ids in names if "best" in settings else [None]:
+            arguments = {"sample_weight": weights, "ids": ids, **settings}
+            found = summarize(masked, axis=axis, **arguments)
+            assert len(found) == len(lines)
+            for one, line in zip(found, lines, strict=True):
+                assert_identical(one, Summary(line, **arguments))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import sqlite3
+import sys
 import threading
+import types
 
+import narwhals
+import narwhals.stable.v1 as stable
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -249,3 +254,149 @@ def test_batches_keep_what_is_asked_for(settings):
     whole = pd.concat(frames, ignore_index=True)
     assert summarize(iter(frames), by="key", **settings) == summarize(whole, by="key", **settings)
     assert summarize(iter(frames), axis=0, **settings) == summarize(whole, axis=0, **settings)
+
+
+class ByHand:
+    """A stream whose callbacks are functions of Python, by ctypes: what they raise goes nowhere."""
+
+    def __init__(self, error, answer):
+        self.error, self.answer = error, answer
+        self.call = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+        text = ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.c_void_p)
+        release = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+        self.callbacks = [
+            self.call(self.schema),
+            self.call(self.next),
+            text(lambda _: b"failed"),
+            release(self.release),
+        ]
+        self.stream = (ctypes.c_void_p * 5)(
+            *(ctypes.cast(callback, ctypes.c_void_p) for callback in self.callbacks), None
+        )
+
+    def schema(self, _stream, out):
+        pa.schema([("x", pa.float64())])._export_to_c(out)
+        return 0
+
+    def next(self, _stream, out):
+        if self.answer == "raises":
+            raise self.error
+        try:
+            raise self.error
+        except type(self.error):
+            type("Other", (), {"__del__": lambda _: self.fail()})()
+        return 5 if self.answer == "fails" else ctypes.memset(out, 0, 80) * 0
+
+    def fail(self):
+        raise self.error
+
+    def release(self, stream):
+        ctypes.cast(stream, ctypes.POINTER(ctypes.c_void_p))[3] = None
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        make = ctypes.pythonapi.PyCapsule_New
+        make.restype, make.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+        return make(ctypes.addressof(self.stream), b"arrow_array_stream", None)
+
+
+def test_what_a_callback_raises_is_the_cause(monkeypatch):
+    left = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: left.append(unraisable.exc_value))
+    hook = sys.unraisablehook
+    with pytest.raises(ValueError, match=r"Arrow data: (failed|the producer raised an exception, and so)") as caught:
+        Summary(ByHand(MineError("mine"), "raises"))
+    assert isinstance(caught.value.__cause__, MineError)
+    with pytest.raises(ValueError, match="failed") as caught:
+        Summary(ByHand(MineError("mine"), "fails"))
+    assert isinstance(caught.value.__cause__, MineError)
+    with pytest.raises(KeyboardInterrupt):
+        Summary(ByHand(KeyboardInterrupt(), "raises"))
+    assert {type(error) for error in left} <= {RuntimeWarning}  # of ctypes, about callbacks
+    left.clear()
+    assert Summary(ByHand(MineError("of something else"), "ends")).count == 0
+    assert [type(error) for error in left] == [MineError]
+    assert sys.unraisablehook is hook
+
+
+# --- Libraries that compute batch by batch ----------------------------------------------------------
+
+
+class Computed:
+    """What a relation of DuckDB and a table of ibis are to us: rows that are computed as they are read."""
+
+    def __init__(self, whole):
+        self.whole, self.columns, self.read = whole, whole.column_names, []
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        raise AssertionError("all rows are read at once")
+
+    def _reader(self, rows):
+        def batches():
+            for batch in self.whole.to_batches(7):
+                self.read.append(len(batch))
+                yield batch
+
+        assert rows > 0
+        return pa.RecordBatchReader.from_batches(self.whole.schema, batches())
+
+
+class Relation(Computed):
+    def to_arrow_reader(self, rows):
+        return self._reader(rows)
+
+
+class OldRelation(Computed):
+    def fetch_record_batch(self, rows):
+        return self._reader(rows)
+
+
+class Expression(Computed):
+    def to_pyarrow_batches(self, *, chunk_size):
+        return self._reader(chunk_size)
+
+
+@pytest.mark.parametrize(
+    ("kind", "library", "name"),
+    [
+        (Relation, "duckdb", "DuckDBPyRelation"),
+        (OldRelation, "duckdb", "DuckDBPyRelation"),
+        (Expression, "ibis.expr.types", "Table"),
+    ],
+)
+def test_relations_are_read_batch_by_batch(kind, library, name, monkeypatch):
+    module = types.ModuleType(library)
+    setattr(module, name, kind)
+    monkeypatch.setitem(sys.modules, library, module)
+    whole = table(40)
+    found = kind(whole)
+    assert summarize(found, by="key", quantiles=True) == summarize(whole, by="key", quantiles=True)
+    assert sum(found.read) == len(whole)
+    assert max(found.read) == 7
+    numbers = whole.drop_columns("key")
+    assert_identical(Summary(kind(numbers)), Summary(numbers))
+    assert summarize(kind(numbers), axis=0) == summarize(numbers, axis=0)
+    assert summarize(kind(whole.slice(0, 0)), by="key") == summarize(whole.slice(0, 0), by="key")
+
+
+def test_frames_of_narwhals_and_lazy_ones_of_polars():
+    whole = table(40)
+    numbers = whole.drop_columns("key")
+    for make in (
+        pl.from_arrow,
+        lambda rows: rows.to_pandas(),
+        lambda rows: rows,
+        lambda rows: pl.from_arrow(rows).lazy(),
+    ):
+        frame = make(whole)
+        expected = summarize(frame.collect() if isinstance(frame, pl.LazyFrame) else frame, by="key", moments=4)
+        for given_frame in (frame, narwhals.from_native(frame), stable.from_native(frame)):
+            assert summarize(given_frame, by="key", moments=4) == expected
+        frame = make(numbers)
+        collected = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
+        expected = summarize(collected, axis=0)
+        for given_frame in (frame, narwhals.from_native(frame), stable.from_native(frame)):
+            assert summarize(given_frame, axis=0) == expected
+            assert_identical(Summary(given_frame), Summary(collected))
+    series = narwhals.from_native(pl.Series([1, 2, 3]), series_only=True)
+    keys = narwhals.from_native(pl.Series(["a", "b", "a"]), series_only=True)
+    assert summarize(series, by=keys)["a"].sum == 4.0

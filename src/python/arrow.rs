@@ -9,6 +9,7 @@
 //! | `import.rs` | out of the capsules |
 //! | `incoming.rs` | columns whose chunks are still coming in |
 //! | `foreign.rs` | arrays of other libraries |
+//! | `whole.rs` | times and decimals as whole numbers |
 
 use std::ops::Range;
 
@@ -29,6 +30,7 @@ use crate::summary::{Bits, Column, Values};
 mod foreign;
 mod import;
 mod incoming;
+mod whole;
 
 /// What the memory is for, in errors.
 const WHAT: &str = "the chunks of a column of Arrow data";
@@ -40,6 +42,8 @@ pub struct ArrowColumn {
     name: Option<String>,
     type_name: String,
     kind: Kind,
+    /// The type of its chunks, if they are times or decimals.
+    stored: Option<DataType>,
     /// None if nobody reads them, as those of [`Kind::Other`].
     chunks: Vec<ArrayRef>,
     length: usize,
@@ -55,6 +59,10 @@ pub enum Kind {
     Boolean,
     /// Texts and bytes, also as dictionaries.
     Text,
+    /// Dates, instants, times of day and durations.
+    Time,
+    /// Decimals.
+    Decimal,
     /// Everything else.
     Other,
 }
@@ -69,6 +77,9 @@ impl Kind {
             DataType::Null => Self::Number,
             DataType::Float16 | DataType::Float32 | DataType::Float64 => Self::Number,
             _ if data_type.is_integer() => Self::Number,
+            DataType::Interval(_) => Self::Other,
+            _ if data_type.is_temporal() => Self::Time,
+            _ if data_type.is_decimal() => Self::Decimal,
             _ => Self::Other,
         }
     }
@@ -78,6 +89,8 @@ impl Kind {
             Self::Number => "number",
             Self::Boolean => "boolean",
             Self::Text => "text",
+            Self::Time => "time",
+            Self::Decimal => "decimal",
             Self::Other => "other",
         }
     }
@@ -102,7 +115,7 @@ impl ArrowColumn {
         self.type_name.clone()
     }
 
-    /// "number", "boolean", "text" or "other".
+    /// "number", "boolean", "text", "time", "decimal" or "other".
     #[getter]
     #[pyo3(name = "kind")]
     fn kind_name(&self) -> &'static str {
@@ -117,6 +130,17 @@ impl ArrowColumn {
 
     fn __len__(&self) -> usize {
         self.length
+    }
+
+    /// Of times: a column of whole numbers, their kind, unit and time zone; None of anything else.
+    fn ticks(&self) -> PyResult<Option<(Self, &'static str, &'static str, Option<String>)>> {
+        Ok(whole::ticks(self)?)
+    }
+
+    /// Of decimals: a column of whole numbers, and how many places they have behind the point; None of
+    /// anything else.
+    fn decimals(&self) -> PyResult<Option<(Self, i8)>> {
+        whole::decimals(self)
     }
 
     fn __repr__(&self) -> String {

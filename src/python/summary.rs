@@ -6,6 +6,7 @@
 //! | `items.rs` | Python's own numbers, one by one |
 //! | `state.rs` | [`SummaryState`]: how numbers get in, merges, reads |
 //! | `states.rs` | [`SummaryStates`]: very many of them side by side |
+//! | `each.rs` | quantiles of very many, and what they say of times and decimals |
 //! | `convert.rs` | numbers and ids back to Python |
 //! | `passes.rs` | many summaries in one pass |
 //! | `joint.rs` | [`JointState`]: several columns at once |
@@ -14,6 +15,7 @@
 use pyo3::prelude::*;
 
 mod convert;
+mod each;
 mod input;
 mod items;
 mod joint;
@@ -38,6 +40,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<SummaryState>()?;
     module.add_class::<SummaryStates>()?;
     module.add_class::<JointState>()?;
+    each::register(module)?;
     passes::register(module)?;
     text::register(module)
 }

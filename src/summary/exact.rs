@@ -5,6 +5,7 @@
 //! result, remember in a sticky bit whether anything is left below them, and round once, to
 //! nearest, ties to even.
 
+mod whole;
 mod wide;
 
 use std::ops::{Add, Mul, Sub};
@@ -13,6 +14,7 @@ use num_bigint::{BigInt, BigUint, Sign};
 use num_integer::Integer;
 use num_traits::Zero;
 
+pub use self::whole::{nearest_integer, nearest_root};
 pub(super) use self::wide::Wide;
 
 /// Bits of a quotient that decide its rounding: 53 to keep, one for halves, one to spare; the

@@ -23,6 +23,7 @@
 //! | `deal.rs` | values dealt to buffers |
 //! | `joint.rs` | [`Joint`]: sums of products of columns |
 //! | `exact.rs`, `reads.rs`, `joint_reads.rs` | statistics, correctly rounded |
+//! | `whole.rs` | reads of whole numbers that stand for times or decimals |
 
 mod accumulate;
 mod best;
@@ -54,6 +55,7 @@ mod subtract;
 mod summary;
 mod sums;
 mod texts;
+mod whole;
 
 pub use best::{Best, Id};
 pub use column::{Bits, Column, Ids, Values};
@@ -73,3 +75,4 @@ pub use sketch::Sketch;
 pub use states::State;
 pub use summary::Summary;
 pub use texts::{TextCodes, TextTally};
+pub use whole::Statistic;

@@ -92,7 +92,7 @@ pub(super) fn divisor(count: u64, ddof: i64) -> Option<Exact> {
 }
 
 /// M₂ = n S₂ − S₁².
-fn second(count: u64, [s1, s2]: &[Exact; 2]) -> Exact {
+pub(super) fn second(count: u64, [s1, s2]: &[Exact; 2]) -> Exact {
     &(&Exact::from(count) * s2) - &(s1 * s1)
 }
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 FrameKind: TypeAlias = Literal["pandas", "polars", "pyarrow"]
 
 # None is a cell that has no meaning; a NaN is a statistic that is one.
-Cells: TypeAlias = Sequence[Any] | NDArray[Any]
+# What else is neither a list nor an array is a column of the library.
+Cells: TypeAlias = Any
 
 
 def build_frame(kind: FrameKind, index: tuple[str, Cells], names: Sequence[Any], columns: Sequence[Cells]) -> Any:
@@ -34,7 +35,7 @@ def build_levelled(
     library = _library(kind)
     if kind == "pandas":
         cells = {
-            i: column if isinstance(column, np.ndarray) else [math.nan if cell is None else cell for cell in column]
+            i: [math.nan if cell is None else cell for cell in column] if isinstance(column, list) else column
             for i, column in enumerate(columns)
         }
         if len(levels) == 1:
@@ -55,7 +56,7 @@ def build_levelled(
             name = f"_{name}"
         data[name] = labels
     data |= {
-        name: _plain(column) if isinstance(column, np.ndarray) else list(column)
+        name: _plain(column) if isinstance(column, np.ndarray) else column
         for name, column in zip(names, columns, strict=True)
     }
     return library.DataFrame(data, strict=False) if kind == "polars" else library.table(data)

@@ -23,6 +23,7 @@ from foldstat.distributed._failures import Failure, short, warn_of
 from foldstat.distributed._interrupts import Interrupts
 from foldstat.distributed._tree import Tree
 from foldstat.distributed._worker import (
+    PLAIN,
     Batch,
     ExecutorKey,
     Outcome,
@@ -50,7 +51,7 @@ class Rules:
         return self.retries + 1 if self.on_error == "raise" else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: there may be millions
 class Attempt:
     """An item that is tried, for the so-manieth time."""
 
@@ -88,6 +89,8 @@ class Sender:
             self._function, self._is_ready = self.pack(self._function, "function"), True
         return self._function
 
+
+_PLAIN_BYTES = 8  # of a number
 
 _RUNS: weakref.WeakSet[Run] = weakref.WeakSet()
 
@@ -186,7 +189,9 @@ class Run:
         total, pack = 0, self._sender.pack
         for attempt in attempts:
             item = attempt.item
-            if pack is not None:
+            if type(item) in PLAIN:
+                total += len(item) if type(item) is str else _PLAIN_BYTES
+            elif pack is not None:
                 try:
                     item = pack(item, "item")
                 except Exception as error:
@@ -196,7 +201,7 @@ class Run:
                 total += len(item)
             batch.append(attempt)
             items.append(item)
-            if self._size.is_full(total):
+            if pack is not None and self._size.is_full(total):
                 break
         if batch:
             future = self._sender.send(batch, items)

@@ -55,6 +55,19 @@ class Tree:
         """Put the result of an item, or of all items of a group, in its place, once; merge what it completes."""
         self._complete(self.put(index, value, length))
 
+    def add_run(self, index: int, values: list[Any]) -> None:
+        """Put the results of neighbours in their places, as far as they merge: whole groups at once."""
+        end, size = index + len(values), self.fan_in
+        position = index
+        while position < end:
+            length = size if position % size == 0 and position + size <= end else 1
+            part = values[position - index : position - index + length]
+            try:
+                self.add(position, part[0] if length == 1 else self._sum(part), length)
+            except Exception as error:  # of the user's results, who will meet it again
+                let_signals_through(error)
+            position += length
+
     def skip(self, index: int) -> None:
         """Leave an item's place empty."""
         self._complete(self._put(_Node(range(index, index + 1), ())))

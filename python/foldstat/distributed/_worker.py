@@ -6,7 +6,6 @@ unpickle, is an error of its item. An executor that comes upon it by itself give
 
 from __future__ import annotations
 
-import contextlib
 import contextvars
 import itertools
 import os
@@ -21,7 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from foldstat._common.signals import let_through
+from foldstat._common.signals import let_signals_through, let_through
 from foldstat.distributed._failures import WorkerError
 from foldstat.distributed._tree import Tree
 
@@ -88,7 +87,7 @@ class Outcome(Protocol):
         """Give what the function returned, or raise what it raised."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: there may be millions
 class Returned:
     result: Any
 
@@ -205,7 +204,7 @@ def run(function: Any, items: list[Any], batch: Batch, index: int, tries: int) -
         outcomes = list(_outcomes(_once(function) if batch.is_packed else function, items, batch))
     finally:
         waiting_executors.reset(token)
-    sent = list(_sent(batch, outcomes)) if elsewhere else [(1, outcome) for outcome in outcomes]
+    sent = list(_sent(batch, outcomes, elsewhere))
     return Report(elsewhere, sent, time.perf_counter() - began)
 
 
@@ -221,14 +220,18 @@ def _outcomes(function: Callable[[Any], Any], items: list[Any], batch: Batch) ->
                 return
 
 
+# What travels as it is: no code of anybody's takes part in its pickling.
+PLAIN = frozenset({int, float, bool, str, type(None)})
+
+
 def _once(packed: bytes) -> Callable[[Any], Any]:
     """Give a function of items as they travel. What does not unpickle is an error of each of them."""
     known: list[Any] = []
 
-    def call(item: bytes) -> Any:
+    def call(item: Any) -> Any:
         if not known:
             known.append(_loads(packed, "function"))
-        return known[0](_loads(item, "item"))
+        return known[0](_loads(item, "item") if type(item) is bytes else item)
 
     return call
 
@@ -241,13 +244,14 @@ def _loads(data: bytes, what: str) -> Any:
         raise pickle.UnpicklingError(f"the {what} does not unpickle: {said(error)}") from error
 
 
-def _sent(batch: Batch, outcomes: list[Outcome]) -> Iterator[tuple[int, Outcome]]:
-    """Turn outcomes into those that are sent to another process, a group of the tree in one where that can be."""
-    groups = _merged(batch, outcomes) if len(outcomes) >= batch.fan_in else {}
+def _sent(batch: Batch, outcomes: list[Outcome], elsewhere: bool) -> Iterator[tuple[int, Outcome]]:
+    """Turn outcomes into those that are sent back, a group of the tree in one where that can be; bytes if elsewhere."""
+    groups = _merged(batch, outcomes, elsewhere) if len(outcomes) >= batch.fan_in else {}
     position = 0
     while position < len(outcomes):
-        length, data = groups.get(batch.indices[position], (1, None))
-        yield length, _alone(outcomes[position]) if data is None else ReturnedBytes(data)
+        outcome = outcomes[position]
+        length, merged = groups.get(batch.indices[position], (1, None))
+        yield length, merged or (_alone(outcome) if elsewhere else outcome)
         position += length
 
 
@@ -258,10 +262,10 @@ def _alone(outcome: Outcome) -> Outcome:
         return RaisedElsewhere.of(error)
 
 
-def _merged(batch: Batch, outcomes: list[Outcome]) -> dict[int, tuple[int, bytes]]:
-    """Merge the groups of the tree that are complete: the length and the bytes of each, by its first index.
+def _merged(batch: Batch, outcomes: list[Outcome], elsewhere: bool) -> dict[int, tuple[int, Outcome]]:
+    """Merge the groups of the tree that are complete: the length and the outcome of each, by its first index.
 
-    They are read once, to be sure. What fails here is left to the one that asked, who meets it again and says so.
+    Bytes are read once, to be sure. What fails here is left to the one that asked, who meets it again and says so.
     """
     try:
         kind = pickle.loads(batch.kind) if batch.kind is not None else None
@@ -270,18 +274,38 @@ def _merged(batch: Batch, outcomes: list[Outcome]) -> dict[int, tuple[int, bytes
     if kind is None:
         return {}
     tree = Tree(kind, batch.fan_in)
-    for index, outcome in zip(batch.indices, outcomes, strict=False):
-        if isinstance(outcome, Returned) and isinstance(outcome.result, kind):
-            with contextlib.suppress(Exception):
-                tree.add(index, outcome.result)
-    groups = {}
+    for index, results in _runs(batch, outcomes, kind):
+        tree.add_run(index, results)
+    groups: dict[int, tuple[int, Outcome]] = {}
     for node in tree.nodes():
         if len(node.leaves) > 1:
-            with contextlib.suppress(Exception):
-                data = _dumps(node.values[0])
-                pickle.loads(data)
-                groups[node.leaves.start] = len(node.leaves), data
+            try:
+                groups[node.leaves.start] = len(node.leaves), _checked(node.values[0], elsewhere)
+            except Exception as error:  # it does not pickle, or there is no room for it
+                let_signals_through(error)
     return groups
+
+
+def _checked(merged: Any, elsewhere: bool) -> Outcome:
+    if not elsewhere:
+        return Returned(merged)
+    data = _dumps(merged)
+    pickle.loads(data)
+    return ReturnedBytes(data)
+
+
+def _runs(batch: Batch, outcomes: list[Outcome], kind: type) -> Iterator[tuple[int, list[Any]]]:
+    """Give results of that kind with neighbouring indices together, with the first of these."""
+    start, results = 0, list[Any]()
+    for index, outcome in zip(batch.indices, outcomes, strict=False):
+        if isinstance(outcome, Returned) and isinstance(outcome.result, kind):
+            if index != start + len(results):
+                if results:
+                    yield start, results
+                start, results = index, []
+            results.append(outcome.result)
+    if results:
+        yield start, results
 
 
 def _bytes(result: Any) -> bytes:

@@ -16,11 +16,13 @@ from foldstat._common.room import room_for
 from foldstat.summary._each import Names, SequenceOfEach, listed
 from foldstat.summary._input import as_label
 from foldstat.summary._reads import NanPolicy, SummaryReads, as_policy
-from foldstat.summary._scaled_state import scaled_state
+from foldstat.summary._scaled_each import column_of, objects_of
+from foldstat.summary._scaled_state import check_scales, scale_of, ticks_in, timed
+from foldstat.summary._scales import AnyScale, Scales, decode_scales, encode_scales, of_each, scale_at, united
 from foldstat.summary._summary import Summary
 
 if TYPE_CHECKING:
-    from foldstat._core import SummaryStates
+    from foldstat._core import SummaryState, SummaryStates
 
 _KIND = "Summaries"
 
@@ -28,16 +30,17 @@ _KIND = "Summaries"
 class SummariesReads(SequenceOfEach[SummaryReads]):
     """The statistics of several summaries under a policy for NaN; made by ``summaries.read(nan=...)``."""
 
-    __slots__ = ("_names", "_places", "_policy", "_states")
+    __slots__ = ("_names", "_places", "_policy", "_scales", "_states")
 
-    def __init__(self, states: SummaryStates, places: range, names: Names, policy: NanPolicy) -> None:
-        self._states, self._places, self._names, self._policy = states, places, names, policy
+    def __init__(self, states: SummaryStates, places: range, names: Names, scales: Scales, policy: NanPolicy) -> None:
+        self._states, self._places, self._names, self._scales = states, places, names, scales
+        self._policy = policy
 
-    def _member(self, place: int) -> SummaryReads:
-        return SummaryReads(self._states[place], self._policy)
+    def _member(self, position: int) -> SummaryReads:
+        return SummaryReads(member_of(self._states, self._places[position], self._scales, position), self._policy)
 
-    def _part(self, places: range, names: Names) -> SummariesReads:
-        return type(self)(self._states, places, names, self._policy)
+    def _part(self, places: range, names: Names, scales: Scales) -> SummariesReads:
+        return type(self)(self._states, places, names, scales, self._policy)
 
 
 class Summaries(Monoid, SequenceOfEach[Summary]):
@@ -77,7 +80,7 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
     array([ 4., 25.])
     """
 
-    __slots__ = ("__weakref__", "_names", "_places", "_states")
+    __slots__ = ("__weakref__", "_names", "_places", "_scales", "_states")
     _policy: ClassVar[NanPolicy] = "skip"  # type: ignore[misc]  # that of all instances
 
     def __init__(self, summaries: Iterable[Summary] = (), names: Iterable[str | int] | None = None) -> None:
@@ -90,22 +93,37 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
             raise ValueError(f"got {len(labels)} names for {len(members)} summaries")
         self._states = states_of(members)
         self._places, self._names = range(len(members)), labels
+        self._scales = of_each([scale_of(member._state) for member in members])
 
     @classmethod
-    def _of(cls, states: SummaryStates, places: range, names: Names) -> Self:
+    def _of(cls, states: SummaryStates, places: range, names: Names, scales: Scales) -> Self:
         made = cls.__new__(cls)
-        made._states, made._places, made._names = states, places, names if len(places) else None
+        made._states, made._places = states, places
+        made._names, made._scales = (names, scales) if len(places) else (None, None)
         return made
 
     @classmethod
-    def _of_states(cls, states: SummaryStates, names: Iterable[str | int] | None = None) -> Self:
-        return cls._of(states, range(len(states)), None if names is None else tuple(map(as_label, names)))
+    def _of_states(cls, states: SummaryStates, names: Iterable[str | int] | None = None, scales: Scales = None) -> Self:
+        return cls._of(states, range(len(states)), None if names is None else tuple(map(as_label, names)), scales)
 
-    def _member(self, place: int) -> Summary:
-        return Summary._of(self._states[place])
+    def _member(self, position: int) -> Summary:
+        return Summary._of(member_of(self._states, self._places[position], self._scales, position))
 
-    def _part(self, places: range, names: Names) -> Summaries:
-        return self._of(self._states, places, names)
+    def _part(self, places: range, names: Names, scales: Scales) -> Summaries:
+        return self._of(self._states, places, names, scales)
+
+    def _scale_and_values(self, position: int) -> tuple[AnyScale | None, bool]:
+        """Give what the numbers of a member stand for, and whether there are any."""
+        which = (self._places[position], 1, 1)
+        counts = (self._states.counts(kind, which)[0] for kind in ("count", "nan_count"))
+        return scale_at(self._scales, position), any(counts)
+
+    @staticmethod
+    def _united(parts: Sequence[Summaries]) -> Scales:
+        """Give what the numbers of each column stand for, in all parts."""
+        if all(part._scales is None for part in parts):
+            return None
+        return of_each([united(part._scale_and_values(i) for part in parts) for i in range(len(parts[0]))])
 
     # ---------------------------------------------------------------- the monoid
 
@@ -141,11 +159,12 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
             check_columns(len(parts[0]), parts[0]._names, len(part), part._names)
         if not parts:
             return cls()
+        scales = cls._united(parts)
         with room_for(f"{len(parts[0])} summaries"):
             places = np.arange(len(parts[0]))
             states = [part._states.select(part._which) for part in parts]
             merged = _core.SummaryStates.merged(states, [places] * len(states), len(places))
-            return cls._of_states(merged, parts[0]._names)
+            return cls._of_states(merged, parts[0]._names, scales)
 
     def __sub__(self, other: object) -> Summaries:
         if not isinstance(other, Summaries):
@@ -162,20 +181,22 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
             except ValueError as error:
                 name_position(error, lambda position: f"in the column {other._labels()[position]!r}")
                 raise
-            return self._of_states(left, other._names)
+            return self._of_states(left, other._names, self._united([self, other] if len(self) else [other]))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Summaries):
             return NotImplemented
-        return self._names == other._names and self._states.equal(self._which, other._states, other._which)
+        if (self._names, self._scales) != (other._names, other._scales):
+            return False
+        return self._states.equal(self._which, other._states, other._which)
 
     def __hash__(self) -> int:
-        return hash((tuple(self._states.hashes(self._which).tolist()), self._names))
+        return hash((tuple(self._states.hashes(self._which).tolist()), self._names, self._scales))
 
     def copy(self) -> Summaries:
         """Give Summaries of the same contents that change on their own."""
         with room_for(f"a copy of {len(self)} summaries"):
-            return self._of_states(self._states.select(self._which), self._names)
+            return self._of_states(self._states.select(self._which), self._names, self._scales)
 
     # ---------------------------------------------------------------- bytes
 
@@ -193,29 +214,32 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
             raise _bytes.malformed(_KIND, "the names are missing")
         with room_for(f"{len(fields) - 1} summaries"):
             states = _core.SummaryStates.of_each(fields[1:])
-        names = _bytes.fields_before(b"names\1", fields[0], _KIND)
-        return cls._decoded(names, states)
+        return cls._decoded(_bytes.fields_before(b"names\1", fields[0], _KIND), states, None)
 
     def _fields(self) -> list[bytes]:
         """Give what its bytes consist of."""
         with room_for(f"the bytes of {len(self)} summaries"):
             names = _bytes.join(_bytes.encode_names(self._names))
-            return [names, self._states.to_payload(self._which)]
+            fields = [names, self._states.to_payload(self._which)]
+            return fields if self._scales is None else [*fields, encode_scales(self._scales)]
 
     @classmethod
     def _of_fields(cls, fields: list[bytes]) -> Summaries:
         """Read what `_fields` gave."""
-        if len(fields) != 2:
-            raise _bytes.malformed(_KIND, "they need 2 fields")
+        if len(fields) not in (2, 3):
+            raise _bytes.malformed(_KIND, "they need 2 or 3 fields")
         with room_for(f"summaries of {len(fields[1])} bytes"):
-            return cls._decoded(_bytes.split(_KIND, fields[0]), _core.SummaryStates.from_payload(fields[1]))
+            states = _core.SummaryStates.from_payload(fields[1])
+            scales = decode_scales(_KIND, fields[2], len(states)) if len(fields) > 2 else None
+            check_scales(_KIND, states, range(len(states)), scales)
+            return cls._decoded(_bytes.split(_KIND, fields[0]), states, scales)
 
     @classmethod
-    def _decoded(cls, named: list[bytes], states: SummaryStates) -> Summaries:
+    def _decoded(cls, named: list[bytes], states: SummaryStates, scales: Scales) -> Summaries:
         names = _bytes.decode_names(named)
         if names is not None and len(names) != len(states):
             raise _bytes.malformed(_KIND, f"there are {len(names)} names for {len(states)} columns")
-        decoded = cls._of_states(states, names)
+        decoded = cls._of_states(states, names, scales)
         if decoded._names != names:
             raise _bytes.malformed(_KIND, "there are names without columns")
         return decoded
@@ -224,7 +248,7 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
 
     def read(self, nan: Literal["skip", "propagate", "raise"] = "skip") -> SummariesReads:
         """Read the same statistics under a policy for NaN, column by column (see `Summary.read`)."""
-        return SummariesReads(self._states, self._places, self._names, as_policy(nan))
+        return SummariesReads(self._states, self._places, self._names, self._scales, as_policy(nan))
 
     def to_frame(self, kind: Literal["pandas", "polars", "pyarrow"] | None = None) -> Any:
         """Give the statistics as a table with one row per column.
@@ -237,7 +261,8 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
         Returns
         -------
         pandas.DataFrame, polars.DataFrame or pyarrow.Table
-            Names are the index of a pandas frame and the first column, ``column``, of others.
+            Names are the index of a pandas frame and the first column, ``column``, of others. A statistic of times
+            is a column of times; of times beside numbers it is one of objects in pandas, of texts elsewhere.
 
         Raises
         ------
@@ -253,15 +278,16 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
         b    5.0
         Name: mean, dtype: float64
         """
-        columns = self._table()
-        return build_frame(as_kind(kind), ("column", self._labels()), list(columns), list(columns.values()))
+        known, table = as_kind(kind), self._table()
+        columns = [column_of(cells, known) for cells in table.values()]
+        return build_frame(known, ("column", self._labels()), list(table), columns)
 
     def _repr_html_(self) -> str:
         parts = [
             (self._labels()[rows.start : rows.stop], self[rows.start : rows.stop]) for rows in shown_rows(len(self))
         ]
         tables = [(labels, part._table(self._kept())) for labels, part in parts]
-        rows = [zip(labels, *table.values(), strict=True) for labels, table in tables]
+        rows = [zip(labels, *map(objects_of, table.values()), strict=True) for labels, table in tables]
         return shown_table_html(["", *tables[0][1]], rows, len(self))
 
 
@@ -269,14 +295,15 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
 Sequence.register(Summaries)
 
 
+def member_of(states: SummaryStates, place: int, scales: Scales, position: int) -> SummaryState:
+    """Give one of several states, which changes where they are."""
+    return timed(states[place], scale_at(scales, position), shared=True)
+
+
 def states_of(members: Sequence[Summary]) -> SummaryStates:
-    """Copy the states of summaries of numbers."""
-    for member in members:
-        times = scaled_state(member._state)
-        if times is not None:
-            raise TypeError(f"collections hold summaries of numbers, got one of {times.scale}: keep it by itself")
+    """Copy the states of summaries, as those of numbers."""
     with room_for(f"{len(members)} summaries"):
-        return _core.SummaryStates.of([member._state for member in members])
+        return _core.SummaryStates.of([ticks_in(member._state) for member in members])
 
 
 def name_position(error: ValueError, words: Callable[[int], str]) -> None:

@@ -43,7 +43,7 @@ class Places:
 
     def read_exactly(self, whole: int) -> Decimal:
         """Give one of the values."""
-        return Decimal((int(whole < 0), tuple(map(int, str(abs(whole)))), -int(self.unit)))
+        return Decimal(f"{whole}E-{self.unit}")  # without rounding, as arithmetic would
 
     def read(self, position: Fraction) -> float:
         """Give what lies at so many units, rounded once."""
@@ -171,7 +171,8 @@ def _of_pyarrow(array: Any) -> Decimals | None:
         return None
     places = array.type.scale
     if places < 0 or array.type.bit_width > 128:
-        return of_objects(array.to_pylist()) or Decimals(_narrow([0] * len(array)), _mask([True] * len(array)), 0)
+        nothing = Decimals(_narrow([0] * len(array)), _mask([True] * len(array)), max(places, 0))
+        return of_objects(array.to_pylist()) or nothing
     absent = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
     filled = array.cast(pyarrow.decimal128(38, places))
     filled = filled.fill_null(0) if absent is not None else filled

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from foldstat import _core
+from foldstat.summary._quantiles import checked_ranks, no_quantiles
 from foldstat.summary._reads import Identifier, NanPolicy, Reads, nan_words
+from foldstat.summary._scaled_each import Cells, differences_of_each, objects_of, quantiles_of_each, read_each
+from foldstat.summary._scales import Scales, scales_at
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -21,20 +25,25 @@ Names: TypeAlias = "tuple[str | int, ...] | None"
 
 
 class ReadsOfEach(Generic[_One]):
-    """The statistics of several summaries, as arrays over them (see `Summary` for each)."""
+    """The statistics of several summaries, as arrays over them (see `Summary` for each).
+
+    Where some are of times or decimals, arrays hold objects; None stands for what one of several has not, as the
+    sum of dates beside that of numbers.
+    """
 
     __slots__ = ()
     _states: SummaryStates
     _places: range  # which of the states
+    _scales: Scales  # what their numbers stand for
     _policy: NanPolicy
 
     @abstractmethod
-    def _member(self, place: int) -> _One:
-        """Give the one whose state is at a place."""
+    def _member(self, position: int) -> _One:
+        """Give one of them."""
 
     @property
     def _members(self) -> Iterator[_One]:
-        return map(self._member, self._places)
+        return map(self._member, range(len(self._places)))
 
     @property
     def _which(self) -> tuple[int, int, int]:
@@ -45,15 +54,19 @@ class ReadsOfEach(Generic[_One]):
         few = not counts.size or counts.max() < 2**63
         return counts.view(np.int64) if few else counts
 
-    def _read(self, values: Any) -> NDArray[Any]:
-        """Give values as an array, under the policy for NaN."""
-        read = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
+    def _cells(self, name: str, ddof: int = 1) -> Cells:
+        """Read a statistic as tables take it."""
+        return read_each(self._states, self._places, self._scales, name, ddof)
+
+    def _read(self, values: Cells) -> NDArray[Any]:
+        """Give values as an array whose last axis is over the members, under the policy for NaN."""
+        read = objects_of(values)
         if self._policy == "skip":
             return read
         counts = self.nan_count
         if self._policy == "raise" and counts.any():
             raise ValueError(f"{nan_words(int(counts[counts > 0][0]))}; read with nan='skip' to leave them out")
-        read[counts > 0] = np.nan
+        read[..., counts > 0] = np.nan
         return read
 
     @property
@@ -83,19 +96,15 @@ class ReadsOfEach(Generic[_One]):
 
     @property
     def min(self) -> NDArray[Any]:
-        """Smallest value of each: float64, or objects if one is an int that no float holds."""
+        """Smallest value of each: float64, or objects if one is an int that no float holds, or a time or decimal."""
         self._need_members("the smallest value")
-        return self._extremes("min")
+        return self._read(self._cells("min"))
 
     @property
     def max(self) -> NDArray[Any]:
-        """Largest value of each: float64, or objects if one is an int that no float holds."""
+        """Largest value of each: float64, or objects if one is an int that no float holds, or a time or decimal."""
         self._need_members("the largest value")
-        return self._extremes("max")
-
-    def _extremes(self, name: Literal["min", "max"]) -> NDArray[Any]:
-        """Give the smallest or the largest values; NaN where it cannot be told."""
-        return self._read(getattr(self._states, name)(self._which))
+        return self._read(self._cells("max"))
 
     def _need_members(self, what: str) -> None:
         """Raise if values were subtracted from one, of which none can be told."""
@@ -107,27 +116,27 @@ class ReadsOfEach(Generic[_One]):
             )
 
     @property
-    def sum(self) -> NDArray[np.float64]:
+    def sum(self) -> NDArray[Any]:
         """Sum of each, of shape (n,)."""
-        return self._read(self._states.sum(self._which))
+        return self._read(self._cells("sum"))
 
     @property
-    def mean(self) -> NDArray[np.float64]:
+    def mean(self) -> NDArray[Any]:
         """Mean of each, of shape (n,)."""
-        return self._read(self._states.mean(self._which))
+        return self._read(self._cells("mean"))
 
-    def var(self, ddof: int = 1) -> NDArray[np.float64]:
+    def var(self, ddof: int = 1) -> NDArray[Any]:
         """Give the variance of each, of shape (n,)."""
-        return self._read(self._states.var(ddof, self._which))
+        return self._read(self._cells("var", ddof))
 
-    def std(self, ddof: int = 1) -> NDArray[np.float64]:
+    def std(self, ddof: int = 1) -> NDArray[Any]:
         """Give the standard deviation of each, of shape (n,)."""
-        return self._read(self._states.std(ddof, self._which))
+        return self._read(self._cells("std", ddof))
 
     @property
-    def sem(self) -> NDArray[np.float64]:
+    def sem(self) -> NDArray[Any]:
         """Standard error of the mean of each, of shape (n,)."""
-        return self._read(self._states.sem(self._which))
+        return self._read(self._cells("sem"))
 
     @property
     def skewness(self) -> NDArray[np.float64]:
@@ -143,26 +152,46 @@ class ReadsOfEach(Generic[_One]):
         """Give the exact sum of k-th powers of each."""
         return [member.power_sum(k) for member in self._members]
 
-    def quantile(self, q: ArrayLike, method: str = "linear") -> NDArray[np.float64]:
+    def quantile(self, q: ArrayLike, method: str = "linear") -> NDArray[Any]:
         """Estimate quantiles of each, of shape ``np.shape(q) + (n,)``; needs ``quantiles=True``."""
-        each = [np.asarray(member.quantile(q, method)) for member in self._members]
-        return np.stack(each, axis=-1) if each else np.empty((*np.shape(q), 0))
+        ranks = checked_ranks(q, method, "quantile")
+        found = _core.quantiles_of_each(self._states, self._which, ranks.ravel(), method)
+        return self._of_ranks(found, ranks.shape)
 
-    def quantile_bounds(self, q: ArrayLike, method: str = "linear") -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def quantile_bounds(self, q: ArrayLike, method: str = "linear") -> tuple[NDArray[Any], NDArray[Any]]:
         """Give two numbers for each quantile of each, between which it lies for certain, of shape as `quantile`."""
-        each = [np.asarray(member.quantile_bounds(q, method)) for member in self._members]
-        low, high = np.stack(each, axis=-1) if each else np.empty((2, *np.shape(q), 0))
-        return low, high
+        ranks = checked_ranks(q, method, "quantile_bounds")
+        found = _core.quantile_bounds_of_each(self._states, self._which, ranks.ravel(), method)
+        low, high = (None, None) if found is None else (found[:, : ranks.size], found[:, ranks.size :])
+        return self._of_ranks(low, ranks.shape), self._of_ranks(high, ranks.shape)
+
+    def _of_ranks(self, found: NDArray[np.float64] | None, shape: tuple[int, ...]) -> NDArray[Any]:
+        """Give the quantiles of which `found` has a row for each member."""
+        rows = list(map(self._read, self._at_ranks(found)))
+        kind = {row.dtype for row in rows} or {np.dtype(np.float64)}
+        read = np.empty((len(rows), len(self._places)), dtype=object if len(kind) > 1 else kind.pop())
+        for place, row in enumerate(rows):
+            read[place] = row
+        return read.reshape(*shape, len(self._places))
+
+    def _at_ranks(self, found: NDArray[np.float64] | None) -> list[Cells]:
+        if found is None:
+            raise no_quantiles()
+        ranks = np.ascontiguousarray(found.T)
+        return [quantiles_of_each(self._states, self._places, self._scales, ticks) for ticks in ranks]
 
     @property
-    def median(self) -> NDArray[np.float64]:
+    def median(self) -> NDArray[Any]:
         """Median of each, of shape (n,); needs ``quantiles``."""
-        return np.array([member.median for member in self._members], dtype=np.float64)
+        return self.quantile(0.5)
 
     @property
-    def iqr(self) -> NDArray[np.float64]:
+    def iqr(self) -> NDArray[Any]:
         """Interquartile range of each, of shape (n,); needs ``quantiles``."""
-        return np.array([member.iqr for member in self._members], dtype=np.float64)
+        found = _core.quantiles_of_each(self._states, self._which, np.array([0.25, 0.75]), "linear")
+        if found is None:
+            raise no_quantiles()
+        return self._read(differences_of_each(self._places, self._scales, *np.ascontiguousarray(found.T)))
 
     @property
     def best(self) -> list[list[tuple[float | int, Identifier]]]:
@@ -183,20 +212,22 @@ class ReadsOfEach(Generic[_One]):
         """Tell whether all of them keep fourth powers, quantiles and distinct values."""
         return self._states.keeps(self._which)
 
-    def _table(self, kept: tuple[bool, bool, bool] | None = None) -> dict[str, Any]:
+    def _table(self, kept: tuple[bool, bool, bool] | None = None) -> dict[str, Cells]:
         """Give the statistics that all of them hold, or more of them, by short names, in the order of a table."""
         fourth, sketch, distinct = self._kept() if kept is None else kept
-        table: dict[str, Any] = {
+        table: dict[str, Cells] = {
             "count": self.count,
             "nulls": self.null_count,
             "nan": self.nan_count,
-            "mean": self.mean,
-            "std": self.std(),
-            "min": self._extremes("min"),
+            "mean": self._cells("mean"),
+            "std": self._cells("std"),
+            "min": self._cells("min"),
         }
         if sketch:
-            table |= zip(("25%", "50%", "75%"), self.quantile([0.25, 0.5, 0.75]), strict=True)
-        table["max"] = self._extremes("max")
+            ranks = np.array([0.25, 0.5, 0.75])
+            found = _core.quantiles_of_each(self._states, self._which, ranks, "linear")
+            table |= zip(("25%", "50%", "75%"), self._at_ranks(found), strict=True)
+        table["max"] = self._cells("max")
         if fourth:
             table |= {"skewness": self.skewness, "kurtosis": self.kurtosis}
         if distinct:
@@ -211,7 +242,7 @@ class SequenceOfEach(ReadsOfEach[_One]):
     _names: Names
 
     @abstractmethod
-    def _part(self, places: range, names: Names) -> Self:
+    def _part(self, places: range, names: Names, scales: Scales) -> Self:
         """Make one of some of the members."""
 
     @property
@@ -231,8 +262,9 @@ class SequenceOfEach(ReadsOfEach[_One]):
     def __getitem__(self, key: slice) -> Self: ...
     def __getitem__(self, key: int | str | slice) -> _One | Self:
         if isinstance(key, slice):
-            return self._part(self._places[key], None if self._names is None else self._names[key])
-        return self._member(self._places[self._position(key)])
+            names = None if self._names is None else self._names[key]
+            return self._part(self._places[key], names, scales_at(self._scales, key))
+        return self._member(self._position(key))
 
     def _position(self, key: int | str) -> int:
         """Find a column by its name, or by its number where no name is a number."""

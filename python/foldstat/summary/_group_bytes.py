@@ -22,6 +22,8 @@ from foldstat.summary._collections import Summaries
 from foldstat.summary._group_states import GroupStates, Shape
 from foldstat.summary._key_bytes import decode_key, decode_keys, encode_keys
 from foldstat.summary._key_columns import KeyColumns
+from foldstat.summary._scaled_state import check_scales
+from foldstat.summary._scales import decode_scales, encode_scales
 
 KIND = "GroupedSummary"
 
@@ -34,24 +36,30 @@ _SINGLE, _ALIKE, _DIFFERENT = b"\0", b"\1", b"\2"
 
 def encode(keys: Sequence[Any], groups: GroupStates, missing: int, columns: KeyColumns | None) -> list[bytes]:
     """Write groups."""
-    return [
+    fields = [
         encode_count(missing),
         b"" if columns is None else columns.to_bytes(),
         _encode_shapes(groups),
         join(encode_keys(keys)),
         groups.states.to_payload((0, 1, len(groups.states))),
     ]
+    scales = groups.scales()
+    if scales:
+        fields.append(join([encode_scales(scales.get(shape)) for shape in groups.different_shapes()]))
+    return fields
 
 
 def decode(version: int, fields: list[bytes]) -> Parts:
     """Read what `encode` wrote, or what was written before."""
     if version == 1:
         return _decode_first(fields)
-    if len(fields) != 5:
-        raise malformed(KIND, "they need 5 fields")
-    missing, columns, shapes, keys, states = fields
+    if len(fields) not in (5, 6):
+        raise malformed(KIND, "they need 5 or 6 fields")
+    missing, columns, shapes, keys, states, *scales = fields
     decoded = decode_keys(split(KIND, keys))
     groups = _decode_shapes(shapes, len(decoded), _core.SummaryStates.from_payload(states))
+    if scales:
+        groups = _with_scales(groups, split(KIND, scales[0]))
     known = KeyColumns.from_bytes(columns) if columns else None
     return _checked(decoded, groups, decode_count(missing), known)
 
@@ -93,6 +101,16 @@ def _decode_shapes(field: bytes, length: int, states: _core.SummaryStates) -> Gr
     if (groups.shape is None) != (tag == _DIFFERENT) or (tag == _ALIKE and groups.shape != shapes):
         raise malformed(KIND, "what its groups are is written in another way")
     return groups
+
+
+def _with_scales(groups: GroupStates, fields: list[bytes]) -> GroupStates:
+    shapes = groups.different_shapes()
+    if len(shapes) != len(fields) or not any(fields):
+        raise malformed(KIND, "what their numbers stand for is malformed")
+    scales = {shape: decode_scales(KIND, field, shape.width) for shape, field in zip(shapes, fields, strict=True)}
+    for place in range(len(groups)):
+        check_scales(KIND, groups.states, groups.places(place), scales[groups.shape_of(place)])
+    return GroupStates(groups.states, groups.shapes() if groups.shape is None else groups.shape, scales)
 
 
 def _decode_shape(field: bytes) -> Shape:

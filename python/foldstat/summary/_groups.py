@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 
 from foldstat import _core
 from foldstat._common import bytes as _bytes
-from foldstat._common.frames import as_kind, build_levelled
-from foldstat._common.html import shown_rows, shown_table_html
+from foldstat._common.frames import as_kind
 from foldstat._common.monoid import Monoid
 from foldstat._common.room import room_for
 from foldstat.summary import _group_bytes
 from foldstat.summary._collections import Summaries, SummariesReads
 from foldstat.summary._group_states import Group, GroupStates, Shape
+from foldstat.summary._group_tables import frame_of, html_of
 from foldstat.summary._key_columns import KeyColumns, joined
-from foldstat.summary._key_levels import levels
 from foldstat.summary._keyed import Keyed, Keys
 from foldstat.summary._keys import canonical_key
-from foldstat.summary._reads import NanPolicy, SummaryReads, as_policy, statistics
+from foldstat.summary._reads import NanPolicy, SummaryReads, as_policy
+from foldstat.summary._scales import of_plain_scales, plain_scales
 from foldstat.summary._summary import Summary
 from foldstat.summary._union import Union
 
@@ -289,7 +289,8 @@ class GroupedSummary(Monoid, Keyed[Group]):
         columns = None if self._known is None else self._known.plain()
         states, shape = self._groups.states, self._groups.shape
         shapes = list(map(astuple, self._groups.shapes() if shape is None else [shape]))
-        return _restore_states, (self._keys.given, states, shapes, self._missing, columns)
+        plain = [(astuple(shape), plain_scales(scales)) for shape, scales in self._groups.scales().items()]
+        return _restore_states, (self._keys.given, states, shapes, self._missing, columns, plain)
 
     # ---------------------------------------------------------------- reads
 
@@ -348,53 +349,10 @@ class GroupedSummary(Monoid, Keyed[Group]):
         2    7.0
         Name: mean, dtype: float64
         """
-        known = as_kind(kind)
-        shapes = set(self._groups.shapes()) if self._groups.shape is None else {self._groups.shape}
-        if len(shapes) > 1:
-            first, second, *_ = (sorted(map(str, shape.names or range(shape.width))) for shape in shapes)
-            raise ValueError(f"the groups have different columns, {first} and {second}: they are no one table")
-        columns = self._columns(range(len(self)), *shapes)
-        return build_levelled(
-            known, levels(known, self._keys.given, self._known), list(columns), list(columns.values())
-        )
-
-    def _columns(self, groups: range, shape: Shape) -> dict[str, Any]:
-        """Give the statistics of some groups by name, as columns of a table; all groups have one shape."""
-        columns = [
-            (self._groups.column(i, range(len(self))), self._groups.column(i, groups)) for i in range(shape.width)
-        ]
-        if shape.single:
-            return columns[0][1]._table(columns[0][0]._kept())
-        labels = range(shape.width) if shape.names is None else shape.names
-        return {
-            f"{label}.{name}": cells
-            for label, (every, some) in zip(labels, columns, strict=True)
-            for name, cells in some._table(every._kept()).items()
-        }
-
-    def _cells(self, groups: range) -> list[dict[str, Any]]:
-        """Give the statistics of each of some groups by name, whatever columns they have."""
-        shape = self._groups.shape
-        if shape is not None:
-            columns = self._columns(groups, shape)
-            return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        found = []
-        for place in groups:
-            group = self._value(place)
-            assert isinstance(group, Summaries)
-            tables = zip(group._labels(), group, strict=True)
-            found.append({f"{label}.{name}": cell for label, one in tables for name, cell in statistics(one).items()})
-        return found
+        return frame_of(as_kind(kind), self._keys, self._groups, self._known)
 
     def _repr_html_(self) -> str:
-        begin, end = map(self._cells, shown_rows(len(self)))
-        names = list(dict.fromkeys(name for cells in begin + end for name in cells))
-        rows = ([[cells.get(name, "") for name in names] for cells in part] for part in (begin, end))
-        keyed = (
-            [[self._keys[place], *row] for place, row in zip(places, part, strict=True)]
-            for places, part in zip(shown_rows(len(self)), rows, strict=True)
-        )
-        return shown_table_html(["", *names], keyed, len(self))
+        return html_of(self._keys, self._groups)
 
     def __repr__(self) -> str:
         shown = ", ".join(repr(key) for key in itertools.islice(self, 5))
@@ -424,12 +382,15 @@ def _restore_states(
     shapes: list[tuple[Any, ...]],
     missing: int,
     columns: Any,
+    scales: Any = (),
 ) -> GroupedSummary:
     if isinstance(states, list):  # pickles of earlier versions
         states = _core.SummaryStates.of_each(states)
     known = None if columns is None else KeyColumns.of_plain(columns)
     of_all = [Shape(*shape) for shape in shapes]
-    return GroupedSummary._of(keys, GroupStates(states, of_all if len(of_all) > 1 else of_all[0]), missing, known)
+    stand_for = {Shape(*shape): of_plain_scales(plain) for shape, plain in scales}
+    groups = GroupStates(states, of_all if len(of_all) > 1 else of_all[0], stand_for)
+    return GroupedSummary._of(keys, groups, missing, known)
 
 
 def _restore(groups: list[tuple[Any, Group]], missing: int, columns: Any = None) -> GroupedSummary:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numbers
 import sys
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from foldstat import _core
 from foldstat._common.arrays import aligned
 from foldstat._common.callers import level_of_caller
+from foldstat.summary._causes import causes_told
 from foldstat.summary._nulls import Masked, exact_array
 
 if TYPE_CHECKING:
@@ -30,7 +31,10 @@ Numbers: TypeAlias = "NDArray[Any] | ArrowColumn | Masked | Items | Frame"
 
 Label: TypeAlias = "str | int"
 
+_Read = TypeVar("_Read")
+
 _TEXT = (str, bytes, bytearray)
+_WIDE = ("int128", "uint128")  # of Polars, which are numbers, of which some are not read
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +51,22 @@ class Frame:
 
     def only_numbers(self, name: str, *, strict: bool = False) -> Frame:
         """Give the columns that hold numbers, read as such, and say in a warning which do not; raise if strict."""
-        found: dict[int, Column] = {}
+        found, names = self.kept(name, as_column, "integers, floats or booleans", strict=strict)
+        return Frame(tuple(found), names, self.n_rows)
+
+    def kept(
+        self, name: str, read: Callable[[Any, str], _Read], wanted: str, *, strict: bool
+    ) -> tuple[list[_Read], tuple[Label, ...] | None]:
+        """Read the columns that hold what is wanted, and say in a warning which do not; raise if strict."""
+        found: dict[int, _Read] = {}
         others: list[str] = []
         problems: list[str] = []
         labels = self.labels()
         for position, (label, column) in enumerate(zip(labels, self.columns, strict=True)):
             try:
-                found[position] = as_column(column, f"{name}[{label!r}]")
+                found[position] = read(column, f"{name}[{label!r}]")
             except TypeError as error:
+                strict = strict or getattr(column, "type", None) in _WIDE
                 others.append(f"{label!r} ({_type_words(column)})")
                 problems.append(str(error))
             except (ValueError, OverflowError) as error:  # of numbers, that are not read as they are
@@ -62,13 +74,12 @@ class Frame:
                 problems.append(str(error))
         if problems and (strict or not found):
             raise TypeError(f"only columns of numbers can be summarised, leave others out first: {'; '.join(problems)}")
-        if others:
-            message = f"columns of {name} that are not integers, floats or booleans are left out: {', '.join(others)}"
-            warnings.warn(message, UserWarning, stacklevel=level_of_caller())
         if not others:
-            return Frame(tuple(found.values()), self.names, self.n_rows)
+            return list(found.values()), self.names
+        message = f"columns of {name} that are not {wanted} are left out: {', '.join(others)}"
+        warnings.warn(message, UserWarning, stacklevel=level_of_caller())
         names = self.names or tuple(range(len(labels)))  # numbers would be those of other columns
-        return Frame(tuple(found.values()), tuple(names[position] for position in found), self.n_rows)
+        return list(found.values()), tuple(names[position] for position in found)
 
     def numeric(self, name: str) -> list[Column]:
         """Give the columns as numbers; a TypeError names those that hold none."""
@@ -155,11 +166,23 @@ def _arrow_source(x: Any, name: str) -> ArrowColumn | Frame:
     kind = str(getattr(x, "dtype", getattr(x, "type", "")))
     if kind.lower().startswith("struct"):  # of a column, whose fields would pass for columns of a table
         raise TypeError(f"{name} must hold numbers, got structs ({kind}): take their fields out first")
-    columns = _core.arrow_columns(x)
+    with causes_told():
+        columns = _core.arrow_columns(x)
+    if is_of(x, "polars", "DataFrame"):
+        columns = [_short(x, i) if column.type in _WIDE else column for i, column in enumerate(columns)]
     tabular = len(columns) != 1 or hasattr(x, "columns") or hasattr(x, "column_names")
     if tabular and not is_of(x, "polars", "Series"):
         return _frame(columns, [column.name or str(i) for i, column in enumerate(columns)], name)
     return _arrow(columns[0], name)
+
+
+def _short(frame: Any, position: int) -> ArrowColumn:
+    """Give a column of Polars' integers of 128 bits as one of 64 bits, if these hold all of them."""
+    polars = sys.modules["polars"]
+    series = frame.to_series(position)
+    narrow = series.cast(polars.Int64, strict=False)
+    column: ArrowColumn = _core.arrow_columns(narrow if narrow.null_count() == series.null_count() else series)[0]
+    return column
 
 
 def _frame(columns: Sequence[Any], names: Iterable[Label], name: str) -> Frame:
@@ -235,8 +258,6 @@ _ADVICE = {
     "c": ": take .real, .imag or abs() first",
     "U": ": convert the text with .astype(float) first",
     "S": ": convert the text with .astype(float) first",
-    "M": ": Summary(x) and describe read one column of times, others only numbers",
-    "m": ": Summary(x) and describe read one column of durations, others only numbers",
 }
 
 
@@ -273,11 +294,38 @@ def _pandas(series: Any, name: str) -> NDArray[Any] | ArrowColumn | Items:
 
 
 def _arrow(column: ArrowColumn, name: str) -> ArrowColumn:
+    if column.kind == "decimal":
+        column = _whole_decimals(column, name)
     if column.kind not in ("number", "boolean"):
+        wide = ", whose values need more than 64 bits" if column.type in _WIDE else ""
         raise TypeError(
-            f"{name} must hold numbers, got the Arrow type {column.type}: integers, floats and booleans are read"
+            f"{name} must hold numbers, got the Arrow type {column.type}{wide}: integers, floats and booleans are read"
         )
     return column
+
+
+def _whole_decimals(column: ArrowColumn, name: str) -> ArrowColumn:
+    """Give decimals without places as the integers that they are; others as they are."""
+    found = decimals_in(column, name)
+    return column if found is None or found[1] > 0 else found[0]
+
+
+def decimals_in(column: ArrowColumn, name: str) -> tuple[ArrowColumn, int] | None:
+    """Give decimals as a column of whole numbers, and how many of their digits are behind the point."""
+    try:
+        return column.decimals()
+    except OverflowError as error:
+        raise OverflowError(f"{name} holds {too_wide(str(error))}") from None
+
+
+def too_wide(number: str) -> str:
+    """Say why a number is not read."""
+    return f"{number}, which needs more than 64 bits: describe reads it exactly, a Summary needs .astype(float)"
+
+
+def native(x: Any) -> Any:
+    """Give the frame or column that is inside of one of narwhals'."""
+    return x.to_native() if is_of(x, "narwhals", "DataFrame", "LazyFrame", "Series") else x
 
 
 def offers_arrow(x: Any) -> bool:

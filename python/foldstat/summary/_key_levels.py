@@ -81,16 +81,18 @@ def _times(kind: FrameKind, library: Any, keys: Sequence[Any], what: str, zone: 
         arrow = kind == "pyarrow"
         return library.array(stored, library.time64("ns")) if arrow else library.Series(stored).cast(library.Time)
     values = stored.view(f"{'m' if what == 'duration' else 'M'}8[{unit}]")
-    return _in_zone(kind, library, values, zone or "UTC") if what == "aware" else _as_column(kind, library, values)
+    return in_zone(kind, library, values, zone or "UTC") if what == "aware" else as_column(kind, library, values)
 
 
-def _as_column(kind: FrameKind, library: Any, values: Any) -> Any:
+def as_column(kind: FrameKind, library: Any, values: Any) -> Any:
+    """Give an array of times as a column of a library."""
     if kind == "pandas":
         return library.Index(values)
     return library.Series(values) if kind == "polars" else library.array(values)
 
 
-def _in_zone(kind: FrameKind, library: Any, values: Any, zone: str) -> Any:
+def in_zone(kind: FrameKind, library: Any, values: Any, zone: str) -> Any:
+    """Give an array of times in UTC as a column in a zone, or in UTC if the library does not know the zone."""
     try:
         if kind == "pandas":
             return library.DatetimeIndex(values).tz_localize("UTC").tz_convert(zone)
@@ -100,7 +102,7 @@ def _in_zone(kind: FrameKind, library: Any, values: Any, zone: str) -> Any:
     except Exception as error:
         let_through(error)
         # Not every library knows every other's zones: an offset has no name in Polars.
-        return None if zone == "UTC" else _in_zone(kind, library, values, "UTC")
+        return None if zone == "UTC" else in_zone(kind, library, values, "UTC")
 
 
 def _one_type(keys: Sequence[Any]) -> list[Any]:

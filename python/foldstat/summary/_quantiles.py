@@ -84,15 +84,26 @@ def bounds_of(
 
 
 def _checked(state: SummaryState, q: ArrayLike, method: Any, read: str) -> NDArray[np.float64]:
+    ranks = checked_ranks(q, method, read)
+    if not state.is_identity and not keeps_quantiles(state):
+        raise no_quantiles()
+    return ranks
+
+
+def checked_ranks(q: ArrayLike, method: Any, read: str) -> NDArray[np.float64]:
+    """Check which quantiles are asked for, and how."""
     ranks = _as_ranks(q, read)
     outside = ~((ranks >= 0) & (ranks <= 1))
     if outside.any():
         raise ValueError(f"{read}(q): q must be from 0 to 1, got {ranks[outside].flat[0]}")
     if not isinstance(method, str):
         raise TypeError(f"{read}(method=): method must be a name such as 'linear', got {method!r}")
-    if not state.is_identity and not keeps_quantiles(state):
-        raise ValueError("this Summary keeps no quantiles: make it with quantiles=True, or with relative_error=0.01")
     return ranks
+
+
+def no_quantiles() -> ValueError:
+    """Give the error of who asks for what is not kept."""
+    return ValueError("this Summary keeps no quantiles: make it with quantiles=True, or with relative_error=0.01")
 
 
 def _as_ranks(q: ArrayLike, read: str) -> NDArray[np.float64]:

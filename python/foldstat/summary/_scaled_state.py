@@ -6,44 +6,43 @@ none merge with everything, and anything else is refused whatever the order is.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foldstat import _core
 from foldstat._common import bytes as _bytes
-from foldstat._common.checks import shown
 from foldstat._common.fractions import rounded_root
-from foldstat.summary._decimals import MOST_PLACES, Places, decimals_of, is_missing_decimal
+from foldstat.summary._decimals import is_missing_decimal
 from foldstat.summary._feed import feed
-from foldstat.summary._input import check_index
-from foldstat.summary._instants import TIMES, Kind
-from foldstat.summary._ticks import UNITS, Scale, Ticks, is_missing_time, ticks_of
+from foldstat.summary._input import check_index, native
+from foldstat.summary._scaled_input import listed_times, scaled, unfit
+from foldstat.summary._scales import AnyScale, Scales, decode_scale, encode_scale, scale_at, united
+from foldstat.summary._ticks import Ticks, is_missing_time
 
 if TYPE_CHECKING:
     from foldstat._core import SummaryState
 
 _KIND = "ScaledSummary"
-
-_PLAIN = frozenset({float, int, bool, type(None)})  # the usual lists cost no look at each item
-
-_MERGED = "the state of {} does not merge with one of {}: give both in one unit, or keep two summaries"
+_WHAT = "a Summary of times or decimals"
 
 
 class ScaledState:
-    """The state of whole numbers, read as times or decimals; it is used as a `SummaryState` is."""
+    """The state of whole numbers, read as times or decimals; it is used as a `SummaryState` is.
 
-    __slots__ = ("_ticks", "scale")
+    If it is `shared`, it is one of several whose scale is that of all.
+    """
 
-    def __init__(self, ticks: SummaryState, scale: Scale | Places) -> None:
+    __slots__ = ("_ticks", "scale", "shared")
+
+    def __init__(self, ticks: SummaryState, scale: AnyScale, *, shared: bool = False) -> None:
         self._ticks = ticks
         self.scale = scale
+        self.shared = shared
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ticks, name)  # counts, settings, powers, shape
@@ -60,8 +59,7 @@ class ScaledState:
         return hash((self.scale, self._ticks))
 
     def to_bytes(self) -> bytes:
-        fields = [self.scale.kind, self.scale.unit, self.scale.zone or ""]
-        return _bytes.seal(_KIND, [*(field.encode() for field in fields), self._ticks.to_payload()])
+        return _bytes.seal(_KIND, [*encode_scale(self.scale), self._ticks.to_payload()])
 
     # ---------------------------------------------------------------- reads
 
@@ -116,8 +114,10 @@ class ScaledState:
 
     def _values(self, ticks: NDArray[np.float64]) -> NDArray[Any]:
         found = np.empty(ticks.shape, dtype=object)
+        # The float that is nearest to an end may lie beyond it.
+        ends = [end if end != end else int(end) for end in (self._ticks.min, self._ticks.max)]
         for place, tick in enumerate(ticks.tolist()):
-            found[place] = self.scale.nothing if tick != tick else self.scale.read(Fraction(tick))
+            found[place] = self.scale.nothing if tick != tick else self.scale.read(_within(Fraction(tick), *ends))
         return found
 
     @property
@@ -138,6 +138,11 @@ class ScaledState:
         return [(self.scale.read_exactly(int(tick)), identity) for tick, identity in self._ticks.best]
 
 
+def _within(number: Fraction, low: float, high: float) -> Fraction:
+    # NaN, of what cannot be told, is no limit.
+    return Fraction(low) if number < low else Fraction(high) if number > high else number
+
+
 def scaled_state(state: object) -> ScaledState | None:
     """Give the state if it is one of times."""
     return state if isinstance(state, ScaledState) else None
@@ -149,28 +154,25 @@ def ticks_in(state: SummaryState) -> SummaryState:
     return state if times is None else times._ticks
 
 
-def timed(ticks: SummaryState, scale: Scale | Places | None) -> SummaryState:
+def timed(ticks: SummaryState, scale: AnyScale | None, *, shared: bool = False) -> SummaryState:
     """Give the state that reads as times; as numbers without a scale."""
-    return ticks if scale is None else cast("SummaryState", ScaledState(ticks, scale))
+    return ticks if scale is None else cast("SummaryState", ScaledState(ticks, scale, shared=shared))
 
 
-def common_scale(states: Iterable[SummaryState]) -> Scale | Places | None:
+def common_scale(states: Iterable[SummaryState]) -> AnyScale | None:
     """Give what the values of all states stand for; a ValueError if they are different things."""
-    found: Scale | Places | None = None
-    numbers = False
-    for state in states:
-        times = scaled_state(state)
-        if times is None:
-            numbers = numbers or bool(state.count or state.nan_count)
-            continue
-        scale = times.scale
-        if found is not None and (found.kind, found.unit) != (scale.kind, scale.unit):
-            raise ValueError(_MERGED.format(*sorted([str(found), str(scale)])))
-        zone = scale.zone if found is None or found.zone == scale.zone else "UTC"
-        found = replace(scale, zone=zone)
-    if found is not None and numbers:
-        raise ValueError(_MERGED.format(found, "numbers"))
-    return found
+    return united((scale_of(state), has_values(state)) for state in states)
+
+
+def scale_of(state: SummaryState) -> AnyScale | None:
+    """Give what the numbers of a state stand for, if not for themselves."""
+    times = scaled_state(state)
+    return None if times is None else times.scale
+
+
+def has_values(state: SummaryState) -> bool:
+    """Tell whether there is any number, NaN included."""
+    return bool(state.count or state.nan_count)
 
 
 def merged(state: SummaryState, other: SummaryState) -> SummaryState:
@@ -178,16 +180,28 @@ def merged(state: SummaryState, other: SummaryState) -> SummaryState:
     if scaled_state(state) is None and scaled_state(other) is None:
         state.merge(other)
         return state
-    scale = common_scale([state, other])
+    state = _rescaled(state, common_scale([state, other]))
     ticks_in(state).merge(ticks_in(other))
-    return timed(ticks_in(state), scale)
+    return state
+
+
+def _rescaled(state: SummaryState, scale: AnyScale | None) -> SummaryState:
+    """Give the state of the same values, to be changed, which has that scale."""
+    times = scaled_state(state)
+    if times is None:  # of no values: it may be one of several, which stay numbers
+        return timed(state.copy(), scale)
+    if times.scale == scale:
+        return state
+    if times.shared:
+        raise ValueError(f"this Summary is one of several, all of {times.scale}: .copy() it before adding {scale}")
+    return timed(times._ticks, scale)
 
 
 def subtracted(state: SummaryState, other: SummaryState) -> SummaryState:
     """Take the values of the other state away from the first one, and give that."""
-    scale = common_scale([state, other])
+    state = _rescaled(state, common_scale([state, other]))
     ticks_in(state).subtract(ticks_in(other))
-    return timed(ticks_in(state), scale)
+    return state
 
 
 def merge_all(states: Sequence[SummaryState]) -> SummaryState:
@@ -213,78 +227,38 @@ def feed_any(
     if isinstance(x, np.ndarray) and x.dtype.kind in "fiub" and scaled_state(state) is None:  # the most usual
         feed(state, x, ids, sample_weight, n_jobs, name)
         return state
-    x = _listed_times(x)
-    (numbers, found), times = _scaled(x, name), scaled_state(state)
+    x = listed_times(native(x))
+    (numbers, found), times = scaled(x, name), scaled_state(state)
     if found is None and times is None:
         check_index(x, ids, "ids", name)
         check_index(x, sample_weight, "sample_weight", name)
         feed(state, numbers, ids, sample_weight, n_jobs, name, strict=strict)
         return state
-    begun = ticks_in(state).copy()
+    begun = ticks_in(state).begin()
     if found is None:
         assert times is not None
         feed(begun, numbers, ids, sample_weight, n_jobs, name)
-        if (begun.count, begun.nan_count) != (state.count, state.nan_count):
+        if has_values(begun):
             raise TypeError(f"{name} holds numbers, and this Summary is of {times.scale}")
-        return timed(begun, times.scale)
+        times._ticks.commit(begun)
+        return state
     scale, found = _fitting(state, found, name)
     _check_settings(begun, scale, name)
     check_index(x, ids, "ids", name)
     check_index(x, sample_weight, "sample_weight", name)
+    state = _rescaled(state, scale)
     feed(begun, found.masked(), ids, sample_weight, n_jobs, name)
-    return timed(begun, scale)
+    ticks_in(state).commit(begun)
+    return state
 
 
-def _check_settings(state: SummaryState, scale: Scale | Places, name: str) -> None:
-    """Refuse what would be counted or estimated from another origin than the values have."""
-    if state.histogram_edges is not None:
-        raise TypeError(f"{name} holds {scale}, which a histogram with numbers for edges does not count")
-    if scale.kind in ("instant", "aware") and state.relative_error is not None:
-        raise ValueError(
-            f"{name} holds {scale}, whose quantiles cannot have a relative error, which would count from 1970: "
-            "give quantiles=True"
-        )
+def _check_settings(state: SummaryState, scale: AnyScale, name: str) -> None:
+    problem = unfit(state, scale)
+    if problem is not None:
+        raise type(problem)(f"{name} {problem}")
 
 
-def _scaled(x: Any, name: str) -> tuple[Any, Ticks | None]:
-    """Read times and decimals as ticks, and decimals without places, or integers of a wider type, as integers."""
-    if isinstance(x, (list, tuple)) and _PLAIN.issuperset(map(type, x)):
-        return x, None
-    found = ticks_of(x, name)
-    exact = None if found is not None else decimals_of(x)
-    if exact is None:
-        return (x if found is not None else _without_nat(x)), found
-    if isinstance(exact.values, list):
-        large = max(exact.values, key=abs)
-        raise OverflowError(
-            f"{name} holds a number that is {shown(large)} times 10**-{exact.places}, which needs more than 64 bits: "
-            "describe reads it exactly, a Summary needs .astype(float)"
-        )
-    ticks = Ticks(exact.values, exact.absent, Places(str(exact.places)))
-    return (ticks.masked(), None) if exact.places == 0 else (x, ticks)
-
-
-def _without_nat(x: Any) -> Any:
-    """Give nulls for a list of NaT, which are in no unit."""
-    if not isinstance(x, (list, tuple)) or not all(map(is_missing_time, x)):
-        return x
-    return [None if isinstance(item, TIMES) else item for item in x]
-
-
-def _listed_times(x: Any) -> Any:
-    """List what an iterator gives if these are times: their unit is known at the end."""
-    if not isinstance(x, Iterator) or hasattr(x, "__arrow_c_stream__"):
-        return x
-    begun = []
-    for item in x:
-        begun.append(item)
-        if not is_missing_time(item):
-            break
-    rest = itertools.chain(begun, x)
-    return list(rest) if begun and isinstance(begun[-1], (*TIMES, Decimal)) else rest
-
-
-def _fitting(state: SummaryState, found: Ticks, name: str) -> tuple[Scale | Places, Ticks]:
+def _fitting(state: SummaryState, found: Ticks, name: str) -> tuple[AnyScale, Ticks]:
     """Give times in the unit of those that the state has."""
     times = scaled_state(state)
     if times is not None:
@@ -301,11 +275,11 @@ def whole_of(state: SummaryState, value: Any) -> tuple[SummaryState, int | None]
     name = "push(value): value"
     if is_missing_time(value) or is_missing_decimal(value):
         return state, None
-    numbers, found = _scaled([value], name)
+    numbers, found = scaled([value], name)
     if found is not None:
         scale, found = _fitting(state, found, name)
         _check_settings(ticks_in(state), scale, name)
-        return timed(ticks_in(state), scale), int(found.values[0])
+        return _rescaled(state, scale), int(found.values[0])
     if not isinstance(numbers, np.ndarray):
         raise TypeError(f"{name} must be a finite number or a time, got {value!r}")
     return state, int(numbers[0])
@@ -319,15 +293,19 @@ def state_from_bytes(data: bytes) -> SummaryState:
     if _core.kind_of_bytes(data) != _KIND:
         return _core.SummaryState.from_bytes(data)
     version, fields = _bytes.unseal(_KIND, data)
-    try:
-        kind, unit, zone, ticks = fields
-        scale = _named(kind.decode(), unit.decode(), zone.decode() or None)
-    except ValueError:
-        raise _bytes.malformed("a Summary of times or decimals", "they name no unit") from None
+    *named, ticks = fields or [b""]
+    scale = decode_scale(_WHAT, named)
     state = _core.SummaryState.from_bytes(ticks) if version == 1 else _core.SummaryState.from_payload(ticks)
-    if not _fits(state, scale):
-        raise _bytes.malformed("a Summary of times or decimals", f"{scale} have no such sums and extremes")
+    check_scales(_WHAT, [state], range(1), scale)
     return timed(state, scale)
+
+
+def check_scales(what: str, states: Any, places: range, scales: Scales) -> None:
+    """Raise a ValueError if there are no values that have these states and stand for that."""
+    for position, place in enumerate(places if scales is not None else ()):
+        scale = scale_at(scales, position)
+        if scale is not None and not _fits(states[place], scale):
+            raise _bytes.malformed(what, f"{scale} have no such sums and extremes")
 
 
 def _power(ticks: SummaryState, k: int) -> Fraction:
@@ -335,7 +313,7 @@ def _power(ticks: SummaryState, k: int) -> Fraction:
     return Fraction(numerator << max(exponent, 0), 1 << max(-exponent, 0))
 
 
-def _fits(state: SummaryState, scale: Scale | Places) -> bool:
+def _fits(state: SummaryState, scale: AnyScale) -> bool:
     """Tell whether there are values that have this state, as far as reading it as times or decimals needs."""
     try:
         _check_settings(state, scale, "")
@@ -344,23 +322,18 @@ def _fits(state: SummaryState, scale: Scale | Places) -> bool:
     n, infinite = state.count, state.positive_infinity_count + state.negative_infinity_count
     if infinite or not n:
         return not infinite
+    first, second = _power(state, 1), _power(state, 2)
+    if first % 1 or first**2 > n * second:
+        return False
+    if state.is_reduced:
+        return True
     ends: list[Any] = [state.min, state.max, *(value for value, _ in state.best)]
     if any(end % 1 or not state.min <= end <= state.max for end in ends):  # infinity % 1 is NaN
         return False
     low, high = map(int, ends[:2])
-    first, second = _power(state, 1), _power(state, 2)
-    if not (n * low <= first <= n * high and first**2 <= n * second and second <= n * max(low**2, high**2)):
+    if not (n * low <= first <= n * high and second <= n * max(low**2, high**2)):
         return False
     try:
         return all(scale.read_exactly(end) is not None for end in (low, high))
     except (OverflowError, ValueError):
         return False
-
-
-def _named(kind: str, unit: str, zone: str | None) -> Scale | Places:
-    """Give what has been written; a ValueError if nothing can have."""
-    if kind == "decimal" and zone is None and 0 < int(unit) <= MOST_PLACES and unit == str(int(unit)):
-        return Places(unit)
-    if kind not in get_args(Kind) or unit not in UNITS or (zone is None) == (kind == "aware"):
-        raise ValueError
-    return Scale(cast("Kind", kind), unit, zone)

@@ -6,8 +6,9 @@ the producer is its own. Only one batch is held at a time.
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from foldstat.summary._input import is_of, offers_arrow
 _M = TypeVar("_M", bound=Monoid)
 
 _TOGETHER = 16  # results of batches that are merged at a time
+_ROWS = 1 << 17  # of a batch, where it is ours to say
 
 
 def opened(x: Any) -> tuple[Any, Iterator[Any] | None]:
@@ -31,8 +33,13 @@ def opened(x: Any) -> tuple[Any, Iterator[Any] | None]:
         The batches; None if `x` lies in memory or comes number by number. Those of Arrow data begin with one without
         rows, from which the columns are known.
     """
+    opener = _opener(x)
+    if opener is not None:
+        return x, _read(opener)
+    if is_of(x, "polars", "LazyFrame") and hasattr(x, "collect_batches"):
+        return x, itertools.chain([x.limit(0).collect()], x.collect_batches(chunk_size=_ROWS, maintain_order=True))
     if offers_arrow(x):
-        return x, _read(x) if hasattr(x, "read_next_batch") and hasattr(x, "schema") else None
+        return x, None
     if not isinstance(x, Iterator) or hasattr(x, "__array__"):
         return x, None
     taken = list(itertools.islice(x, 1))
@@ -46,7 +53,20 @@ def _is_batch(first: Any) -> bool:
     return isinstance(first, Mapping) or offers_arrow(first) or is_of(first, "pandas", "DataFrame", "Series")
 
 
-def _read(reader: Any) -> Iterator[Any]:
+def _opener(x: Any) -> Callable[[], Any] | None:
+    """Give what opens the reader of what is computed batch by batch: DuckDB's relations, ibis' tables."""
+    if hasattr(x, "read_next_batch") and hasattr(x, "schema"):
+        return lambda: x
+    if is_of(x, "duckdb", "DuckDBPyRelation"):
+        newer = getattr(x, "to_arrow_reader", None)
+        return functools.partial(newer or x.fetch_record_batch, _ROWS)
+    if is_of(x, "ibis.expr.types", "Table"):
+        return functools.partial(x.to_pyarrow_batches, chunk_size=_ROWS)
+    return None
+
+
+def _read(opener: Callable[[], Any]) -> Iterator[Any]:
+    reader = opener()
     yield reader.schema.empty_table()
     while True:
         try:

@@ -18,15 +18,20 @@ from foldstat.summary._codes import MISSING, Coded
 from foldstat.summary._collections import Summaries
 from foldstat.summary._group_states import GroupStates, Shape
 from foldstat.summary._groups import GroupedSummary
-from foldstat.summary._input import check_index, offers_arrow
+from foldstat.summary._input import check_index, native, offers_arrow
 from foldstat.summary._joint import JointSummary
-from foldstat.summary._scaled_state import feed_any
+from foldstat.summary._nulls import Masked
+from foldstat.summary._scaled_state import feed_any, timed
+from foldstat.summary._scales import scale_at
 from foldstat.summary._streams import merged, numbered, opened
 from foldstat.summary._summary import Summary
 from foldstat.summary._table import Table
 
 if TYPE_CHECKING:
     from foldstat._core import SummaryState, SummaryStates
+
+
+_SHORT = 4096  # values of a line that costs more as a column of its own than its values do
 
 
 class _Settings(TypedDict, total=False):
@@ -105,10 +110,13 @@ def summarize(
     ----------
     X : array-like of shape (n,) or (n, d), frame, table, dict of columns, or iterable of numbers
         The numbers, as in `Summary`. Frames keep the names of their columns; those of their columns
-        that hold no numbers, as texts and dates, are left out, and a warning names them. Booleans
-        are numbers. One column of dates, times or durations is summarised if `axis` and `by` are None.
-        Of a stream of Arrow data (a ``RecordBatchReader``), or a generator of arrays, frames or batches,
-        one batch is held at a time, unless `by`, `ids` or `sample_weight` are given for all rows together.
+        that hold no numbers, as texts, are left out, and a warning names them. Booleans are numbers.
+        Dates, times, durations and decimals are summarised as in `Summary`, each column in its own unit
+        and time zone; left out are those that the settings do not go with (``histogram``, and
+        ``relative_error`` of instants), and all of them with `cov` or, of a frame, without `axis` and `by`.
+        Of a stream of Arrow data (a ``RecordBatchReader``, a relation of DuckDB, a table of ibis), a LazyFrame
+        of Polars, or a generator of arrays, frames or batches, one batch is held at a time, unless `by`, `ids`
+        or `sample_weight` are given for all rows together.
     axis : {None, 0, 1, 'index', 'columns'}, default=None
         None summarises all numbers in one. 0, or 'index', gives a summary for each column, 1, or
         'columns', for each row of a matrix. As in NumPy, axis 0 of one dimension is all of it.
@@ -177,6 +185,7 @@ def summarize(
         )
     if axis is None and by is None and not cov:
         return Summary._of(feed_any(template, X, ids, sample_weight, n_jobs, "X", strict=strict))
+    X, by = native(X), native(by)
     X, batches = opened(X)
     if batches is not None and _is_read_in_batches(X, axis, by, ids, sample_weight):
         settings: dict[str, Any] = {"moments": moments, "best": best, "largest": largest, "quantiles": quantiles}
@@ -194,14 +203,17 @@ def summarize(
     threads = thread_count(n_jobs)
     if by is not None:
         return by_key(table, by, template, ids, sample_weight, threads, strict=strict)
-    table = table.only_numbers(strict=strict)
     if cov:
-        return _jointly(table, template, ids, sample_weight, threads)
+        return _jointly(table.only_numbers(strict=strict), template, ids, sample_weight, threads)
+    table = table.measured(template, strict=strict)
     if table.is_vector:
-        return Summary._of(_per_column(table, template, ids, sample_weight, threads)[0])
+        return Summary._of(
+            timed(_per_column(table, template, ids, sample_weight, threads)[0], scale_at(table.scales, 0))
+        )
     if axis == 1:
-        return Summaries._of_states(_per_row(table, template, ids, sample_weight, threads))
-    return Summaries._of_states(_per_column(table, template, ids, sample_weight, threads), table.names)
+        return Summaries._of_states(_per_row(table, template, ids, sample_weight, threads), None, table.scales)
+    states = _per_column(table, template, ids, sample_weight, threads)
+    return Summaries._of_states(states, table.names, table.scales)
 
 
 def _is_read_in_batches(X: Any, axis: int | str | None, by: Any, ids: Any, weight: Any) -> bool:
@@ -229,7 +241,7 @@ def _per_column(table: Table, template: SummaryState, ids: Any, weight: Any, thr
     matrix = table.array()
     if matrix is not None:
         return _core.summarize_matrix(matrix, 0, template, who, weights, threads)
-    return _core.summarize_columns(table.columns(), template, who, weights, threads)
+    return _of_columns(table, template, who, weights, threads)
 
 
 def _per_row(table: Table, template: SummaryState, ids: Any, weight: Any, threads: int | None) -> SummaryStates:
@@ -237,7 +249,28 @@ def _per_row(table: Table, template: SummaryState, ids: Any, weight: Any, thread
     who, weights = _per_row_arguments(turned, ids, weight, counted="columns")
     if matrix is not None:
         return _core.summarize_matrix(matrix, 1, template, who, weights, threads)
-    return _core.summarize_columns(turned.columns(), template, who, weights, threads)
+    return _of_columns(turned, template, who, weights, threads)
+
+
+def _of_columns(
+    table: Table, template: SummaryState, who: Ids, weights: Weights | None, threads: int | None
+) -> SummaryStates:
+    """Summarise columns; many short ones with nulls as the groups of one long column."""
+    matrix = table.matrix
+    short = isinstance(matrix, Masked) and matrix.shape[1] > 1 and 0 < matrix.shape[0] <= _SHORT
+    if not short or (weights is not None and not weights.any()):  # groups of no weight would not be there
+        return _core.summarize_columns(table.columns(), template, who, weights, threads)
+    assert isinstance(matrix, Masked)
+    length, number = matrix.shape
+    with room_for(f"the numbers of {length * number} values"):
+        codes = np.repeat(np.arange(number), length)
+        if who is None and template.best_limit:
+            who = range(length)
+        each: Any = np.tile(who, number) if isinstance(who, np.ndarray) else None if who is None else list(who) * number
+        repeated = None if weights is None else np.tile(weights, number)
+        column = matrix.transposed().column(table.name)
+    _, states = _core.summarize_groups([column], codes, template, each, repeated, threads)
+    return states
 
 
 def _jointly(table: Table, template: SummaryState, ids: Any, weight: Any, threads: int | None) -> JointSummary:
@@ -259,7 +292,7 @@ def by_key(
 ) -> GroupedSummary:
     """Summarise the rows of each key, with the settings of the template."""
     keys, table = keys_of_rows(table, by)
-    table = table.only_numbers(strict=strict)
+    table = table.measured(template, strict=strict)
     if len(keys.codes) != table.n_rows:
         raise ValueError(f"by must have a key for each of the {table.n_rows} rows, got {len(keys.codes)}")
     who, weights = _per_row_arguments(table, ids, weight)
@@ -271,7 +304,8 @@ def by_key(
     shape = Shape(True) if table.is_vector else Shape(False, len(columns), table.names)
     with room_for(f"the keys of {len(codes)} groups"):
         found = keys.keys_of(codes)
-        return GroupedSummary._of(found, GroupStates(states, shape), _missing(keys, weights), keys.columns)
+        groups = GroupStates(states, shape, {shape: table.scales})
+        return GroupedSummary._of(found, groups, _missing(keys, weights), keys.columns)
 
 
 def _missing(keys: Coded, weights: Weights | None) -> int:

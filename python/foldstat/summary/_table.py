@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,16 +10,27 @@ from numpy.typing import NDArray
 from foldstat import _core
 from foldstat.summary._input import Column, Frame, Items, Label, as_label, as_numbers, is_of
 from foldstat.summary._nulls import Masked
+from foldstat.summary._scaled_input import measured, read_array, unfit
+from foldstat.summary._scales import Scales
+
+if TYPE_CHECKING:
+    from foldstat._core import SummaryState
 
 _AXES = {"index": 0, "rows": 0, "columns": 1}
 
 
 class Table:
-    """Numbers of one dimension, a matrix, or columns; `source` is what they were given as."""
+    """Numbers of one dimension, a matrix, or columns; `source` is what they were given as.
 
-    def __init__(self, numbers: NDArray[Any] | Column | Masked | Frame, source: Any, name: str) -> None:
+    `scales` tell what the numbers stand for; those of a frame are known once it is `measured`.
+    """
+
+    def __init__(
+        self, numbers: NDArray[Any] | Column | Masked | Frame, source: Any, name: str, scales: Scales = None
+    ) -> None:
         self.source = source
         self.name = name
+        self.scales = scales
         self.frame: Frame | None = None
         self.matrix: NDArray[Any] | Masked | None = None
         self.vector: Column | None = None
@@ -37,9 +48,10 @@ class Table:
 
     @classmethod
     def read(cls, X: Any, name: str = "X") -> Table:
-        """Read anything that holds numbers."""
-        found = as_numbers(X, name)
-        return cls(found.together(name) if isinstance(found, Items) else found, X, name)
+        """Read anything that holds numbers, times or decimals."""
+        numbers, scale = read_array(X, name)
+        found = as_numbers(numbers, name)
+        return cls(found.together(name) if isinstance(found, Items) else found, X, name, scale)
 
     @property
     def is_vector(self) -> bool:
@@ -73,9 +85,22 @@ class Table:
 
     def only_numbers(self, *, strict: bool) -> Table:
         """Leave out the columns of a frame that hold no numbers, with a warning; a TypeError if strict."""
+        if self.scales is not None:
+            raise TypeError(f"{self.name} holds {self.scales}, of which only numbers are read here")
         if self.frame is None:
             return self
         return Table(self.frame.only_numbers(self.name, strict=strict), self.source, self.name)
+
+    def measured(self, template: SummaryState, *, strict: bool) -> Table:
+        """Read times and decimals as numbers; leave out what a summary with these settings does not take."""
+        if self.frame is not None:
+            frame, scales = measured(self.frame, self.name, template, strict=strict)
+            return Table(frame, self.source, self.name, scales)
+        if self.scales is not None and not isinstance(self.scales, tuple):
+            problem = unfit(template, self.scales)
+            if problem is not None:
+                raise type(problem)(f"{self.name} {problem}")
+        return self
 
     def columns(self) -> list[Column]:
         """Give the columns as numbers; a TypeError names those that hold none."""
@@ -94,7 +119,7 @@ class Table:
         if self.matrix is None:
             raise ValueError("axis=1 needs an array of two dimensions: turn the frame into one, as .to_numpy() does")
         turned = self.matrix.transposed() if isinstance(self.matrix, Masked) else self.matrix.T
-        return Table(turned, self.source, self.name)
+        return Table(turned, self.source, self.name, self.scales)
 
     def named(self, by: Any) -> list[Label] | None:
         """Tell whether `by` names columns of the frame: a name, or a list of different ones."""

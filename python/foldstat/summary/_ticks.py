@@ -75,6 +75,21 @@ class Scale:
         """The unit to which a mean is rounded: microseconds where the own one is coarser."""
         return "us" if ATTOSECONDS[self.unit] > MICROSECOND else self.unit
 
+    @property
+    def fine_factor(self) -> int:
+        """How many of the fine unit make one of its own."""
+        return ATTOSECONDS[self.unit] // ATTOSECONDS[self.fine_unit]
+
+    @property
+    def fine(self) -> Scale:
+        """The same in the fine unit."""
+        return replace(self, unit=self.fine_unit)
+
+    @property
+    def duration(self) -> Scale:
+        """That of differences."""
+        return Scale("duration", self.unit)
+
     def at(self, position: Fraction | int) -> Moment:
         """Give what lies so many ticks from the origin, rounded once to the fine unit."""
         return Moment(self.kind, self._rounded(Fraction(position)), self.fine_unit, self.zone)
@@ -89,14 +104,10 @@ class Scale:
 
     def root_moment(self, square: Fraction) -> Moment:
         """Give the same, to be shown in the words of any library."""
-        return Moment("duration", whole_root(square * self._fine**2), self.fine_unit)
+        return Moment("duration", whole_root(square * self.fine_factor**2), self.fine_unit)
 
     def _rounded(self, position: Fraction) -> int:
-        return round(position * self._fine)
-
-    @property
-    def _fine(self) -> int:
-        return ATTOSECONDS[self.unit] // ATTOSECONDS[self.fine_unit]
+        return round(position * self.fine_factor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +127,7 @@ class Moment:
             raise OverflowError(f"no object of Python or NumPy holds {self.kind} {self.ticks} {self.unit}") from None
         if self.kind == "instant" and self.unit == "D" and isinstance(found, datetime.datetime):
             return found.date()
-        if isinstance(found, WithNanoseconds) and self.kind == "aware":
-            return WithNanoseconds(_in_zone(found.whole, self.zone), found.nanoseconds)
-        if self.kind == "aware":
-            return _in_zone(found, self.zone)
-        return found
+        return in_clock(found, self.zone) if self.kind == "aware" else found
 
     def of_pandas(self, pandas: Any) -> Any:
         """Give it in pandas' words, with all of its digits."""
@@ -152,7 +159,14 @@ class Moment:
         return re.sub(r"\.\d{6}", lambda found: found[0] + digits, text, count=1)
 
 
-def _in_zone(instant: datetime.datetime, zone: str | None) -> datetime.datetime:
+def in_clock(instant: Any, zone: str | None) -> Any:
+    """Show an instant of UTC, which may have nanoseconds, by the clocks of a zone."""
+    if isinstance(instant, WithNanoseconds):
+        return WithNanoseconds(_in_zone(instant.whole, zone), instant.nanoseconds)
+    return _in_zone(instant, zone)
+
+
+def _in_zone(instant: Any, zone: str | None) -> Any:
     """Show an instant by the clocks of a zone, or in UTC where the machine does not know the zone."""
     if zone is None or zone == "UTC":
         return instant

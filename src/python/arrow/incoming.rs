@@ -99,8 +99,10 @@ impl IncomingColumn {
         // All types have it, but for nulls, unions and runs.
         let format = schema.format();
         let has_validity = format != "n" && !format.starts_with("+u") && format != "+r";
+        let stored = storage.clone().filter(|_| matches!(kind, Kind::Time | Kind::Decimal));
+        let chunks = Vec::new();
         let column =
-            ArrowColumn { name, type_name, kind, chunks: Vec::new(), length: 0, null_count: 0 };
+            ArrowColumn { name, type_name, kind, stored, chunks, length: 0, null_count: 0 };
         Self { column, storage, has_validity }
     }
 

@@ -12,14 +12,14 @@ use pyo3::types::{PyBytes, PyList};
 use super::input::{self, RowIds, RowWeights};
 use super::passes::Rows;
 use super::states::{self, Shared};
-use super::{VALUE_NANOSECONDS, convert, items};
+use super::{VALUE_NANOSECONDS, convert, each, items};
 use crate::error::Error;
 use crate::memory;
 use crate::python::arrays::{self, NewArray};
 use crate::python::enter::enter;
 use crate::python::objects;
 use crate::summary::{
-    Best, Histogram, Id, Known, Method, Number, PrefixSketch, Settings, Sketch, State, Summary,
+    Best, Histogram, Id, Known, Number, PrefixSketch, Settings, Sketch, State, Summary,
 };
 
 /// A summary that threads may share.
@@ -130,14 +130,8 @@ impl SummaryState {
 
     /// What is known of quantiles.
     fn known(&self, q: &Bound<'_, PyAny>, method: &str) -> PyResult<Vec<Known>> {
-        let q = arrays::vector(q, "q")?;
-        let Some(method) = Method::named(method) else {
-            let names = Method::ALL.map(|(name, _)| format!("'{name}'")).join(", ");
-            let message = format!("method must be one of {names}; got '{method}'");
-            return Err(PyValueError::new_err(message));
-        };
-        let values = q.as_slice().ok_or_else(|| Error::Bug("q is not in one piece".to_owned()))?;
-        match self.read(|summary| summary.quantiles(values, method)) {
+        let (q, method) = each::asked(q, method)?;
+        match self.read(|summary| summary.quantiles(&q, method)) {
             Some(known) => Ok(known?),
             None => Err(convert::not_kept("quantiles", "quantiles=True")),
         }
@@ -480,7 +474,7 @@ impl SummaryState {
         method: &str,
     ) -> PyResult<Bound<'py, PyArray1<f64>>> {
         let known = self.known(q, method)?;
-        each(q.py(), &known, |known| known.estimate)
+        part(q.py(), &known, |known| known.estimate)
     }
 
     /// Between which numbers they lie for certain: of each the lower, then of each the upper.
@@ -491,7 +485,7 @@ impl SummaryState {
         method: &str,
     ) -> PyResult<[Bound<'py, PyArray1<f64>>; 2]> {
         let known = self.known(q, method)?;
-        Ok([each(q.py(), &known, |known| known.low)?, each(q.py(), &known, |known| known.high)?])
+        Ok([part(q.py(), &known, |known| known.low)?, part(q.py(), &known, |known| known.high)?])
     }
 
     /// Counts below the first edge, of each bin, and above the last edge; None without histogram.
@@ -521,10 +515,10 @@ impl SummaryState {
 }
 
 /// An array with a part of each.
-fn each<'py>(
+fn part<'py>(
     py: Python<'py>,
     known: &[Known],
-    part: fn(&Known) -> f64,
+    of: fn(&Known) -> f64,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
-    NewArray::of(py, known.len(), &memory::collected(known.iter().map(part), "the quantiles")?)
+    NewArray::of(py, known.len(), &memory::collected(known.iter().map(of), "the quantiles")?)
 }

@@ -28,6 +28,8 @@ const WHAT: &str = "the list of the summaries";
 const READ_NANOSECONDS: f64 = 100.0;
 /// States of a task.
 const TASK: usize = 1 << 12;
+/// The stop flag is looked at every so many states.
+const STOP: usize = 1 << 6;
 
 /// States, and which id the next row of one of them gets where that is not the number of its rows.
 #[derive(Debug, Default)]
@@ -93,7 +95,7 @@ impl From<Vec<State>> for SummaryStates {
 
 /// Every `step`-th state from `start` on: `range` as a tuple.
 #[derive(Clone, Copy, Debug, FromPyObject)]
-struct Which(isize, isize, usize);
+pub(super) struct Which(isize, isize, usize);
 
 impl Which {
     /// Checks that there are such.
@@ -109,7 +111,7 @@ impl Which {
         Err(PyIndexError::new_err(format!("there are {length} states, and none at {self:?}")))
     }
 
-    fn length(self) -> usize {
+    pub(super) fn length(self) -> usize {
         self.2
     }
 
@@ -125,38 +127,60 @@ impl Which {
 }
 
 impl SummaryStates {
+    /// Checks that there are such.
+    pub(super) fn which(&self, which: Which) -> PyResult<Which> {
+        which.of(look(&self.0).len())
+    }
+
     /// A value of each, by many threads.
-    fn column<'py, T: Element + Copy + Send>(
+    pub(super) fn column<'py, T: Element + Copy + Send>(
         &self,
         py: Python<'py>,
         which: Which,
         read: impl Fn(&State) -> T + Sync,
     ) -> PyResult<Bound<'py, PyArray1<T>>> {
-        let which = which.of(look(&self.0).len())?;
-        let mut array = NewArray::<T, Ix1>::zeros(py, which.length())?;
-        let values = array.values();
-        let work = READ_NANOSECONDS * which.length() as f64;
-        enter(py, work, None, None, |context| {
-            let partition = Partition::new(which.length(), TASK);
-            context.for_each_chunk(&partition, RowsMut::column(values), |range, mut out| {
-                let states = look(&self.0);
-                for (value, place) in out.values().iter_mut().zip(which.part(range)) {
-                    *value = read(&states[place]);
-                }
-                Ok(())
-            })
+        let mut array = NewArray::<T, Ix1>::zeros(py, self.which(which)?.length())?;
+        self.fill(py, which, array.values(), |state, row| {
+            row[0] = read(state);
+            Ok(())
         })?;
         Ok(array.finish())
     }
 
+    /// Writes as many values of each as fit, row by row, by many threads.
+    pub(super) fn fill<T: Send>(
+        &self,
+        py: Python<'_>,
+        which: Which,
+        values: &mut [T],
+        read: impl Fn(&State, &mut [T]) -> Result<(), Error> + Sync,
+    ) -> PyResult<()> {
+        let which = self.which(which)?;
+        let work = READ_NANOSECONDS * values.len() as f64;
+        let width = values.len() / which.length().max(1);
+        enter(py, work, None, None, |context| {
+            let partition = Partition::new(which.length(), TASK);
+            let rows = RowsMut::new(values, which.length(), width);
+            context.for_each_chunk(&partition, rows, |range, mut out| {
+                let states = look(&self.0);
+                which.part(range).enumerate().try_for_each(|(row, place)| {
+                    if row % STOP == 0 {
+                        context.check()?;
+                    }
+                    read(&states[place], out.row(row))
+                })
+            })
+        })
+    }
+
     /// A value of each, in order.
-    fn collect<T: Send>(
+    pub(super) fn collect<T: Send>(
         &self,
         py: Python<'_>,
         which: Which,
         read: impl Fn(&State) -> Result<T, Error> + Sync,
     ) -> PyResult<Vec<T>> {
-        let which = which.of(look(&self.0).len())?;
+        let which = self.which(which)?;
         let work = READ_NANOSECONDS * which.length() as f64;
         enter(py, work, Some(1), None, |context| {
             let mut all = memory::with_capacity(which.length(), WHAT)?;
@@ -463,7 +487,7 @@ impl SummaryStates {
             return Ok(false);
         }
         let theirs = other.collect(py, others, State::copied)?;
-        let which = which.of(look(&self.0).len())?;
+        let which = self.which(which)?;
         let states = look(&self.0);
         Ok(theirs.iter().zip(which.part(0..theirs.len())).all(|(state, at)| *state == states[at]))
     }

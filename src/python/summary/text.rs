@@ -24,6 +24,8 @@ use crate::summary::{TextCodes, TextTally};
 
 /// Nanoseconds that checking and hashing a text takes, about.
 const TEXT_NANOSECONDS: f64 = 30.0;
+/// What the memory is for, in errors.
+const DICTIONARY: &str = "the texts of a dictionary";
 /// The stop flag is checked every so many texts.
 const BLOCK: usize = 16_384;
 
@@ -144,15 +146,9 @@ fn encode(
             let values = dictionary.values();
             let keys = dictionary.keys();
             // Only those that are used have a number.
-            let mut texts = memory::filled(values.len(), None, "the texts of a dictionary")?;
+            let used = used(context, array, values.len())?;
+            let mut texts = memory::filled(values.len(), None, DICTIONARY)?;
             let mut start = 0;
-            let mut used = memory::filled(values.len(), false, "the texts of a dictionary")?;
-            for block in blocks(array).filter(|_| !values.is_empty()) {
-                let block = block.as_any_dictionary();
-                for (row, key) in block.normalized_keys().into_iter().enumerate() {
-                    used[key] |= block.keys().is_valid(row);
-                }
-            }
             visit(context, values, |place, text| {
                 if let Some(text) = text.filter(|_| used[place]) {
                     texts[place] = Some(codes.code(text)?);
@@ -209,17 +205,23 @@ fn count(context: &Context, array: &dyn Array, tally: &mut TextTally) -> Result<
         None => add(context, array, |_| true, tally),
         Some(dictionary) => {
             let values = dictionary.values();
-            let mut used = memory::filled(values.len(), false, "the texts of a dictionary")?;
-            for block in blocks(array).filter(|_| !values.is_empty()) {
-                context.check()?;
-                let block = block.as_any_dictionary();
-                for (row, key) in block.normalized_keys().into_iter().enumerate() {
-                    used[key] |= block.keys().is_valid(row);
-                }
-            }
+            let used = used(context, array, values.len())?;
             add(context, values, |index| used[index], tally)
         }
     }
+}
+
+/// Which of so many values of a dictionary are those of rows.
+fn used(context: &Context, array: &dyn Array, n_values: usize) -> Result<Vec<bool>, Error> {
+    let mut used = memory::filled(n_values, false, DICTIONARY)?;
+    for block in blocks(array).filter(|_| n_values > 0) {
+        context.check()?;
+        let block = block.as_any_dictionary();
+        for (row, key) in block.normalized_keys().into_iter().enumerate() {
+            used[key] |= block.keys().is_valid(row);
+        }
+    }
+    Ok(used)
 }
 
 /// The array piece by piece, so that what is worked out of a piece takes little memory.

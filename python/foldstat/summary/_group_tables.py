@@ -1,0 +1,65 @@
+"""Groups as tables: of the libraries, and as notebooks show them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from foldstat._common.frames import FrameKind, build_levelled
+from foldstat._common.html import shown_rows, shown_table_html
+from foldstat.summary._collections import Summaries
+from foldstat.summary._group_states import GroupStates, Shape
+from foldstat.summary._key_columns import KeyColumns
+from foldstat.summary._key_levels import levels
+from foldstat.summary._keyed import Keys
+from foldstat.summary._reads import statistics
+from foldstat.summary._scaled_each import Cells, column_of, objects_of
+
+
+def frame_of(kind: FrameKind, keys: Keys, groups: GroupStates, known: KeyColumns | None) -> Any:
+    """Give the statistics of groups as a table; a ValueError if they have different columns."""
+    shapes = set(groups.shapes()) if groups.shape is None else {groups.shape}
+    if len(shapes) > 1:
+        first, second, *_ = (sorted(map(str, shape.names or range(shape.width))) for shape in shapes)
+        raise ValueError(f"the groups have different columns, {first} and {second}: they are no one table")
+    cells = _columns(groups, range(len(keys)), *shapes)
+    columns = [column_of(column, kind) for column in cells.values()]
+    return build_levelled(kind, levels(kind, keys.given, known), list(cells), columns)
+
+
+def _columns(groups: GroupStates, shown: range, shape: Shape) -> dict[str, Cells]:
+    """Give the statistics of some groups by name, as columns of a table; all groups have one shape."""
+    columns = [(groups.column(i, range(len(groups))), groups.column(i, shown)) for i in range(shape.width)]
+    if shape.single:
+        return columns[0][1]._table(columns[0][0]._kept())
+    labels = range(shape.width) if shape.names is None else shape.names
+    return {
+        f"{label}.{name}": cells
+        for label, (every, some) in zip(labels, columns, strict=True)
+        for name, cells in some._table(every._kept()).items()
+    }
+
+
+def _rows(groups: GroupStates, shown: range) -> list[dict[str, Any]]:
+    """Give the statistics of each of some groups by name, whatever columns they have."""
+    if groups.shape is not None:
+        columns = _columns(groups, shown, groups.shape)
+        return [dict(zip(columns, row, strict=True)) for row in zip(*map(objects_of, columns.values()), strict=True)]
+    found = []
+    for place in shown:
+        group = groups.group(place)
+        assert isinstance(group, Summaries)
+        tables = zip(group._labels(), group, strict=True)
+        found.append({f"{label}.{name}": cell for label, one in tables for name, cell in statistics(one).items()})
+    return found
+
+
+def html_of(keys: Keys, groups: GroupStates) -> str:
+    """Show groups, the beginning and the end of many."""
+    places = shown_rows(len(keys))
+    parts = [_rows(groups, part) for part in places]
+    names = list(dict.fromkeys(name for part in parts for cells in part for name in cells))
+    rows = (
+        [[keys[place], *(cells.get(name, "") for name in names)] for place, cells in zip(shown, part, strict=True)]
+        for shown, part in zip(places, parts, strict=True)
+    )
+    return shown_table_html(["", *names], rows, len(keys))
