@@ -231,6 +231,8 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
         with room_for(f"summaries of {len(fields[1])} bytes"):
             states = _core.SummaryStates.from_payload(fields[1])
             scales = decode_scales(_KIND, fields[2], len(states)) if len(fields) > 2 else None
+            if len(fields) > 2 and scales is None:
+                raise _bytes.malformed(_KIND, "a field is empty")
             check_scales(_KIND, states, range(len(states)), scales)
             return cls._decoded(_bytes.split(_KIND, fields[0]), states, scales)
 
