@@ -232,6 +232,31 @@ def test_matrices_of_times():
     assert summarize(times[:, 0], axis=0) == Summary(times[:, 0])
 
 
+@pytest.mark.parametrize(
+    "times",
+    [
+        np.array([5, 7], "M8[ps]"),
+        np.array([5, 7], "m8[fs]"),
+        np.array([10**14, 3], "M8[D]"),
+        np.array([10**15, 10**16], "M8[s]"),
+        np.array([2**62, 2**62], "m8[s]"),
+        np.array([1, 10**6], "m8[D]"),
+    ],
+    ids=str,
+)
+def test_times_that_libraries_do_not_have(times):
+    """They are objects or texts there, and the array of a mean is what each mean is."""
+    grouped = summarize(times, by=["a", "b"])
+    expected = [Summary(times[i : i + 1]).mean for i in range(2)]
+    assert Summaries(grouped.values()).mean.tolist() == expected
+    for kind in ("pandas", "polars", "pyarrow"):
+        table = grouped.to_frame(kind)
+        cells = table["mean"].to_pylist() if kind == "pyarrow" else table["mean"].to_list()
+        assert str(table)
+        for cell, value in zip(cells, expected, strict=True):
+            assert cell == str(value) if isinstance(cell, str) else exactly(cell) == exactly(value)
+
+
 def test_settings_that_times_do_not_go_with():
     frame = {"x": [1.0, 2.0], "when": np.array([1, 2], "M8[us]"), "lasted": np.array([1, 2], "m8[us]")}
     with pytest.warns(UserWarning, match=r"left out: 'when' \(datetime64\[us\]\)$"):

@@ -133,7 +133,7 @@ impl ArrowColumn {
     }
 
     /// Of times: a column of whole numbers, their kind, unit and time zone; None of anything else.
-    fn ticks(&self) -> PyResult<Option<(Self, &'static str, &'static str, Option<String>)>> {
+    fn ticks(&self) -> PyResult<Option<whole::Ticks>> {
         Ok(whole::ticks(self)?)
     }
 

@@ -20,7 +20,8 @@ Kind: TypeAlias = Literal["instant", "aware", "time", "duration"]
 _EPOCH = datetime.datetime(1970, 1, 1)
 _EPOCH_UTC = _EPOCH.replace(tzinfo=datetime.UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
-_LOWEST, _HIGHEST = ((end - _EPOCH) // _MICROSECOND for end in (datetime.datetime.min, datetime.datetime.max))
+# Microseconds of the first and the last instant that Python has.
+LOWEST, HIGHEST = ((end - _EPOCH) // _MICROSECOND for end in (datetime.datetime.min, datetime.datetime.max))
 _DAY = 86_400 * 10**6  # microseconds
 _LONGEST = datetime.timedelta.max // _MICROSECOND
 
@@ -129,7 +130,7 @@ def time_key(kind: Kind, ticks: int) -> Any:
             return datetime.timedelta(microseconds=micros)
         return _in_numpy(np.timedelta64, ticks)
     if kind == "instant":
-        if rest == 0 and _LOWEST <= micros <= _HIGHEST:
+        if rest == 0 and LOWEST <= micros <= HIGHEST:
             return _EPOCH + datetime.timedelta(microseconds=micros)
         return _in_numpy(np.datetime64, ticks)
     if kind == "time":
@@ -137,7 +138,7 @@ def time_key(kind: Kind, ticks: int) -> Any:
             raise ValueError(f"a key in by must be a time of day within 24 hours, got {micros} microseconds")
         whole: Any = (_EPOCH + datetime.timedelta(microseconds=micros)).time()
     else:
-        if not _LOWEST <= micros <= _HIGHEST:
+        if not LOWEST <= micros <= HIGHEST:
             raise ValueError("a key in by with a time zone must be within the years 1 to 9999, in UTC")
         whole = _EPOCH_UTC + datetime.timedelta(microseconds=micros)
     if rest % NANOSECOND:

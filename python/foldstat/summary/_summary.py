@@ -46,8 +46,9 @@ class Summary(Monoid, Reads):
         The numbers. NumPy arrays of any shape and real dtype, pandas and Polars Series and frames,
         pyarrow arrays and tables (and whatever else speaks the Arrow PyCapsule interface), or any
         Python iterable of numbers and None (pandas.NA and masked entries are nulls as well). Streams
-        of Arrow data (a ``RecordBatchReader``) and generators of arrays, frames or batches are read
-        batch by batch, on the calling thread.
+        of Arrow data (a ``RecordBatchReader``, a relation of DuckDB, a table of ibis), LazyFrames of
+        Polars and generators of arrays, frames or batches are read batch by batch, on the calling thread. Frames and
+        columns of narwhals are what is inside of them.
         Integers are taken exactly, also those beyond 2**53.
         NaN, and nulls, are counted and take no part in anything else. All numbers of an array of
         more dimensions, or of a frame, go into the one summary; columns of a frame that hold no

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foldstat._common.frames import FrameKind
-from foldstat.summary._instants import times_of
+from foldstat.summary._instants import ATTOSECONDS, HIGHEST, LOWEST, MICROSECOND, times_of
 from foldstat.summary._key_levels import as_column, in_zone
 from foldstat.summary._ticks import Scale, in_clock
 
@@ -67,17 +67,28 @@ class TimeCells:
         unit, stored = self.scale.unit, self._stored()
         if stored is None or unit in ("ps", "fs", "as"):
             return self._clocks(kind, library)
+        if kind == "polars" and not self._has_years():  # it panics over others when it shows them
+            return _objects_or_texts(kind, library, self.objects())
         if kind == "polars" and (unit == "s" or (unit == "D" and self.scale.kind == "duration")):
             stored = _finer(stored, "ms")
         elif unit == "D" and self.scale.kind == "duration":
             stored = _finer(stored, "s")
         if stored is None:
-            return _objects_or_texts(kind, self._objects())
+            return _objects_or_texts(kind, library, self.objects())
         return in_zone(kind, library, stored, self.scale.zone) if self.scale.zone else as_column(kind, library, stored)
+
+    def _has_years(self) -> bool:
+        """Tell whether all are within the years that Python has, if they are instants."""
+        if self.scale.kind == "duration" or not self.there.any():
+            return True
+        present, unit = self.ticks[self.there], ATTOSECONDS[self.scale.unit]
+        return bool(
+            LOWEST * MICROSECOND <= int(present.min()) * unit <= int(present.max()) * unit <= HIGHEST * MICROSECOND
+        )
 
     def _clocks(self, kind: FrameKind, library: Any) -> Any:
         if kind == "pandas" or self.scale.kind != "time" or self.ticks.dtype == object:
-            return _objects_or_texts(kind, self._objects())
+            return _objects_or_texts(kind, library, self.objects())
         to_nanoseconds = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[self.scale.unit]
         nanoseconds = self.ticks * to_nanoseconds
         if kind == "pyarrow":
@@ -93,5 +104,7 @@ def _finer(stored: NDArray[Any], unit: str) -> NDArray[Any] | None:
     return finer if same.all() else None
 
 
-def _objects_or_texts(kind: FrameKind, objects: list[Any]) -> list[Any]:
-    return objects if kind == "pandas" else [None if time is None else str(time) for time in objects]
+def _objects_or_texts(kind: FrameKind, library: Any, objects: NDArray[Any]) -> Any:
+    if kind == "pandas":
+        return library.Index(objects, dtype=object, tupleize_cols=False)  # which it does not try to convert
+    return [None if time is None else str(time) for time in objects.tolist()]

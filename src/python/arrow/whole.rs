@@ -19,7 +19,9 @@ use crate::memory;
 const DAY: i64 = 86_400_000; // milliseconds
 
 /// Whole numbers, the kind of time that they count, its unit, and its zone.
-type Ticks = (ArrowColumn, &'static str, &'static str, Option<String>);
+pub type Ticks = (ArrowColumn, &'static str, &'static str, Option<String>);
+/// What gives the numbers of a chunk, with so many zeros at their end.
+type Whole = fn(&ArrayRef, u32) -> PyResult<ArrayRef>;
 
 /// A column of times as numbers, which lie where the times do; dates of 64 bits become days.
 ///
@@ -69,7 +71,7 @@ fn words(unit: TimeUnit) -> &'static str {
 ///
 /// `OverflowError`, with the number, if one needs more; `MemoryError` if there is no room for them.
 pub fn decimals(column: &ArrowColumn) -> PyResult<Option<(ArrowColumn, i8)>> {
-    let (places, whole): (i8, fn(&ArrayRef, u32) -> PyResult<ArrayRef>) = match column.stored {
+    let (places, whole): (i8, Whole) = match column.stored {
         Some(DataType::Decimal32(_, places)) => (places, whole::<Decimal32Type>),
         Some(DataType::Decimal64(_, places)) => (places, whole::<Decimal64Type>),
         Some(DataType::Decimal128(_, places)) => (places, whole::<Decimal128Type>),
