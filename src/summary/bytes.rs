@@ -10,6 +10,7 @@ use super::prefixes::PrefixSketch;
 use super::sketch::Sketch;
 use super::summary::Summary;
 use super::sums::Sums;
+use super::weighted::Weighted;
 use crate::error::Error;
 use crate::memory;
 
@@ -17,7 +18,9 @@ use crate::memory;
 const MAGIC: [u8; 4] = *b"FSum";
 /// Raised by every change of what follows. A summary has the first version that can say it, so
 /// that there is still one encoding for each.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
+/// The last version without [`flag::WEIGHTS`].
+const WITHOUT_WEIGHTS: u8 = 2;
 /// The last version without [`flag::PREFIXES`].
 const WITHOUT_PREFIXES: u8 = 1;
 
@@ -30,7 +33,10 @@ mod flag {
     pub const DISTINCT: u8 = 16;
     pub const VALUES: u8 = 32;
     pub const PREFIXES: u8 = 64;
-    pub const ALL: u8 = 127;
+    /// Real weights: their sums in place of the others, and neither these nor powers or counts that
+    /// need whole numbers of times.
+    pub const WEIGHTS: u8 = 128;
+    pub const NOT_WITH_WEIGHTS: u8 = HIGHER | SKETCH | HISTOGRAM | PREFIXES;
 }
 
 impl Summary {
@@ -61,12 +67,10 @@ impl Summary {
 
     fn encode(&self, writer: &mut Writer) {
         writer.raw(&MAGIC);
-        let prefixes = self.parts().is_some_and(|parts| parts.prefixes.is_some());
-        writer.u8(if prefixes { VERSION } else { WITHOUT_PREFIXES });
-        match self.parts() {
-            None => writer.u8(0),
-            Some(parts) => parts.encode(writer),
-        }
+        let flags = self.parts().map_or(0, Parts::flags);
+        writer.u8(version_of(flags));
+        writer.u8(flags);
+        self.parts().iter().for_each(|parts| parts.encode(writer));
     }
 
     fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
@@ -81,21 +85,33 @@ impl Summary {
             return Err(reader.corrupt("the version", &problem));
         }
         let flags = reader.u8("the parts")?;
-        if (flags & flag::PREFIXES != 0) != (version > WITHOUT_PREFIXES) {
+        if version != version_of(flags) {
             return Err(reader.corrupt("the parts", "not of this version"));
         }
         if flags == 0 {
             return Ok(Self::identity());
         }
-        if flags & !flag::ALL != 0 || flags & flag::PARTS == 0 {
+        let weights = flags & flag::WEIGHTS != 0;
+        if flags & flag::PARTS == 0 || (weights && flags & flag::NOT_WITH_WEIGHTS != 0) {
             return Err(reader.corrupt("the parts", "none of those there are"));
         }
         Parts::decode(reader, flags).map(Self::from)
     }
 }
 
+/// The first version that can say it.
+fn version_of(flags: u8) -> u8 {
+    if flags & flag::WEIGHTS != 0 {
+        VERSION
+    } else if flags & flag::PREFIXES != 0 {
+        WITHOUT_WEIGHTS
+    } else {
+        WITHOUT_PREFIXES
+    }
+}
+
 impl Parts {
-    fn encode(&self, writer: &mut Writer) {
+    fn flags(&self) -> u8 {
         let flags = [
             (flag::PARTS, true),
             (flag::HIGHER, self.sums.higher.is_some()),
@@ -104,8 +120,12 @@ impl Parts {
             (flag::HISTOGRAM, self.histogram.is_some()),
             (flag::DISTINCT, self.distinct.is_some()),
             (flag::VALUES, self.extremes.0.is_some()),
+            (flag::WEIGHTS, self.weighted.is_some()),
         ];
-        writer.u8(flags.iter().filter(|(_, set)| *set).fold(0, |all, (flag, _)| all | flag));
+        flags.iter().filter(|(_, set)| *set).fold(0, |all, (flag, _)| all | flag)
+    }
+
+    fn encode(&self, writer: &mut Writer) {
         let counts = &self.counts;
         for count in [
             counts.count,
@@ -120,7 +140,10 @@ impl Parts {
             min.encode(writer);
             max.encode(writer);
         }
-        self.sums.encode(writer);
+        match &self.weighted {
+            Some(weighted) => weighted.encode(writer),
+            None => self.sums.encode(writer),
+        }
         self.best.encode(writer);
         self.prefixes.iter().for_each(|prefixes| prefixes.encode(writer));
         self.sketch.iter().for_each(|sketch| sketch.encode(writer));
@@ -148,10 +171,17 @@ impl Parts {
             let [min, max] = finite_ends(&extremes, &counts);
             PrefixSketch::decode(reader, counts.finite_count(), [min, max])
         };
+        let weighted = |reader: &mut _| Weighted::decode(reader, &counts).map(Box::new);
+        let weighted = has(flag::WEIGHTS).then(|| weighted(reader)).transpose()?;
+        let sums = match weighted {
+            Some(_) => Sums::new(false),
+            None => Sums::decode(reader, has(flag::HIGHER), counts.finite_count())?,
+        };
         Ok(Self {
             counts,
             extremes,
-            sums: Sums::decode(reader, has(flag::HIGHER), counts.finite_count())?,
+            sums,
+            weighted,
             best: Best::decode(reader)?,
             prefixes: has(flag::PREFIXES).then(|| prefixes(reader)).transpose()?,
             sketch: has(flag::SKETCH).then(|| Sketch::decode(reader)).transpose()?,

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use ndarray::ArrayView1;
 
-use super::accumulate::{Accumulator, Block, Owners};
-use super::column::{Column, Ids};
+use super::accumulate::{Accumulator, Block, Counting, Owners};
+use super::column::{Column, Ids, Weights};
 use super::number::Number;
 use super::octets::{self, Octets};
 use super::parts::Parts;
@@ -34,23 +34,24 @@ const FEWEST_ROWS: usize = SumsBuilder::BLOCK / 8;
 
 /// One summary for each column, with the settings of `template`.
 ///
-/// `ids` tell whose each row is, and `weights` how often it counts. All columns, and both of
+/// `ids` tell whose each row is, and `weights` how much it counts. All columns, and both of
 /// these, have one number of rows.
 ///
 /// # Errors
 ///
-/// [`Error::Shape`] if they have not, [`Error::TooMany`] if the weights add up to 2⁶⁴ or more,
-/// [`Error::Interrupted`] if the stop flag was raised.
+/// [`Error::Shape`] if they have not, [`Error::TooMany`] if numbers of times add up to 2⁶⁴ or more,
+/// [`Error::InvalidArgument`] if a weight is negative or not finite, or there are real weights and
+/// the template keeps what these have none of, [`Error::Interrupted`] if the stop flag was raised.
 pub fn summarize_columns<'d>(
     context: &Context,
     template: &Summary,
     columns: &[Column<'d>],
     ids: Ids<'d>,
-    weights: Option<ArrayView1<'d, u64>>,
+    weights: Option<Weights<'d>>,
 ) -> Result<Vec<State>, Error> {
     let rows = columns.first().map_or(0, Column::len);
     check_rows(rows, columns, &ids, weights.as_ref())?;
-    let template = template.empty_parts()?;
+    let template = template.parts_for(weights.as_ref())?;
     let table = Table { template: &template, columns, ids, weights };
     if table.is_of_runs(rows) {
         return table.summarize_runs(context, rows);
@@ -63,12 +64,12 @@ pub fn summarize_columns<'d>(
     Ok(summaries)
 }
 
-/// Checks that everything has as many rows as the columns, and that these can be counted.
+/// Checks that everything has as many rows as the columns.
 pub(super) fn check_rows(
     rows: usize,
     columns: &[Column<'_>],
     ids: &Ids<'_>,
-    weights: Option<&ArrayView1<'_, u64>>,
+    weights: Option<&Weights<'_>>,
 ) -> Result<(), Error> {
     let shape = |name, found| {
         if found == rows {
@@ -86,9 +87,13 @@ pub(super) fn check_rows(
         Ids::U64(ids) => shape("ids", ids.len())?,
         Ids::Given(ids) => shape("ids", ids.len())?,
     }
-    shape("sample_weight", weights.map_or(rows, |weights| weights.len()))?;
-    let mut weights = weights.into_iter().flatten();
-    weights.try_fold(0_u64, |total, &weight| total.checked_add(weight)).ok_or(Error::TooMany)?;
+    shape("sample_weight", weights.map_or(rows, Weights::len))
+}
+
+/// Checks that so many rows can be counted.
+pub(super) fn check_total(times: &ArrayView1<'_, u64>) -> Result<(), Error> {
+    let mut times = times.iter();
+    times.try_fold(0_u64, |total, &times| total.checked_add(times)).ok_or(Error::TooMany)?;
     Ok(())
 }
 
@@ -144,7 +149,10 @@ impl Packed {
         template: &Parts,
     ) -> Result<(), Error> {
         let owners = Owners { ids: Ids::Range { start: 0, step: 1 }, first: 0, rows: None };
-        let mut add = |values| state.add(&Run { values, times: None, owners }, template);
+        let mut add = |values| {
+            let counting = Counting::Once;
+            state.add(&Run { values, counting, owners }, template)
+        };
         match (column.values.as_f64_slice(), column.validity) {
             (Some(values), None) => return add(Numbers::Floats(values)),
             (_, None) => {
@@ -170,7 +178,7 @@ struct Table<'t, 'd> {
     template: &'t Parts,
     columns: &'t [Column<'d>],
     ids: Ids<'d>,
-    weights: Option<ArrayView1<'d, u64>>,
+    weights: Option<Weights<'d>>,
 }
 
 impl<'d> Table<'_, 'd> {
@@ -295,15 +303,18 @@ fn blocks(rows: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>>
 /// Reads a column block by block: where it lies if it can, else through a buffer.
 pub(super) struct Reader<'d> {
     ids: Ids<'d>,
-    weights: Option<ArrayView1<'d, u64>>,
+    weights: Option<Weights<'d>>,
     values: Vec<f64>,
     rows: Vec<u32>,
+    /// Of the values that are left, whichever there are.
     times: Vec<u64>,
+    real: Vec<f64>,
 }
 
 impl<'d> Reader<'d> {
-    pub(super) fn new(ids: Ids<'d>, weights: Option<ArrayView1<'d, u64>>) -> Self {
-        Self { ids, weights, values: Vec::new(), rows: Vec::new(), times: Vec::new() }
+    pub(super) fn new(ids: Ids<'d>, weights: Option<Weights<'d>>) -> Self {
+        let (values, rows, times, real) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { ids, weights, values, rows, times, real }
     }
 
     /// Adds some rows of a column to an accumulator.
@@ -322,54 +333,96 @@ impl<'d> Reader<'d> {
     ) {
         let owners = Owners { ids: self.ids, first: block.start, rows: None };
         let nulls = column.validity.is_some_and(|validity| !validity.all(block.clone()));
+        self.gather(block.clone());
         if let Some(values) = column.values.as_f64_slice()
             && !nulls
-            && self.weights.is_none()
         {
             let ahead = &values[block.end..(block.end + block.len()).min(end)];
-            return into.add(&Block { values: &values[block], times: None, ahead, owners });
+            let counting = self.counting(block.clone());
+            return into.add(&Block { values: &values[block], counting, ahead, owners });
         }
         self.values.resize(block.len(), 0.0);
         if !column.values.widen(block.clone(), &mut self.values) {
             return self.add_numbers(column, block, into);
         }
-        if !nulls && self.weights.is_none() {
-            return into.add(&Block { values: &self.values, times: None, ahead: &[], owners });
+        if !nulls {
+            let counting = self.counting(block);
+            return into.add(&Block { values: &self.values, counting, ahead: &[], owners });
         }
         self.pack(column, block, into);
-        let times = self.weights.is_some().then_some(&self.times[..]);
+        let counting = match self.weights {
+            None => Counting::Once,
+            Some(Weights::Times(_)) => Counting::Times(&self.times),
+            Some(Weights::Real(_)) => Counting::Weights(&self.real),
+        };
         let owners = Owners { rows: Some(&self.rows), ..owners };
-        into.add(&Block { values: &self.values, times, ahead: &[], owners });
+        into.add(&Block { values: &self.values, counting, ahead: &[], owners });
     }
 
-    /// Leaves only values that are there and count, and counts the nulls.
-    fn pack(&mut self, column: &Column<'_>, block: Range<usize>, into: &mut Accumulator) {
-        self.rows.clear();
-        self.times.clear();
-        let mut kept = 0;
-        for (index, row) in block.enumerate() {
-            let times = self.weights.map_or(1, |weights| weights[row]);
-            if column.validity.is_some_and(|validity| !validity.get(row)) {
-                into.add_nulls(times);
-            } else if times > 0 {
-                self.values[kept] = self.values[index];
-                self.rows.push(index as u32);
-                self.times.push(times);
-                kept += 1;
+    /// Copies weights that are not neighbours in memory.
+    fn gather(&mut self, block: Range<usize>) {
+        match self.weights {
+            Some(Weights::Times(times)) if times.to_slice().is_none() => {
+                self.times.clear();
+                self.times.extend(block.map(|row| times[row]));
+            }
+            Some(Weights::Real(weights)) if weights.to_slice().is_none() => {
+                self.real.clear();
+                self.real.extend(block.map(|row| weights[row]));
+            }
+            _ => {}
+        }
+    }
+
+    /// How much the rows of a block count, after [`Self::gather`].
+    fn counting(&self, block: Range<usize>) -> Counting<'_> {
+        match self.weights {
+            None => Counting::Once,
+            Some(Weights::Times(times)) => {
+                Counting::Times(times.to_slice().map_or(&self.times, |times| &times[block]))
+            }
+            Some(Weights::Real(weights)) => {
+                Counting::Weights(weights.to_slice().map_or(&self.real, |real| &real[block]))
             }
         }
-        self.values.truncate(kept);
+    }
+
+    /// Leaves only values that are there, after [`Self::gather`], and counts the nulls.
+    fn pack(&mut self, column: &Column<'_>, block: Range<usize>, into: &mut Accumulator) {
+        let (mut times, mut real) = (Vec::new(), Vec::new());
+        let mut rows = std::mem::take(&mut self.rows);
+        let mut values = std::mem::take(&mut self.values);
+        rows.clear();
+        let counting = self.counting(block.clone());
+        let mut kept = 0;
+        for (index, row) in block.enumerate() {
+            if column.validity.is_some_and(|validity| !validity.get(row)) {
+                into.add_counted_null(counting.part(index..index + 1));
+                continue;
+            }
+            match counting {
+                Counting::Once => {}
+                Counting::Times(of) => times.push(of[index]),
+                Counting::Weights(of) => real.push(of[index]),
+            }
+            values[kept] = values[index];
+            rows.push(index as u32);
+            kept += 1;
+        }
+        values.truncate(kept);
+        (self.values, self.rows, self.times, self.real) = (values, rows, times, real);
     }
 
     /// Value by value, for integers that no `f64` holds.
     fn add_numbers(&self, column: &Column<'_>, block: Range<usize>, into: &mut Accumulator) {
         let owners = Owners { ids: self.ids, first: block.start, rows: None };
+        let counting = self.counting(block.clone());
         for (index, row) in block.enumerate() {
-            let times = self.weights.map_or(1, |weights| weights[row]);
-            if column.validity.is_some_and(|validity| !validity.get(row)) {
-                into.add_nulls(times);
+            let counting = counting.part(index..index + 1);
+            if column.validity.is_none_or(|validity| validity.get(row)) {
+                into.add_counted_number(column.values.get(row), || owners.id(index), counting);
             } else {
-                into.add_number(column.values.get(row), || owners.id(index), times);
+                into.add_counted_null(counting);
             }
         }
     }

@@ -9,6 +9,7 @@
 //! | `summary.rs`, `parts.rs` | [`Summary`], and what it consists of: merges, reads |
 //! | `settings.rs`, `bytes.rs` | what is kept, and its encoding |
 //! | `sums/` | exact sums of powers and of products |
+//! | `weighted.rs` | real weights |
 //! | `best.rs` | the N smallest or largest values and whose they are |
 //! | `prefixes.rs` | quantiles as fine as the values are spread |
 //! | `sketch.rs` | quantiles to a relative error |
@@ -21,7 +22,7 @@
 //! | `states.rs`, `short.rs` | very many summaries side by side, in few bytes |
 //! | `deal.rs` | values dealt to buffers |
 //! | `joint.rs` | [`Joint`]: sums of products of columns |
-//! | `exact.rs`, `reads.rs`, `joint_reads.rs` | statistics, correctly rounded |
+//! | `exact.rs`, `reads.rs`, `weighted_reads.rs`, `joint_reads.rs` | statistics, correctly rounded |
 //! | `codec.rs` | bytes |
 
 mod accumulate;
@@ -54,9 +55,11 @@ mod states;
 mod summary;
 mod sums;
 mod texts;
+mod weighted;
+mod weighted_reads;
 
 pub use best::{Best, Id};
-pub use column::{Bits, Column, Ids, Values};
+pub use column::{Bits, Column, Ids, Values, Weights};
 pub use columns::summarize_columns;
 pub use distinct::Distinct;
 pub use exact::Exact;
@@ -73,3 +76,4 @@ pub use sketch::Sketch;
 pub use states::State;
 pub use summary::Summary;
 pub use texts::{TextCodes, TextTally};
+pub use weighted::WeightKind;

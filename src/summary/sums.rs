@@ -7,6 +7,7 @@
 //! | `builder.rs`, `builder/lanes.rs` | [`SumsBuilder`]: blocks of values in, [`Sums`] out; eight columns at once |
 //! | `windows.rs` | bits that are peeled off in floating point: the steps of the vector kernels |
 //! | `peel.rs`, `products.rs` | those kernels, for x and x², and for x·y |
+//! | `weighted.rs`, `slices.rs` | sums with weights, and their kernels |
 //! | `classes.rs`, `bins.rs` | blocks of mixed sizes, and of any |
 
 mod bins;
@@ -16,6 +17,8 @@ mod fixed;
 mod peel;
 mod products;
 mod scaled;
+mod slices;
+mod weighted;
 mod windows;
 
 pub use bins::split;
@@ -26,6 +29,7 @@ pub use peel::{
 };
 pub use products::{PairBuilder, add_product};
 pub use scaled::Scaled;
+pub use weighted::{Live, WeightedBuilder, WeightedSums, as_floats};
 pub use windows::Octet;
 
 use super::codec::{Reader, Writer};
