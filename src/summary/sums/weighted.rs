@@ -223,7 +223,7 @@ impl WeightedBuilder {
             return Ok(());
         };
         if window.covers(&extent) {
-            let found = self.peel((x, w), window, extent.min_abs).ok_or(NotFinite)?;
+            let found = self.peel((x, w), window, Some(extent.min_abs)).ok_or(NotFinite)?;
             self.take(window, &found);
             return Ok(());
         }
@@ -240,12 +240,12 @@ impl WeightedBuilder {
             (&mut rest_x, &mut rest_w),
         );
         let (octets, weights) = (inner_x.as_chunks().0, inner_w.as_chunks().0);
-        let found = self.peel((octets, weights), window, 0.0);
+        let found = self.peel((octets, weights), window, None);
         debug_assert!(found.is_some(), "nothing of it is strange");
         found.iter().for_each(|found| self.take(window, found));
-        let most = 7 * x.len();
+        // So what is left gets fewer by an eighth each time, also with the zeros that fill an octet.
         let rest_len = rest_x.len();
-        if rest_len < FEW || rest_len > most {
+        if rest_len < FEW || rest_len >= 7 * x.len() {
             rest_x.iter().zip(&rest_w).for_each(|(&x, &w)| self.add_one(x, w));
             self.scratch = [inner_x, inner_w, rest_x, rest_w];
             return Ok(());
@@ -281,10 +281,16 @@ impl WeightedBuilder {
     }
 
     /// Sums of a block, whose values other than 0 are no smaller than `least` or the window says.
-    fn peel(&mut self, (x, w): (&[Octet], &[Octet]), window: Window, least: f64) -> Option<Levels> {
+    fn peel(
+        &mut self,
+        (x, w): (&[Octet], &[Octet]),
+        window: Window,
+        least: Option<f64>,
+    ) -> Option<Levels> {
         match window {
             Window::Narrow { x: e, k } => {
-                let spread = (e - exponent(least)).clamp(0, narrow_spread(k));
+                let most = narrow_spread(k);
+                let spread = least.map_or(most, |least| (e - exponent(least)).clamp(0, most));
                 slices::narrow(x, w, power_of_two(-e), k, spread)
             }
             Window::Wide { x: e, w: f, .. } => {
