@@ -202,7 +202,7 @@ def system() -> _System: ...
 def resolve_threads(n_jobs: int | None = None) -> int: ...
 
 _Ids = range | NDArray[np.int64] | NDArray[np.uint64] | list[int | str | bytes] | None
-_Weights = NDArray[np.uint64] | NDArray[np.float64] | None
+_Weights = NDArray[np.uint64] | NDArray[np.int64] | NDArray[np.float64] | None
 
 @final
 class ArrowColumn:

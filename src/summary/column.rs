@@ -274,6 +274,8 @@ pub(super) fn bad_weight() -> Error {
 pub enum Weights<'a> {
     /// Numbers of times.
     Times(ArrayView1<'a, u64>),
+    /// Those that came as signed integers: from 2⁶³ on they are negative, and none.
+    Signed(ArrayView1<'a, u64>),
     /// Any weights that are finite and not negative.
     Real(ArrayView1<'a, f64>),
 }
@@ -283,7 +285,7 @@ impl<'a> Weights<'a> {
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
-            Self::Times(times) => times.len(),
+            Self::Times(times) | Self::Signed(times) => times.len(),
             Self::Real(weights) => weights.len(),
         }
     }
@@ -301,12 +303,21 @@ impl<'a> Weights<'a> {
     /// [`Error::InvalidArgument`] if a weight is negative or not finite.
     pub(super) fn at(&self, row: usize) -> Result<(u64, f64), Error> {
         match self {
-            Self::Times(times) => Ok((times[row], 1.0)),
+            Self::Signed(times) if times[row] > i64::MAX as u64 => Err(bad_weight()),
+            Self::Times(times) | Self::Signed(times) => Ok((times[row], 1.0)),
             Self::Real(weights) if is_weight(weights[row]) => {
                 Ok((u64::from(weights[row] > 0.0), weights[row]))
             }
             Self::Real(_) => Err(bad_weight()),
         }
+    }
+
+    /// Of integers, which may be signed.
+    #[must_use]
+    pub fn signed(times: ArrayView1<'a, i64>) -> Self {
+        let times = times.raw_view().cast::<u64>();
+        // SAFETY: integers of one size and alignment, any bits of which are both, borrowed for 'a.
+        Self::Signed(unsafe { times.deref_into_view() })
     }
 
     /// Those of some rows.
@@ -318,6 +329,7 @@ impl<'a> Weights<'a> {
     pub fn slice(self, rows: Range<usize>) -> Self {
         match self {
             Self::Times(times) => Self::Times(times.slice_move(s![rows])),
+            Self::Signed(times) => Self::Signed(times.slice_move(s![rows])),
             Self::Real(weights) => Self::Real(weights.slice_move(s![rows])),
         }
     }

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use ndarray::ArrayView1;
+use ndarray::s;
 
 use super::accumulate::{Accumulator, Block, Counting, Owners};
-use super::column::{Column, Ids, Weights};
+use super::column::{Column, Ids, Weights, bad_weight};
 use super::number::Number;
 use super::octets::{self, Octets};
 use super::parts::Parts;
@@ -91,7 +91,14 @@ pub(super) fn check_rows(
 }
 
 /// Checks that so many rows can be counted.
-pub(super) fn check_total(times: &ArrayView1<'_, u64>) -> Result<(), Error> {
+pub(super) fn check_total(weights: Option<&Weights<'_>>) -> Result<(), Error> {
+    let (Some(Weights::Times(times) | Weights::Signed(times)), Some(weights)) = (weights, weights)
+    else {
+        return Ok(());
+    };
+    if matches!(weights, Weights::Signed(_)) && times.iter().any(|&times| times > i64::MAX as u64) {
+        return Err(bad_weight());
+    }
     let mut times = times.iter();
     times.try_fold(0_u64, |total, &times| total.checked_add(times)).ok_or(Error::TooMany)?;
     Ok(())
@@ -333,7 +340,7 @@ impl<'d> Reader<'d> {
     ) {
         let owners = Owners { ids: self.ids, first: block.start, rows: None };
         let nulls = column.validity.is_some_and(|validity| !validity.all(block.clone()));
-        self.gather(block.clone());
+        self.gather(block.clone(), into);
         if let Some(values) = column.values.as_f64_slice()
             && !nulls
         {
@@ -352,17 +359,21 @@ impl<'d> Reader<'d> {
         self.pack(column, block, into);
         let counting = match self.weights {
             None => Counting::Once,
-            Some(Weights::Times(_)) => Counting::Times(&self.times),
+            Some(Weights::Times(_) | Weights::Signed(_)) => Counting::Times(&self.times),
             Some(Weights::Real(_)) => Counting::Weights(&self.real),
         };
         let owners = Owners { rows: Some(&self.rows), ..owners };
         into.add(&Block { values: &self.values, counting, ahead: &[], owners });
     }
 
-    /// Copies weights that are not neighbours in memory.
-    fn gather(&mut self, block: Range<usize>) {
+    /// Copies weights that are not neighbours in memory, and notes if a signed one is negative.
+    fn gather(&mut self, block: Range<usize>, into: &mut Accumulator) {
+        if let Some(Weights::Signed(times)) = self.weights {
+            let times = times.slice(s![block.clone()]);
+            into.note_signed(times.iter().fold(0, |all, times| all | times));
+        }
         match self.weights {
-            Some(Weights::Times(times)) if times.to_slice().is_none() => {
+            Some(Weights::Times(times) | Weights::Signed(times)) if times.to_slice().is_none() => {
                 self.times.clear();
                 self.times.extend(block.map(|row| times[row]));
             }
@@ -378,7 +389,7 @@ impl<'d> Reader<'d> {
     fn counting(&self, block: Range<usize>) -> Counting<'_> {
         match self.weights {
             None => Counting::Once,
-            Some(Weights::Times(times)) => {
+            Some(Weights::Times(times) | Weights::Signed(times)) => {
                 Counting::Times(times.to_slice().map_or(&self.times, |times| &times[block]))
             }
             Some(Weights::Real(weights)) => {

@@ -188,7 +188,9 @@ impl<'a> Dealer<'a> {
                 },
                 counting: match stretch.weights {
                     None => Counting::Once,
-                    Some(Weights::Times(_)) => Counting::Times(&times[places.clone()]),
+                    Some(Weights::Times(_) | Weights::Signed(_)) => {
+                        Counting::Times(&times[places.clone()])
+                    }
                     Some(Weights::Real(_)) => Counting::Weights(&weights[places.clone()]),
                 },
                 owners: Owners { ids: stretch.ids, first, rows: noted.then(|| &rows[places]) },

@@ -75,9 +75,7 @@ pub fn summarize_groups(
     }
     for Stretch { columns, keys, ids, weights } in stretches {
         check_rows(keys.len(), columns, ids, weights.as_ref())?;
-        if let Some(Weights::Times(times)) = weights {
-            check_total(times)?;
-        }
+        check_total(weights.as_ref())?;
     }
     let template = template.parts_for(first.weights.as_ref())?;
     if let Some(keys) = dense_keys(stretches) {

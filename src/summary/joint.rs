@@ -153,7 +153,7 @@ impl Joint {
         let rows = columns.first().map_or(0, Column::len);
         let times = weights.map(Weights::Times);
         check_rows(rows, columns, &Ids::Range { start: 0, step: 1 }, times.as_ref())?;
-        weights.as_ref().map_or(Ok(()), check_total)?;
+        check_total(times.as_ref())?;
         let stop = context.stop();
         let new = || Ok(Worker { stop, done: Self::new(self.n_columns)?, by_bit: Vec::new() });
         // The columns of a block stay in the second-level cache while all pairs are formed.

@@ -79,7 +79,7 @@ impl Summary {
         let parts = self.empty_parts()?;
         match weights {
             Some(Weights::Real(_)) => parts.with_weights(WeightKind::Reliability),
-            Some(Weights::Times(_)) | None => Ok(parts),
+            Some(Weights::Times(_) | Weights::Signed(_)) | None => Ok(parts),
         }
     }
 

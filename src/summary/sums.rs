@@ -29,7 +29,8 @@ pub use peel::{
 };
 pub use products::{PairBuilder, add_product};
 pub use scaled::Scaled;
-pub use weighted::{Live, WeightedBuilder, WeightedSums, as_floats};
+pub use slices::Ahead;
+pub use weighted::{Live, WeightedBuilder, WeightedSums};
 pub use windows::Octet;
 
 use super::codec::{Reader, Writer};

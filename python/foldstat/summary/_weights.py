@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 WeightKind: TypeAlias = Literal["frequency", "reliability"]
-Weights: TypeAlias = "NDArray[np.uint64] | NDArray[np.float64]"
+Weights: TypeAlias = "NDArray[np.uint64] | NDArray[np.int64] | NDArray[np.float64]"
 
 # Weights that are looked at first: one with a fraction settles what all of them are.
 _FIRST = 4096
@@ -31,7 +31,7 @@ def as_weight_kind(weights: Any) -> WeightKind | None:
 def as_weights(
     sample_weight: Any, shape: tuple[int, ...], kind: str | None, *, counted: str = "values"
 ) -> Weights | None:
-    """Check weights: as uint64 if they are numbers of times, as float64 if they are any.
+    """Check weights: as integers of 64 bits if they are numbers of times, as float64 if they are any.
 
     `shape` is that of the values; weights may have the same, be in one row in C order, or be one number.
     `kind` is what real weights of this summary are, if it says so. Weights that are negative or not finite
@@ -77,10 +77,8 @@ def _of_one_kind(weights: NDArray[Any], kind: str | None) -> Weights:
         return _real(weights)
     if weights.dtype.kind == "f":
         _refuse(weights >= _LARGEST_TIMES, weights, "does not fit into 64 bits")
-    elif weights.dtype.kind == "i" and weights.size and weights.min() < 0:
-        _refuse_strange(weights)
-    if weights.dtype == np.int64:
-        return weights.view(np.uint64)
+    if weights.dtype.kind == "i":
+        return weights.astype(np.int64, copy=False)
     return weights.astype(np.uint64, copy=False)
 
 

@@ -327,15 +327,17 @@ impl<'py> RowWeights<'py> {
     ///
     /// # Errors
     ///
-    /// `TypeError` if they are neither of dtype uint64, for numbers of times, nor float64;
+    /// `TypeError` if they are neither of dtype uint64 or int64, for numbers of times, nor float64;
     /// `ValueError` if there are not `n_rows`.
     pub fn borrow(weights: Option<&Bound<'py, PyAny>>, n_rows: usize) -> PyResult<Self> {
         let Some(weights) = weights.filter(|weights| !weights.is_none()) else {
             return Ok(Self(None));
         };
         let weights = arrays::numbers(weights, "sample_weight", 1)?;
-        if !matches!(weights.values(), Values::U64(_) | Values::F64(_)) {
-            return Err(PyTypeError::new_err("sample_weight must be of dtype uint64 or float64"));
+        if !matches!(weights.values(), Values::U64(_) | Values::I64(_) | Values::F64(_)) {
+            return Err(PyTypeError::new_err(
+                "sample_weight must be of dtype uint64, int64 or float64",
+            ));
         }
         let length = weights.values().len();
         if length != n_rows {
@@ -350,6 +352,7 @@ impl<'py> RowWeights<'py> {
     pub fn values(&self) -> Option<Weights<'_>> {
         match self.0.as_ref()?.values() {
             Values::U64(times) => Some(Weights::Times(times)),
+            Values::I64(times) => Some(Weights::signed(times)),
             Values::F64(weights) => Some(Weights::Real(weights)),
             _ => None,
         }
@@ -364,6 +367,12 @@ impl<'py> RowWeights<'py> {
         match self.values() {
             None => Ok(None),
             Some(Weights::Times(times)) => Ok(Some(times)),
+            Some(Weights::Signed(times)) if times.iter().all(|&times| times <= i64::MAX as u64) => {
+                Ok(Some(times))
+            }
+            Some(Weights::Signed(_)) => {
+                Err(PyValueError::new_err("sample_weight: must hold numbers that are not negative"))
+            }
             Some(Weights::Real(_)) => Err(PyValueError::new_err(
                 "real weights have no joint sums: give whole numbers of times, as integers",
             )),

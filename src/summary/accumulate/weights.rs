@@ -4,15 +4,22 @@ use super::block::Kept;
 use super::{Accumulator, Block, Counting, Owners, Range, Sums, SumsBuilder, Weighted};
 use super::{WeightedBuilder, set_bits, union, wider};
 use crate::error::Error;
+use crate::simd::Lines;
 use crate::summary::best::Id;
 use crate::summary::column::is_weight;
 use crate::summary::number::Number;
-use crate::summary::sums::{Live, as_floats, split};
+use crate::summary::sums::{Ahead, Live, split};
 
 /// Extremes of nothing.
 const NONE: Range = (f64::INFINITY, f64::NEG_INFINITY);
-/// Numbers of times below this are floats that the kernels take.
-const LARGEST_TIMES: u64 = 1 << 52;
+/// Nothing is known of what will be read.
+const NOTHING: Ahead = [Lines::NONE; 2];
+
+/// What lies behind some numbers in memory, as many lines of it: most likely the next ones. To fetch
+/// what is none does no harm.
+fn behind<T>(numbers: &[T]) -> Lines {
+    Lines::at(numbers.as_ptr_range().end.cast(), size_of_val(numbers).div_ceil(64))
+}
 
 impl Accumulator {
     /// The sums of everything, or those with weights.
@@ -90,6 +97,11 @@ impl Accumulator {
         }
     }
 
+    /// Notes signed numbers of times, or-ed together: whether one is negative.
+    pub(in crate::summary) fn note_signed(&mut self, all: u64) {
+        self.bad_weight |= all > i64::MAX as u64;
+    }
+
     fn check_weight(&mut self, weight: f64) {
         self.bad_weight |= !is_weight(weight);
     }
@@ -131,7 +143,13 @@ impl Accumulator {
                 if !self.only_sums && weights.contains(&0.0) {
                     return false;
                 }
-                let Ok(live) = self.weighing().add(block.values, weights) else { return false };
+                let Ok(live) = self.weighing().add(
+                    block.values,
+                    weights,
+                    [behind(block.values), behind(weights)],
+                ) else {
+                    return false;
+                };
                 self.weighted_count += live.count as u64;
                 (live, live.count as u64)
             }
@@ -151,14 +169,10 @@ impl Accumulator {
         if self.higher || (!zeros && times.contains(&0)) {
             return None;
         }
-        let mut floats = [0.0; WeightedBuilder::BLOCK];
-        let floats = &mut floats[..times.len()];
-        let (all, count) = as_floats(times, floats);
-        if all >= LARGEST_TIMES {
-            return None;
-        }
-        let builder = self.repeated.get_or_insert_with(|| WeightedBuilder::new(true));
-        Some((builder.add(values, floats).ok()?, count))
+        let ahead = [behind(values), behind(times)];
+        self.repeated
+            .get_or_insert_with(|| WeightedBuilder::new(true))
+            .add_times(values, times, ahead)
     }
 
     /// Adds what is finite to counts and sums, and returns its extremes.
@@ -191,7 +205,7 @@ impl Accumulator {
     }
 
     fn add_finite_weighted(&mut self, values: &[f64], weights: &[f64]) -> Range {
-        let added = self.weighing().add(values, weights);
+        let added = self.weighing().add(values, weights, NOTHING);
         debug_assert!(added.is_ok(), "only finite values and weights were chosen");
         self.weighted_count += values.len() as u64;
         self.count_finite(values.len() as u64);

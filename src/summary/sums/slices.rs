@@ -29,7 +29,7 @@
 use std::ops::{Add, Sub};
 
 use super::windows::{Octet, power_of_two};
-use crate::simd::{Kernel, Lanes, Lanes64, Level, Part, Vector, dispatch};
+use crate::simd::{Kernel, Lanes, Lanes64, Level, Lines, Part, Vector, dispatch};
 
 /// Terms per accumulator, and most octets in a block.
 pub const DEPTH: usize = 64;
@@ -66,6 +66,15 @@ pub struct Levels {
     pub square: [i64; 5],
 }
 
+/// What will be read next, of values and of weights: it is fetched meanwhile.
+pub type Ahead = [Lines; 2];
+
+#[inline(always)]
+fn fetch(ahead: &mut Ahead) {
+    ahead[0].prefetch(1);
+    ahead[1].prefetch(1);
+}
+
 /// The higher part of x, a multiple of the unit that `at` is 1.5·2⁵² of, and the rest.
 #[inline(always)]
 fn cut<P: Copy + Add<Output = P> + Sub<Output = P>>(x: P, at: P) -> (P, P) {
@@ -78,18 +87,19 @@ fn cuts<const N: usize>(bits: i32) -> [f64; N] {
     std::array::from_fn(|index| 1.5 * power_of_two(52 - bits * (index as i32 + 1)))
 }
 
-/// The sum of all lanes in units of 2^(−`bits`); `None` if one is NaN.
+/// The sum of all lanes in units of 2^(−`bits`), of which each has at most 2⁵³; `None` if one is NaN.
 #[inline(always)]
 fn units(lanes: &Lanes64, bits: i32) -> Option<i64> {
+    // Of a multiple of 2²⁶ units and a rest below that the sums are exact, too.
+    let at = 1.5 * power_of_two(52 + 26 - bits);
+    let parts = lanes.0.map(|lane| cut(lane, at));
+    let sum = |lanes: [f64; 8]| {
+        let four: [f64; 4] = std::array::from_fn(|lane| lanes[lane] + lanes[lane + 4]);
+        (four[0] + four[2]) + (four[1] + four[3])
+    };
+    let (high, low) = (sum(parts.map(|(high, _)| high)), sum(parts.map(|(_, low)| low)));
     let scale = power_of_two(bits);
-    let mut sum = 0;
-    let mut nan = false;
-    for lane in lanes.0 {
-        nan |= lane.is_nan();
-        // A whole number of at most 53 bits.
-        sum += (lane * scale) as i64;
-    }
-    (!nan).then_some(sum)
+    (!low.is_nan()).then(|| (high * scale) as i64 + (low * scale) as i64)
 }
 
 fn all_units<const N: usize>(lanes: &[Lanes64], bits: i32, first: i32) -> Option<[i64; N]> {
@@ -107,17 +117,22 @@ fn all_units<const N: usize>(lanes: &[Lanes64], bits: i32, first: i32) -> Option
 ///
 /// If there are not as many weights, or more than [`DEPTH`] octets: a bug in the caller.
 #[must_use]
-pub fn narrow(x: &[Octet], w: &[Octet], scale: f64, k: u32, spread: i32) -> Option<Levels> {
+pub fn narrow(
+    (x, scale): (&[Octet], f64),
+    w: &[Octet],
+    (k, spread): (u32, i32),
+    ahead: Ahead,
+) -> Option<Levels> {
     assert!(x.len() == w.len() && x.len() <= DEPTH, "a block keeps to the depth of its sums");
     let b = narrow_bits(k);
     let cuts = cuts(b);
     let whole = 2 * b >= 2 * spread + 52;
     let ends = if whole && 3 * b >= 2 * spread + 104 {
-        dispatch(Narrow::<THREE> { x, w, scale, cuts })
+        dispatch(Narrow::<THREE> { x, w, scale, cuts, ahead })
     } else if whole {
-        dispatch(Narrow::<FOUR> { x, w, scale, cuts })
+        dispatch(Narrow::<FOUR> { x, w, scale, cuts, ahead })
     } else {
-        dispatch(Narrow::<SPLIT> { x, w, scale, cuts })
+        dispatch(Narrow::<SPLIT> { x, w, scale, cuts, ahead })
     };
     let first: [i64; 2] = all_units(&ends[..2], b, 1)?;
     let second: [i64; 4] = all_units(&ends[2..], b, 1)?;
@@ -139,6 +154,7 @@ struct Narrow<'a, const FORM: u8> {
     w: &'a [Octet],
     scale: f64,
     cuts: [f64; 3],
+    ahead: Ahead,
 }
 
 impl<const FORM: u8> Kernel for Narrow<'_, FORM> {
@@ -167,7 +183,9 @@ impl<const FORM: u8> Narrow<'_, FORM> {
         let [c1, c2, c3] = [splat(self.cuts[0]), splat(self.cuts[1]), splat(self.cuts[2])];
         let mut first = [zero; 2];
         let mut second = [zero; 4];
+        let mut ahead = if part == 0 { self.ahead } else { [Lines::NONE; 2] };
         for (x, w) in self.x.iter().zip(self.w) {
+            fetch(&mut ahead);
             let x = <V::Part as Part<V>>::load(level, &Lanes(*x), part) * scale;
             let w = <V::Part as Part<V>>::load(level, &Lanes(*w), part);
             let (high, rest) = cut(x, c1);
@@ -214,17 +232,41 @@ pub fn wide(
     (x, x_scale): (&[Octet], f64),
     (w, w_scale): (&[Octet], f64),
     slices: &mut Slices,
+    ahead: Ahead,
 ) -> Option<Levels> {
     assert!(x.len() == w.len() && x.len() <= DEPTH, "a block keeps to the depth of its sums");
     let weights = dispatch(WideWeights { w, scale: w_scale, slices, cuts: cuts(WIDE_BITS) });
     let first = dispatch(WideFirst { x, scale: x_scale, slices, cuts: cuts(WIDE_BITS) });
-    let second = dispatch(WideSecond { x, scale: x_scale, slices, cuts: cuts(WIDE_BITS) });
+    let second = dispatch(WideSecond { x, scale: x_scale, slices, cuts: cuts(WIDE_BITS), ahead });
     Some(Levels {
         first: all_units(&first, WIDE_BITS, 2)?,
         second: all_units(&second, WIDE_BITS, 2)?,
         weight: all_units(&weights[..3], WIDE_BITS, 1)?,
         square: all_units(&weights[3..], WIDE_BITS, 2)?,
     })
+}
+
+/// Adds the products of slices of values and weights to the sums of their levels.
+///
+/// Products of one level are added to each other first, which is exact, too: a sum that waited for
+/// three fused additions, one after the other, would be what limits it.
+#[inline(always)]
+fn add_products<V: Vector<Scalar = f64>, const X: usize, const LEVELS: usize>(
+    sums: &mut [V::Part; LEVELS],
+    x: [V::Part; X],
+    w: [V::Part; 3],
+) {
+    for (level, sum) in sums.iter_mut().enumerate() {
+        let mut product: Option<V::Part> = None;
+        for (j, w) in w.iter().enumerate() {
+            if let Some(&x) = level.checked_sub(j).and_then(|i| x.get(i)) {
+                product = Some(product.map_or_else(|| *w * x, |product| w.mul_add(x, product)));
+            }
+        }
+        if let Some(product) = product {
+            *sum = *sum + product;
+        }
+    }
 }
 
 /// Cuts weights into slices, and adds up them and their products.
@@ -263,7 +305,7 @@ impl Kernel for WideWeights<'_> {
                 let (twice, twice_second) = (w1 + w1, w2 + w2);
                 squares[0] = w1.mul_add(w1, squares[0]);
                 squares[1] = twice.mul_add(w2, squares[1]);
-                squares[2] = twice.mul_add(w3, w2.mul_add(w2, squares[2]));
+                squares[2] = squares[2] + twice.mul_add(w3, w2 * w2);
                 squares[3] = twice_second.mul_add(w3, squares[3]);
                 squares[4] = w3.mul_add(w3, squares[4]);
             }
@@ -299,12 +341,10 @@ impl Kernel for WideFirst<'_> {
                 let x = P::<L>::load(level, &Lanes(*x), part) * scale;
                 let (x1, rest) = cut(x, c1);
                 let (x2, x3) = cut(rest, c2);
-                for j in 0..3 {
-                    let w = P::<L>::load(level, &Lanes(self.slices[j][index]), part);
-                    sums[j] = w.mul_add(x1, sums[j]);
-                    sums[j + 1] = w.mul_add(x2, sums[j + 1]);
-                    sums[j + 2] = w.mul_add(x3, sums[j + 2]);
-                }
+                let w: [_; 3] = std::array::from_fn(|j| {
+                    P::<L>::load(level, &Lanes(self.slices[j][index]), part)
+                });
+                add_products::<L::F64, 3, 5>(&mut sums, [x1, x2, x3], w);
             }
             for (end, sum) in ends.iter_mut().zip(sums) {
                 sum.store(end, part);
@@ -320,6 +360,7 @@ struct WideSecond<'a> {
     scale: f64,
     slices: &'a Slices,
     cuts: [f64; 5],
+    ahead: Ahead,
 }
 
 impl Kernel for WideSecond<'_> {
@@ -334,7 +375,9 @@ impl Kernel for WideSecond<'_> {
             let (scale, zero) = (splat(self.scale), splat(0.0));
             let cuts = self.cuts.map(splat);
             let mut sums = [zero; 8];
+            let mut ahead = if part == 0 { self.ahead } else { [Lines::NONE; 2] };
             for (index, x) in self.x.iter().enumerate() {
+                fetch(&mut ahead);
                 let x = P::<L>::load(level, &Lanes(*x), part) * scale;
                 let p = x * x;
                 let e = x.mul_sub(x, p);
@@ -346,13 +389,11 @@ impl Kernel for WideSecond<'_> {
                 let (e3, rest) = cut(e, cuts[2]);
                 let (e4, rest) = cut(rest, cuts[3]);
                 let (e5, e6) = cut(rest, cuts[4]);
-                let slices = [p1, p2, p3 + e3, p4 + e4, e5, e6];
-                for j in 0..3 {
-                    let w = P::<L>::load(level, &Lanes(self.slices[j][index]), part);
-                    for i in 0..6 {
-                        sums[i + j] = w.mul_add(slices[i], sums[i + j]);
-                    }
-                }
+                let q = [p1, p2, p3 + e3, p4 + e4, e5, e6];
+                let w: [_; 3] = std::array::from_fn(|j| {
+                    P::<L>::load(level, &Lanes(self.slices[j][index]), part)
+                });
+                add_products::<L::F64, 6, 8>(&mut sums, q, w);
             }
             for (end, sum) in ends.iter_mut().zip(sums) {
                 sum.store(end, part);

@@ -5,10 +5,10 @@ use super::builder::{Extremes, NotFinite, wider};
 use super::fixed::{First, Second, Third};
 use super::peel::max_abs;
 use super::slices::{
-    self, DEPTH, Levels, NARROW, Slices, WIDE_BITS, WIDE_SPREAD, narrow_bits, narrow_spread,
+    self, Ahead, DEPTH, Levels, NARROW, Slices, WIDE_BITS, WIDE_SPREAD, narrow_bits, narrow_spread,
 };
 use super::windows::{Octet, exponent, store};
-use crate::simd::{Kernel, Lanes, Level, Vector, dispatch};
+use crate::simd::{Kernel, Lanes, Level, Lines, Vector, dispatch};
 
 /// Exact sums over values x with weights w.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -103,8 +103,12 @@ pub struct WeightedBuilder {
     zeros: bool,
     slices: Box<Slices>,
     scratch: [Vec<f64>; 4],
+    /// Numbers of times as floats.
+    floats: Vec<f64>,
 }
 
+/// Nothing is known of what will be read.
+const NOTHING: Ahead = [Lines::NONE; 2];
 /// Below this many values, setting up the vector kernels costs more than they save.
 const FEW: usize = 48;
 /// Exponents of values, and of weights that are not integers, which can be brought below 1: 2^−e is
@@ -125,6 +129,7 @@ impl WeightedBuilder {
             zeros: false,
             slices: Box::new([[[0.0; 8]; DEPTH]; 3]),
             scratch: [const { Vec::new() }; 4],
+            floats: Vec::new(),
         }
     }
 
@@ -147,7 +152,7 @@ impl WeightedBuilder {
     ///
     /// [`NotFinite`], and then nothing was added, if a value or a weight is NaN or infinite, or a
     /// weight negative.
-    pub fn add(&mut self, x: &[f64], w: &[f64]) -> Result<Live, NotFinite> {
+    pub fn add(&mut self, x: &[f64], w: &[f64], ahead: Ahead) -> Result<Live, NotFinite> {
         if x.len() < FEW {
             return self.add_few(x, w);
         }
@@ -157,9 +162,13 @@ impl WeightedBuilder {
             return Err(NotFinite);
         }
         let extent = self.extent(octets, weights)?;
-        self.add_octets(octets, weights, extent)?;
+        self.add_octets((octets, weights), extent, ahead)?;
         let rest = self.add_few(x_rest, w_rest)?;
-        let octets = if self.zeros { count_live(weights.as_flattened()) } else { 8 * octets.len() };
+        let octets = if self.zeros && !self.times {
+            count_live(weights.as_flattened())
+        } else {
+            8 * octets.len()
+        };
         let count = octets + rest.count;
         let (min, max) = (extent.min, extent.max);
         let extremes = if min == 0.0 || max == 0.0 {
@@ -168,6 +177,18 @@ impl WeightedBuilder {
             super::builder::union((min, max), rest.extremes)
         };
         Ok(Live { count, extremes })
+    }
+
+    /// As [`Self::add`], with numbers of times, and how often the values count together; `None`, and
+    /// then nothing was added, also if one is not below 2⁵².
+    pub fn add_times(&mut self, x: &[f64], times: &[u64], ahead: Ahead) -> Option<(Live, u64)> {
+        let mut floats = std::mem::take(&mut self.floats);
+        floats.resize(times.len(), 0.0);
+        let (all, count) = as_floats(times, &mut floats);
+        let small = all >> 52 == 0;
+        let added = small.then(|| self.add(x, &floats, ahead).ok()).flatten();
+        self.floats = floats;
+        added.map(|live| (live, count))
     }
 
     /// The extent of a block, in which nothing is strange as far as that shows.
@@ -214,7 +235,12 @@ impl WeightedBuilder {
     }
 
     /// Adds octets of that extent; those that no window covers in a second round, or one by one.
-    fn add_octets(&mut self, x: &[Octet], w: &[Octet], extent: Extent) -> Result<(), NotFinite> {
+    fn add_octets(
+        &mut self,
+        (x, w): (&[Octet], &[Octet]),
+        extent: Extent,
+        ahead: Ahead,
+    ) -> Result<(), NotFinite> {
         let Some(window) = self.window(&extent) else {
             if any_strange(x.as_flattened(), w.as_flattened()) {
                 return Err(NotFinite);
@@ -223,7 +249,7 @@ impl WeightedBuilder {
             return Ok(());
         };
         if window.covers(&extent) {
-            let found = self.peel((x, w), window, Some(extent.min_abs)).ok_or(NotFinite)?;
+            let found = self.peel((x, w), window, Some(extent.min_abs), ahead).ok_or(NotFinite)?;
             self.take(window, &found);
             return Ok(());
         }
@@ -240,7 +266,7 @@ impl WeightedBuilder {
             (&mut rest_x, &mut rest_w),
         );
         let (octets, weights) = (inner_x.as_chunks().0, inner_w.as_chunks().0);
-        let found = self.peel((octets, weights), window, None);
+        let found = self.peel((octets, weights), window, None, ahead);
         debug_assert!(found.is_some(), "nothing of it is strange");
         found.iter().for_each(|found| self.take(window, found));
         // So what is left gets fewer by an eighth each time, also with the zeros that fill an octet.
@@ -255,7 +281,7 @@ impl WeightedBuilder {
         self.scratch = [inner_x, inner_w, Vec::new(), Vec::new()];
         let (octets, weights) = (rest_x.as_chunks().0, rest_w.as_chunks().0);
         let extent = dispatch(ExtentKernel { x: octets, w: weights, zeros: true });
-        let added = self.add_octets(octets, weights, extent);
+        let added = self.add_octets((octets, weights), extent, NOTHING);
         let [inner_x, inner_w, ..] = std::mem::take(&mut self.scratch);
         self.scratch = [inner_x, inner_w, rest_x, rest_w];
         added
@@ -286,15 +312,16 @@ impl WeightedBuilder {
         (x, w): (&[Octet], &[Octet]),
         window: Window,
         least: Option<f64>,
+        ahead: Ahead,
     ) -> Option<Levels> {
         match window {
             Window::Narrow { x: e, k } => {
                 let most = narrow_spread(k);
                 let spread = least.map_or(most, |least| (e - exponent(least)).clamp(0, most));
-                slices::narrow(x, w, power_of_two(-e), k, spread)
+                slices::narrow((x, power_of_two(-e)), w, (k, spread), ahead)
             }
             Window::Wide { x: e, w: f, .. } => {
-                slices::wide((x, power_of_two(-e)), (w, power_of_two(-f)), &mut self.slices)
+                slices::wide((x, power_of_two(-e)), (w, power_of_two(-f)), &mut self.slices, ahead)
             }
         }
     }
@@ -470,8 +497,8 @@ impl Kernel for ExtentKernel<'_> {
     }
 }
 
-/// Numbers of times as floats; all of them or-ed, and their sum, modulo 2⁶⁴.
-pub fn as_floats(times: &[u64], into: &mut [f64]) -> (u64, u64) {
+/// Numbers of times below 2⁵² as floats; all of them or-ed, and their sum, modulo 2⁶⁴.
+fn as_floats(times: &[u64], into: &mut [f64]) -> (u64, u64) {
     dispatch(AsFloats { times, into })
 }
 
