@@ -1,30 +1,23 @@
-//! The kernels of weighted sums: exact Σwx and Σwx² of a block, in fused multiply-adds.
+//! The kernel of numbers of times: exact Σwx and Σwx² of a block, in fused multiply-adds.
 //!
-//! Numbers are cut into slices of few bits, so that products of slices have no more than 53 bits
-//! even where many of them are added up: then a fused multiply-add into an ordinary accumulator
-//! rounds nothing. This is the scheme of Ozaki, Ogita, Oishi & Rump, "Error-free transformations of
-//! matrix multiplication by using fast routines of matrix multiplication", Numer. Algorithms 59
-//! (2012). A slice is cut off by adding and subtracting 1.5·2⁵²·u, which leaves a multiple of u and
-//! a rest below u/2, both exact.
+//! Numbers are cut into slices of few bits, so that products of slices with a small integer have no
+//! more than 53 bits even where many of them are added up: then a fused multiply-add into an ordinary
+//! accumulator rounds nothing. This is the scheme of Ozaki, Ogita, Oishi & Rump, "Error-free
+//! transformations of matrix multiplication by using fast routines of matrix multiplication", Numer.
+//! Algorithms 59 (2012). A slice is cut off by adding and subtracting 1.5·2⁵²·u, which leaves a
+//! multiple of u and a rest below u/2, both exact.
 //!
-//! First x and w are multiplied by powers of two, so that all are below 1 in size: nothing leaves
-//! the range of `f64` then. With slices of b bits the i-th of x, and of x·x = p + e (p rounded, e
-//! its error), is a multiple of 2^(−b·i). With |x| ≥ 2^(−s), or 0, x is a multiple of 2^(−s−52), p
-//! of 2^(−2s−52) and e of 2^(−2s−104).
+//! First x is multiplied by a power of two, so that all are below 1 in size: nothing leaves the range
+//! of `f64` then. With slices of b bits the i-th of x, and of x·x = p + e (p rounded, e its error), is
+//! a multiple of 2^(−b·i). With |x| ≥ 2^(−s), or 0, x is a multiple of 2^(−s−52), p of 2^(−2s−52) and e
+//! of 2^(−2s−104).
 //!
-//! | weights | slices | exact because of [`DEPTH`] = 64 terms |
-//! |---|---|---|
-//! | integers below 2^k, k ≤ 13 | 1 of w, 2 of x, 3 or 4 of x² with b = 47 − k | 64·2^k·2^b = 2⁵³ units |
-//! | any | 3 of w, 3 of x, 6 of x² with b = 23 | at most 64·1.6·2^(2b) < 2⁵³ units |
+//! Weights are integers below 2^k, k ≤ 13, and b = 47 − k: then 64 terms, [`DEPTH`], are below
+//! 64·2^k·2^b = 2⁵³ units. There are 2 slices of x and 3 or 4 of x², and s may be up to 2b − 52 and
+//! (3b − 52)/2: 16 for k = 13, 34 for k = 4. Other blocks go through `points.rs`.
 //!
-//! (Slices behind the first are half as large, but for the fourth of x², which is one of p and one of
-//! e: so three products of one unit count 1.6 at most.)
-//! Integers go with s ≤ 2b − 52 and s ≤ (3b − 52)/2, which is 16 for k = 13 and 34 for k = 4; any
-//! weights with s ≤ 17 of x and of w. `weighted.rs` leaves out of a block what is smaller.
-//!
-//! What limits it: per octet of integers 1 operation for the unit, 5 for Σwx, 12 to 20 for Σwx², 6 for
-//! the extent and 4 to make them floats, 28 to 36 where the plain pass has 18; for any weights 18
-//! for Σw and Σw², 16 for Σwx, 41 for Σwx² and 9 for the extent, 84.
+//! What limits it: per octet 1 operation for the unit, 5 for Σwx, 12 to 20 for Σwx², 6 for the extent
+//! and 4 to make floats of integers, 28 to 36 where the plain pass has 18; and twice the memory.
 
 use std::ops::{Add, Sub};
 
@@ -33,13 +26,8 @@ use crate::simd::{Kernel, Lanes, Lanes64, Level, Lines, Part, Vector, dispatch};
 
 /// Terms per accumulator, and most octets in a block.
 pub const DEPTH: usize = 64;
-/// Bits of a slice where weights are any.
-pub const WIDE_BITS: i32 = 23;
 /// Most bits of integers with the fewest slices.
 pub const NARROW: u32 = 13;
-/// Largest spread of weights, and of values, where weights are any.
-pub const WIDE_SPREAD: i32 = 17;
-
 /// Bits of a slice of values whose weights have `k` bits.
 #[must_use]
 pub fn narrow_bits(k: u32) -> i32 {
@@ -53,17 +41,13 @@ pub fn narrow_spread(k: u32) -> i32 {
     (2 * b - 52).min((3 * b - 52) / 2)
 }
 
-/// Sums by level, in units: level i of a kind counts 2^(−b·(i + first level)).
-#[derive(Clone, Copy, Debug, Default)]
+/// Sums by level, in units: the first counts 2^(−b), the next one 2^(−2b), ...
+#[derive(Clone, Copy, Debug)]
 pub struct Levels {
     /// Σwx.
-    pub first: [i64; 5],
+    pub first: [i64; 2],
     /// Σwx².
-    pub second: [i64; 8],
-    /// Σw.
-    pub weight: [i64; 3],
-    /// Σw².
-    pub square: [i64; 5],
+    pub second: [i64; 4],
 }
 
 /// What will be read next, of values and of weights: it is fetched meanwhile.
@@ -102,9 +86,9 @@ fn units(lanes: &Lanes64, bits: i32) -> Option<i64> {
     (!low.is_nan()).then(|| (high * scale) as i64 + (low * scale) as i64)
 }
 
-fn all_units<const N: usize>(lanes: &[Lanes64], bits: i32, first: i32) -> Option<[i64; N]> {
+fn all_units<const N: usize>(lanes: &[Lanes64], bits: i32) -> Option<[i64; N]> {
     let mut sums = [0; N];
-    for ((level, sum), lanes) in (first..).zip(&mut sums).zip(lanes) {
+    for ((level, sum), lanes) in (1..).zip(&mut sums).zip(lanes) {
         *sum = units(lanes, bits * level)?;
     }
     Some(sums)
@@ -134,12 +118,7 @@ pub fn narrow(
     } else {
         dispatch(Narrow::<SPLIT> { x, w, scale, cuts, ahead })
     };
-    let first: [i64; 2] = all_units(&ends[..2], b, 1)?;
-    let second: [i64; 4] = all_units(&ends[2..], b, 1)?;
-    let mut levels = Levels::default();
-    levels.first[..2].copy_from_slice(&first);
-    levels.second[..4].copy_from_slice(&second);
-    Some(levels)
+    Some(Levels { first: all_units(&ends[..2], b)?, second: all_units(&ends[2..], b)? })
 }
 
 /// p has a slice and a rest that is one, and e a slice and a rest that is one.
@@ -215,190 +194,5 @@ impl<const FORM: u8> Narrow<'_, FORM> {
         for (end, sum) in ends.iter_mut().zip(first.into_iter().chain(second)) {
             sum.store(end, part);
         }
-    }
-}
-
-/// Scratch for slices of weights.
-pub type Slices = [[Octet; DEPTH]; 3];
-
-/// Adds up a block of any weights; the scales are those of values and weights, as in [`narrow`].
-/// `None` if a number is NaN, or infinite.
-///
-/// # Panics
-///
-/// As [`narrow`].
-#[must_use]
-pub fn wide(
-    (x, x_scale): (&[Octet], f64),
-    (w, w_scale): (&[Octet], f64),
-    slices: &mut Slices,
-    ahead: Ahead,
-) -> Option<Levels> {
-    assert!(x.len() == w.len() && x.len() <= DEPTH, "a block keeps to the depth of its sums");
-    let weights = dispatch(WideWeights { w, scale: w_scale, slices, cuts: cuts(WIDE_BITS) });
-    let first = dispatch(WideFirst { x, scale: x_scale, slices, cuts: cuts(WIDE_BITS) });
-    let second = dispatch(WideSecond { x, scale: x_scale, slices, cuts: cuts(WIDE_BITS), ahead });
-    Some(Levels {
-        first: all_units(&first, WIDE_BITS, 2)?,
-        second: all_units(&second, WIDE_BITS, 2)?,
-        weight: all_units(&weights[..3], WIDE_BITS, 1)?,
-        square: all_units(&weights[3..], WIDE_BITS, 2)?,
-    })
-}
-
-/// Adds the products of slices of values and weights to the sums of their levels.
-///
-/// Products of one level are added to each other first, which is exact, too: a sum that waited for
-/// three fused additions, one after the other, would be what limits it.
-#[inline(always)]
-fn add_products<V: Vector<Scalar = f64>, const X: usize, const LEVELS: usize>(
-    sums: &mut [V::Part; LEVELS],
-    x: [V::Part; X],
-    w: [V::Part; 3],
-) {
-    for (level, sum) in sums.iter_mut().enumerate() {
-        let mut product: Option<V::Part> = None;
-        for (j, w) in w.iter().enumerate() {
-            if let Some(&x) = level.checked_sub(j).and_then(|i| x.get(i)) {
-                product = Some(product.map_or_else(|| *w * x, |product| w.mul_add(x, product)));
-            }
-        }
-        if let Some(product) = product {
-            *sum = *sum + product;
-        }
-    }
-}
-
-/// Cuts weights into slices, and adds up them and their products.
-struct WideWeights<'a> {
-    w: &'a [Octet],
-    scale: f64,
-    slices: &'a mut Slices,
-    cuts: [f64; 2],
-}
-
-impl Kernel for WideWeights<'_> {
-    type Output = [Lanes64; 8];
-
-    #[inline(always)]
-    fn run<L: Level>(self, level: L) -> Self::Output {
-        type P<L> = <<L as Level>::F64 as Vector>::Part;
-        let mut ends = [Lanes([0.0; 8]); 8];
-        let [first, second, third] = self.slices;
-        for part in 0..P::<L>::COUNT {
-            let splat = |value: f64| P::<L>::splat(level, value);
-            let (scale, zero) = (splat(self.scale), splat(0.0));
-            let [c1, c2] = [splat(self.cuts[0]), splat(self.cuts[1])];
-            let mut sums = [zero; 3];
-            let mut squares = [zero; 5];
-            let slices = first.iter_mut().zip(second.iter_mut()).zip(third.iter_mut());
-            for (w, ((first, second), third)) in self.w.iter().zip(slices) {
-                let w = P::<L>::load(level, &Lanes(*w), part) * scale;
-                let (w1, rest) = cut(w, c1);
-                let (w2, w3) = cut(rest, c2);
-                for (slice, into) in [(w1, first), (w2, second), (w3, third)] {
-                    let mut lanes = Lanes(*into);
-                    slice.store(&mut lanes, part);
-                    *into = lanes.0;
-                }
-                sums = [sums[0] + w1, sums[1] + w2, sums[2] + w3];
-                let (twice, twice_second) = (w1 + w1, w2 + w2);
-                squares[0] = w1.mul_add(w1, squares[0]);
-                squares[1] = twice.mul_add(w2, squares[1]);
-                squares[2] = squares[2] + twice.mul_add(w3, w2 * w2);
-                squares[3] = twice_second.mul_add(w3, squares[3]);
-                squares[4] = w3.mul_add(w3, squares[4]);
-            }
-            for (end, sum) in ends.iter_mut().zip(sums.into_iter().chain(squares)) {
-                sum.store(end, part);
-            }
-        }
-        ends
-    }
-}
-
-/// Σwx.
-struct WideFirst<'a> {
-    x: &'a [Octet],
-    scale: f64,
-    slices: &'a Slices,
-    cuts: [f64; 2],
-}
-
-impl Kernel for WideFirst<'_> {
-    type Output = [Lanes64; 5];
-
-    #[inline(always)]
-    fn run<L: Level>(self, level: L) -> Self::Output {
-        type P<L> = <<L as Level>::F64 as Vector>::Part;
-        let mut ends = [Lanes([0.0; 8]); 5];
-        for part in 0..P::<L>::COUNT {
-            let splat = |value: f64| P::<L>::splat(level, value);
-            let (scale, zero) = (splat(self.scale), splat(0.0));
-            let [c1, c2] = [splat(self.cuts[0]), splat(self.cuts[1])];
-            let mut sums = [zero; 5];
-            for (index, x) in self.x.iter().enumerate() {
-                let x = P::<L>::load(level, &Lanes(*x), part) * scale;
-                let (x1, rest) = cut(x, c1);
-                let (x2, x3) = cut(rest, c2);
-                let w: [_; 3] = std::array::from_fn(|j| {
-                    P::<L>::load(level, &Lanes(self.slices[j][index]), part)
-                });
-                add_products::<L::F64, 3, 5>(&mut sums, [x1, x2, x3], w);
-            }
-            for (end, sum) in ends.iter_mut().zip(sums) {
-                sum.store(end, part);
-            }
-        }
-        ends
-    }
-}
-
-/// Σwx².
-struct WideSecond<'a> {
-    x: &'a [Octet],
-    scale: f64,
-    slices: &'a Slices,
-    cuts: [f64; 5],
-    ahead: Ahead,
-}
-
-impl Kernel for WideSecond<'_> {
-    type Output = [Lanes64; 8];
-
-    #[inline(always)]
-    fn run<L: Level>(self, level: L) -> Self::Output {
-        type P<L> = <<L as Level>::F64 as Vector>::Part;
-        let mut ends = [Lanes([0.0; 8]); 8];
-        for part in 0..P::<L>::COUNT {
-            let splat = |value: f64| P::<L>::splat(level, value);
-            let (scale, zero) = (splat(self.scale), splat(0.0));
-            let cuts = self.cuts.map(splat);
-            let mut sums = [zero; 8];
-            let mut ahead = if part == 0 { self.ahead } else { [Lines::NONE; 2] };
-            for (index, x) in self.x.iter().enumerate() {
-                fetch(&mut ahead);
-                let x = P::<L>::load(level, &Lanes(*x), part) * scale;
-                let p = x * x;
-                let e = x.mul_sub(x, p);
-                let (p1, rest) = cut(p, cuts[0]);
-                let (p2, rest) = cut(rest, cuts[1]);
-                // e is below 2⁻⁵³, in the range of the third slice, and what is left of p then
-                // is a multiple of the fourth unit.
-                let (p3, p4) = cut(rest, cuts[2]);
-                let (e3, rest) = cut(e, cuts[2]);
-                let (e4, rest) = cut(rest, cuts[3]);
-                let (e5, e6) = cut(rest, cuts[4]);
-                let q = [p1, p2, p3 + e3, p4 + e4, e5, e6];
-                let w: [_; 3] = std::array::from_fn(|j| {
-                    P::<L>::load(level, &Lanes(self.slices[j][index]), part)
-                });
-                add_products::<L::F64, 6, 8>(&mut sums, q, w);
-            }
-            for (end, sum) in ends.iter_mut().zip(sums) {
-                sum.store(end, part);
-            }
-        }
-        ends
     }
 }

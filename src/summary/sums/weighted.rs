@@ -3,10 +3,9 @@
 use super::bins::split;
 use super::builder::{Extremes, NotFinite, wider};
 use super::fixed::{First, Second, Third};
-use super::peel::max_abs;
-use super::slices::{
-    self, Ahead, DEPTH, Levels, NARROW, Slices, WIDE_BITS, WIDE_SPREAD, narrow_bits, narrow_spread,
-};
+use super::peel::{any_nan, max_abs};
+use super::points::{self, Points, Units};
+use super::slices::{self, Ahead, DEPTH, NARROW, narrow_bits, narrow_spread};
 use super::windows::{Octet, exponent, store};
 use crate::simd::{Kernel, Lanes, Level, Lines, Vector, dispatch};
 
@@ -75,21 +74,13 @@ pub struct Live {
     pub extremes: Extremes,
 }
 
-/// Slices of what is open: sums since then, in their units.
+/// Slices of integers below 2^`k` times values below 2^`x`: sums so far, in their units.
 #[derive(Clone, Debug)]
-struct Open {
-    window: Window,
-    first: [i128; 5],
-    second: [i128; 8],
-    weight: [i128; 3],
-    square: [i128; 5],
-}
-
-/// What the units are: |x| < 2^x; and weights are integers of k bits, or below 2^w.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Window {
-    Narrow { x: i32, k: u32 },
-    Wide { x: i32, w: i32, integers: bool },
+struct Narrow {
+    x: i32,
+    k: u32,
+    first: [i128; 2],
+    second: [i128; 4],
 }
 
 /// [`WeightedSums`] in the making.
@@ -98,11 +89,11 @@ pub struct WeightedBuilder {
     sums: Box<WeightedSums>,
     /// Whether weights are numbers of times: Σw and Σw² are not summed then.
     times: bool,
-    open: Option<Open>,
+    narrow: Option<Narrow>,
+    points: Option<(Units, Box<Points>)>,
     /// Whether the last block had zeros in it: the next one most likely has, too.
     zeros: bool,
-    slices: Box<Slices>,
-    scratch: [Vec<f64>; 4],
+    strange: Vec<u32>,
     /// Numbers of times as floats.
     floats: Vec<f64>,
 }
@@ -111,9 +102,8 @@ pub struct WeightedBuilder {
 const NOTHING: Ahead = [Lines::NONE; 2];
 /// Below this many values, setting up the vector kernels costs more than they save.
 const FEW: usize = 48;
-/// Exponents of values, and of weights that are not integers, which can be brought below 1: 2^−e is
-/// a number.
-const RANGE: std::ops::RangeInclusive<i32> = -1022..=1024;
+/// Exponents of values and weights that can be made integers: the power of two that does is one.
+const RANGE: std::ops::RangeInclusive<i32> = -960..=1024;
 
 impl WeightedBuilder {
     /// Most values in one block.
@@ -125,10 +115,10 @@ impl WeightedBuilder {
         Self {
             sums: Box::new(WeightedSums::ZERO),
             times,
-            open: None,
+            narrow: None,
+            points: None,
             zeros: false,
-            slices: Box::new([[[0.0; 8]; DEPTH]; 3]),
-            scratch: [const { Vec::new() }; 4],
+            strange: Vec::new(),
             floats: Vec::new(),
         }
     }
@@ -136,7 +126,8 @@ impl WeightedBuilder {
     /// The sums.
     #[must_use]
     pub fn finish(mut self) -> Box<WeightedSums> {
-        self.close();
+        self.close_narrow();
+        self.close_points();
         self.sums
     }
 
@@ -234,181 +225,151 @@ impl WeightedBuilder {
         }
     }
 
-    /// Adds octets of that extent; those that no window covers in a second round, or one by one.
+    /// Adds octets of that extent.
     fn add_octets(
         &mut self,
         (x, w): (&[Octet], &[Octet]),
         extent: Extent,
         ahead: Ahead,
     ) -> Result<(), NotFinite> {
-        let Some(window) = self.window(&extent) else {
-            if any_strange(x.as_flattened(), w.as_flattened()) {
-                return Err(NotFinite);
-            }
-            live_pairs(x.as_flattened(), w.as_flattened()).for_each(|(x, w)| self.add_one(x, w));
-            return Ok(());
-        };
-        if window.covers(&extent) {
-            let found = self.peel((x, w), window, Some(extent.min_abs), ahead).ok_or(NotFinite)?;
-            self.take(window, &found);
-            return Ok(());
+        if self.times && self.open_narrow(&extent) {
+            return self.add_narrow((x, w), &extent, ahead);
         }
-        if any_strange(x.as_flattened(), w.as_flattened()) {
+        let (x, w) = (x.as_flattened(), w.as_flattened());
+        if any_nan(x) || any_nan(w) {
             return Err(NotFinite);
         }
-        let [mut inner_x, mut inner_w, mut rest_x, mut rest_w] = std::mem::take(&mut self.scratch);
-        for scratch in [&mut inner_x, &mut inner_w, &mut rest_x, &mut rest_w] {
-            scratch.clear();
+        if extent.dead {
+            // These may be larger than those that live.
+            let (x, w): (Vec<f64>, Vec<f64>) = live_pairs(x, w).unzip();
+            self.add_points((&x, &w), ahead);
+        } else {
+            let ends = ((extent.min_abs, extent.largest()), (extent.w_min, extent.w_max));
+            self.add_points_between((x, w), ends, ahead);
         }
-        window.deal(
-            x.as_flattened().iter().zip(w.as_flattened()),
-            (&mut inner_x, &mut inner_w),
-            (&mut rest_x, &mut rest_w),
-        );
-        let (octets, weights) = (inner_x.as_chunks().0, inner_w.as_chunks().0);
-        let found = self.peel((octets, weights), window, None, ahead);
-        debug_assert!(found.is_some(), "nothing of it is strange");
-        found.iter().for_each(|found| self.take(window, found));
-        // So what is left gets fewer by an eighth each time, also with the zeros that fill an octet.
-        let rest_len = rest_x.len();
-        if rest_len < FEW || rest_len >= 7 * x.len() {
-            rest_x.iter().zip(&rest_w).for_each(|(&x, &w)| self.add_one(x, w));
-            self.scratch = [inner_x, inner_w, rest_x, rest_w];
-            return Ok(());
-        }
-        rest_x.resize(rest_len.next_multiple_of(8), 0.0);
-        rest_w.resize(rest_len.next_multiple_of(8), 0.0);
-        self.scratch = [inner_x, inner_w, Vec::new(), Vec::new()];
-        let (octets, weights) = (rest_x.as_chunks().0, rest_w.as_chunks().0);
-        let extent = dispatch(ExtentKernel { x: octets, w: weights, zeros: true });
-        let added = self.add_octets((octets, weights), extent, NOTHING);
-        let [inner_x, inner_w, ..] = std::mem::take(&mut self.scratch);
-        self.scratch = [inner_x, inner_w, rest_x, rest_w];
-        added
+        Ok(())
     }
 
-    /// The open window, or a new one, for the largest of such values and weights; `None` if there is
-    /// none.
-    fn window(&self, extent: &Extent) -> Option<Window> {
-        let open = self.open.as_ref().map(|open| open.window);
-        if open.is_some_and(|open| open.covers(extent)) {
-            return open;
+    /// Sees to it that the slices of the open window, or a new one, take values and numbers of times of
+    /// these sizes; false if none does.
+    fn open_narrow(&mut self, extent: &Extent) -> bool {
+        if self.narrow.as_ref().is_some_and(|narrow| narrow.covers(extent)) {
+            return true;
         }
-        let x = exponent(max_abs(extent.min, extent.max).max(0.0)) + 1;
-        if !RANGE.contains(&x) {
-            return None;
+        let top = |size: f64| exponent(size) + 1;
+        // Few different ones, so that a window lasts.
+        let k = (top(extent.w_max).max(2) as u32) | 1;
+        let x = top(extent.largest()).max(-1022);
+        let window = Narrow { x, k, first: [0; 2], second: [0; 4] };
+        if k > NARROW || !window.covers(extent) {
+            return false;
         }
-        let w = exponent(extent.w_max) + 1;
-        if self.times && w <= NARROW as i32 {
-            // Few different ones, so that a window lasts.
-            return Some(Window::Narrow { x, k: (w.max(2) as u32) | 1 });
-        }
-        RANGE.contains(&w).then_some(Window::Wide { x, w, integers: self.times })
+        self.close_narrow();
+        self.narrow = Some(window);
+        true
     }
 
-    /// Sums of a block, whose values other than 0 are no smaller than `least` or the window says.
-    fn peel(
+    fn add_narrow(
         &mut self,
         (x, w): (&[Octet], &[Octet]),
-        window: Window,
-        least: Option<f64>,
+        extent: &Extent,
         ahead: Ahead,
-    ) -> Option<Levels> {
-        match window {
-            Window::Narrow { x: e, k } => {
-                let most = narrow_spread(k);
-                let spread = least.map_or(most, |least| (e - exponent(least)).clamp(0, most));
-                slices::narrow((x, power_of_two(-e)), w, (k, spread), ahead)
-            }
-            Window::Wide { x: e, w: f, .. } => {
-                slices::wide((x, power_of_two(-e)), (w, power_of_two(-f)), &mut self.slices, ahead)
-            }
-        }
+    ) -> Result<(), NotFinite> {
+        let narrow = self.narrow.as_mut().expect("a window was opened");
+        let spread = (narrow.x - exponent(extent.min_abs)).clamp(0, narrow_spread(narrow.k));
+        let scale = power_of_two(-narrow.x);
+        let found = slices::narrow((x, scale), w, (narrow.k, spread), ahead).ok_or(NotFinite)?;
+        add_each(&mut narrow.first, &found.first);
+        add_each(&mut narrow.second, &found.second);
+        Ok(())
     }
 
-    fn take(&mut self, window: Window, found: &Levels) {
-        if self.open.as_ref().is_none_or(|open| open.window != window) {
-            self.close();
-            let (first, second, weight, square) = ([0; 5], [0; 8], [0; 3], [0; 5]);
-            self.open = Some(Open { window, first, second, weight, square });
-        }
-        let Some(open) = &mut self.open else { return };
-        add_each(&mut open.first, &found.first);
-        add_each(&mut open.second, &found.second);
-        add_each(&mut open.weight, &found.weight);
-        add_each(&mut open.square, &found.square);
+    /// Adds finite values, whose weights are not 0, in rounds: what is too small for the units of one
+    /// is left to the next, or added one by one if it is little.
+    fn add_points(&mut self, (x, w): (&[f64], &[f64]), ahead: Ahead) {
+        let ends = |numbers: &[f64]| dispatch(Sizes(numbers));
+        self.add_points_between((x, w), (ends(x), ends(w)), ahead);
     }
 
-    /// Moves the sums of the open window to where they belong.
-    fn close(&mut self) {
-        let Some(open) = self.open.take() else { return };
-        let (x, w, bits, level) = match open.window {
-            Window::Narrow { x, k } => (x, 0, narrow_bits(k), 1),
-            Window::Wide { x, w, .. } => (x, w, WIDE_BITS, 2),
-        };
-        let sums = &mut *self.sums;
-        for (index, sum) in (level..).zip(open.first) {
-            sums.first.add_units(sum, x + w - bits * index);
-        }
-        for (index, sum) in (level..).zip(open.second) {
-            sums.second.add_units(sum, 2 * x + w - bits * index);
-        }
-        if self.times {
+    /// As [`Self::add_points`], where the sizes of values and of weights, other than 0, lie between
+    /// these.
+    fn add_points_between(
+        &mut self,
+        (x, w): (&[f64], &[f64]),
+        (x_ends, w_ends): ((f64, f64), (f64, f64)),
+        ahead: Ahead,
+    ) {
+        let Some((units, mut points)) = self.open_points(x_ends.1, w_ends.1) else {
+            x.iter().zip(w).for_each(|(&x, &w)| self.add_one(x, w));
             return;
+        };
+        let mut strange = std::mem::take(&mut self.strange);
+        strange.clear();
+        // A float is a multiple of 2⁻⁵² times the power of two below it.
+        let least = [units.x, units.w].map(|unit| power_of_two(unit + 52));
+        let w_least = if self.times { 0.0 } else { least[1] };
+        if x_ends.0 < least[0] || w_ends.0 < w_least {
+            points::find_strange(x, w, [least[0], w_least], &mut strange);
         }
-        for (index, sum) in (1..).zip(open.weight) {
-            sums.weight.add_units(sum, w - bits * index);
+        let scaled_x = (x, power_of_two(-units.x));
+        let scaled_w = (w, power_of_two(-units.w));
+        points::add(&mut points, scaled_x, scaled_w, &strange, ahead);
+        self.points = Some((units, points));
+        if strange.len() < FEW || strange.len() > x.len() / 8 * 7 {
+            strange.iter().for_each(|&place| self.add_one(x[place as usize], w[place as usize]));
+        } else {
+            let of = |numbers: &[f64]| -> Vec<f64> {
+                strange.iter().map(|&place| numbers[place as usize]).collect()
+            };
+            self.add_points((&of(x), &of(w)), NOTHING);
         }
-        for (index, sum) in (2..).zip(open.square) {
-            sums.square.add_units(sum, 2 * w - bits * index);
+        self.strange = strange;
+    }
+
+    /// The units and sums for values and weights up to these sizes; `None` if there are none.
+    fn open_points(&mut self, x: f64, w: f64) -> Option<(Units, Box<Points>)> {
+        let (x, w) = (exponent(x) + 1, exponent(w) + 1);
+        let near = |units: &Units| {
+            let fits = |unit: i32, top: i32| (0..3).contains(&(unit + points::BITS - top));
+            fits(units.x, x) && (self.times || fits(units.w, w))
+        };
+        if let Some(open) = self.points.take_if(|(units, _)| near(units)) {
+            return Some(open);
+        }
+        if !RANGE.contains(&x) || !RANGE.contains(&w) {
+            return None;
+        }
+        self.close_points();
+        let w = if self.times { 0 } else { w - points::BITS };
+        Some((Units { x: x - points::BITS, w }, Box::default()))
+    }
+
+    /// Moves the sums of slices to where they belong.
+    fn close_narrow(&mut self) {
+        let Some(Narrow { x, k, first, second }) = self.narrow.take() else { return };
+        let bits = narrow_bits(k);
+        for (index, sum) in (1..).zip(first) {
+            self.sums.first.add_units(sum, x - bits * index);
+        }
+        for (index, sum) in (1..).zip(second) {
+            self.sums.second.add_units(sum, 2 * x - bits * index);
+        }
+    }
+
+    /// Moves the sums of integers to where they belong.
+    fn close_points(&mut self) {
+        if let Some((units, points)) = self.points.take() {
+            points.move_into(units, !self.times, &mut self.sums);
         }
     }
 }
 
-impl Window {
+impl Narrow {
     /// Whether values and weights of these sizes fit.
-    fn covers(self, extent: &Extent) -> bool {
-        let (least, most) = (extent.min_abs, max_abs(extent.min, extent.max));
-        match self {
-            Self::Narrow { x, k } => {
-                let fits = exponent(extent.w_max) < k as i32;
-                fits && exponent(most.max(0.0)) < x && least >= power_of_two(x - narrow_spread(k))
-            }
-            Self::Wide { x, w, integers } => {
-                let fits = |e: i32, least: f64, most: f64| {
-                    exponent(most) < e && least >= power_of_two(e - WIDE_SPREAD)
-                };
-                // Integers of up to 53 bits are multiples of 1.
-                let w_least = if integers { f64::INFINITY } else { extent.w_min };
-                fits(x, least, most.max(0.0)) && fits(w, w_least, extent.w_max)
-            }
-        }
-    }
-
-    /// Puts what fits into `inner`, with zeros in other places, and what does not into `rest`.
-    fn deal<'p>(
-        self,
-        pairs: impl Iterator<Item = (&'p f64, &'p f64)>,
-        (inner_x, inner_w): (&mut Vec<f64>, &mut Vec<f64>),
-        (rest_x, rest_w): (&mut Vec<f64>, &mut Vec<f64>),
-    ) {
-        let (x_least, w_least) = match self {
-            Self::Narrow { x, k } => (power_of_two(x - narrow_spread(k)), 0.0),
-            Self::Wide { x, integers: true, .. } => (power_of_two(x - WIDE_SPREAD), 0.0),
-            Self::Wide { x, w, .. } => {
-                (power_of_two(x - WIDE_SPREAD), power_of_two(w - WIDE_SPREAD))
-            }
-        };
-        for (&x, &w) in pairs {
-            let fits = (x.abs() >= x_least || x == 0.0) && w >= w_least;
-            let (x_in, w_in) = if fits { (x, w) } else { (0.0, 0.0) };
-            inner_x.push(x_in);
-            inner_w.push(w_in);
-            if !fits && w > 0.0 {
-                rest_x.push(x);
-                rest_w.push(w);
-            }
-        }
+    fn covers(&self, extent: &Extent) -> bool {
+        exponent(extent.w_max) < self.k as i32
+            && exponent(extent.largest()) < self.x
+            && extent.min_abs >= power_of_two(self.x - narrow_spread(self.k))
     }
 }
 
@@ -432,9 +393,34 @@ fn live(x: &[f64], w: &[f64]) -> impl Iterator<Item = f64> {
     live_pairs(x, w).map(|(x, _)| x)
 }
 
-fn any_strange(x: &[f64], w: &[f64]) -> bool {
-    let strange = |(x, w): (&f64, &f64)| !(x.is_finite() && w.is_finite() && *w >= 0.0);
-    x.iter().zip(w).any(strange)
+#[inline(always)]
+fn widen(least: &mut f64, most: &mut f64, number: f64) {
+    let size = number.abs();
+    let other = if size == 0.0 { f64::INFINITY } else { size };
+    *least = if other < *least { other } else { *least };
+    *most = if size > *most { size } else { *most };
+}
+
+/// The smallest size other than 0, and the largest, of finite numbers.
+struct Sizes<'a>(&'a [f64]);
+
+impl Kernel for Sizes<'_> {
+    type Output = (f64, f64);
+
+    #[inline(always)]
+    fn run<L: Level>(self, _: L) -> (f64, f64) {
+        let (mut least, mut most) = ([f64::INFINITY; 8], [0.0_f64; 8]);
+        let (octets, rest) = self.0.as_chunks::<8>();
+        for octet in octets {
+            for lane in 0..8 {
+                widen(&mut least[lane], &mut most[lane], octet[lane]);
+            }
+        }
+        for &number in rest {
+            widen(&mut least[0], &mut most[0], number);
+        }
+        (least.into_iter().fold(f64::INFINITY, f64::min), most.into_iter().fold(0.0, f64::max))
+    }
 }
 
 /// Smallest and largest value, smallest size and weight other than 0, and largest weight.
@@ -446,7 +432,16 @@ struct Extent {
     w_min: f64,
     w_max: f64,
     negative: bool,
+    /// Whether there are zeros among values or weights, and whether among these.
     zeros: bool,
+    dead: bool,
+}
+
+impl Extent {
+    /// The largest size of a value, 0 of none.
+    fn largest(&self) -> f64 {
+        max_abs(self.min, self.max).max(0.0)
+    }
 }
 
 /// Computes the [`Extent`] of a block; with `zeros`, of the values whose weight is not 0.
@@ -492,6 +487,7 @@ impl Kernel for ExtentKernel<'_> {
             w_min: if self.zeros { least(store(w_min)) } else { lowest },
             w_max: most(store(w_max)),
             negative: lowest < 0.0,
+            dead: lowest == 0.0,
             zeros: self.zeros && (lowest == 0.0 || least(store(lowest_abs)) == 0.0),
         }
     }
