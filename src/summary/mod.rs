@@ -17,7 +17,7 @@
 //! | `histogram.rs` | counts between edges |
 //! | `distinct.rs`, `texts.rs` | the number of distinct values, and of texts |
 //! | `column.rs`, `number.rs` | input: columns as they lie in memory, exact numbers |
-//! | `accumulate.rs`, `columns.rs`, `octets.rs` | the pass over columns |
+//! | `accumulate.rs`, `columns.rs`, `reader.rs`, `octets.rs` | the pass over columns |
 //! | `groups.rs`, `keys.rs`, `dealer.rs`, `runs.rs` | the pass over groups |
 //! | `states.rs`, `short.rs` | very many summaries side by side, in few bytes |
 //! | `deal.rs` | values dealt to buffers |
@@ -45,6 +45,7 @@ mod octets;
 mod parts;
 mod prefixes;
 mod quantile;
+mod reader;
 mod reads;
 mod runs;
 mod settings;

@@ -7,12 +7,13 @@
 //! | `builder.rs`, `builder/lanes.rs` | [`SumsBuilder`]: blocks of values in, [`Sums`] out; eight columns at once |
 //! | `windows.rs` | bits that are peeled off in floating point: the steps of the vector kernels |
 //! | `peel.rs`, `products.rs` | those kernels, for x and x², and for x·y |
-//! | `weighted.rs`, `slices.rs`, `points.rs` | sums with weights, and their kernels |
+//! | `weighted.rs`, `slices.rs`, `points.rs`, `extents.rs` | sums with weights, and their kernels |
 //! | `classes.rs`, `bins.rs` | blocks of mixed sizes, and of any |
 
 mod bins;
 mod builder;
 mod classes;
+mod extents;
 mod fixed;
 mod peel;
 mod points;

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from foldstat._core import SummaryState
 
 _NO_EDGES: Any = default(None)
+_NO_WEIGHTS: Any = default(None)
 
 
 class Summary(Monoid, Reads):
@@ -170,7 +171,7 @@ class Summary(Monoid, Reads):
         relative_error: float | None = default(None),
         histogram: ArrayLike | None = _NO_EDGES,
         distinct: bool = default(False),
-        weights: WeightKind | None = default(None),
+        weights: WeightKind | None = _NO_WEIGHTS,
         n_jobs: int | None = None,
     ) -> None:
         sketches = (quantiles, quantile_buckets, relative_error)

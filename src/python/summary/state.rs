@@ -152,6 +152,7 @@ impl SummaryState {
 #[pymethods]
 impl SummaryState {
     /// Of no numbers.
+    #[allow(clippy::too_many_arguments)] // they are Python's keywords
     #[new]
     #[pyo3(signature = (
         *, moments=2, best=0, largest=false, quantile_buckets=None, relative_error=None,
