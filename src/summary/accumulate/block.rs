@@ -5,12 +5,11 @@ use std::ops::Range;
 use crate::error::Error;
 use crate::summary::best::Id;
 use crate::summary::column::{Ids, is_weight};
-use crate::summary::sums::SumsBuilder;
 
 /// Some values of a column, next to one another.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::summary) struct Block<'b, 'd> {
-    /// At most [`SumsBuilder::BLOCK`] values.
+    /// At most [`BLOCK`](crate::summary::sums::SumsBuilder::BLOCK) values.
     pub(in crate::summary) values: &'b [f64],
     /// How much each of them counts.
     pub(in crate::summary) counting: Counting<'b>,
