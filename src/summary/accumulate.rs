@@ -41,6 +41,8 @@ pub(super) struct Accumulator {
     weighing: Option<WeightedBuilder>,
     /// How many finite values had real weights.
     weighted_count: u64,
+    /// Whether the last block had NaN in it: the next one most likely has, too.
+    nan_before: bool,
     /// Whether a weight was negative or not finite.
     bad_weight: bool,
     /// Rows so far, with their numbers of times: other counts are right if this fits into 64 bits.
@@ -66,6 +68,7 @@ impl Accumulator {
             weighted: template.weighted.as_ref().map(|weighted| weighted.kind),
             weighing: None,
             weighted_count: 0,
+            nan_before: false,
             bad_weight: false,
             rows: 0,
             best: template.best.builder(),
@@ -205,6 +208,9 @@ impl Accumulator {
         if !matches!(block.counting, Counting::Once) {
             return self.add_counted(block);
         }
+        if self.nan_before && self.add_numbers_of(block) {
+            return;
+        }
         if let Ok(extremes) = self.sums.add(block.values, block.ahead) {
             self.note(block.values.len(), extremes);
             self.add_to_parts(block, extremes);
@@ -220,9 +226,10 @@ impl Accumulator {
         }
         let mut scratch = [0.0; SumsBuilder::BLOCK];
         let scratch = &mut scratch[..block.values.len()];
-        let Ok((count, extremes)) = self.sums.add_numbers_of(block.values, scratch) else {
-            return false;
-        };
+        let added = self.sums.add_numbers_of(block.values, scratch, block.ahead);
+        let counted = added.as_ref().map_or(block.values.len(), |(count, _)| *count);
+        self.nan_before = counted < block.values.len();
+        let Ok((count, extremes)) = added else { return false };
         self.note(count, extremes);
         self.add_nan((block.values.len() - count) as u64);
         true
