@@ -53,6 +53,32 @@ def wide_range(settings):
     return _against_plain("wide", "exponents of ±300", 4, function, settings, check)
 
 
+def times(settings):
+    """Values that count a few times each, as those of a table of frequencies or of a resample."""
+    x = narrow(size(settings))
+    weights = np.random.default_rng(1).poisson(1.0, len(x))
+
+    def check(summary, _):
+        agree("the mean by numpy.average", summary.mean, np.average(x, weights=weights), 1e-12)
+        agree("the variance by numpy.cov", summary.var(), float(np.cov(x, fweights=weights)), 1e-9)
+
+    function = partial(foldstat.Summary, x, sample_weight=weights, n_jobs=settings.threads)
+    return _against_plain("times", "numbers of times", 2, function, settings, check)
+
+
+def real_weights(settings):
+    """Values with weights that are any floats."""
+    x = narrow(size(settings))
+    weights = np.random.default_rng(1).random(len(x))
+
+    def check(summary, _):
+        agree("the mean by numpy.average", summary.mean, np.average(x, weights=weights), 1e-12)
+        agree("the variance by numpy.cov", summary.var(), float(np.cov(x, aweights=weights)), 1e-9)
+
+    function = partial(foldstat.Summary, x, sample_weight=weights, weights="reliability", n_jobs=settings.threads)
+    return _against_plain("weights", "real weights", 2, function, settings, check)
+
+
 def best_values(settings):
     """The hundred smallest with their positions."""
     x = narrow(size(settings))
@@ -161,6 +187,8 @@ def serialised(settings):
 
 ROWS = {
     "summary-wide": wide_range,
+    "summary-times": times,
+    "summary-weights": real_weights,
     "summary-best": best_values,
     "summary-quantiles": quantiles,
     "summary-moments": four_moments,

@@ -19,6 +19,8 @@ SUMMARY_BARS = {
     "summary-bitrep": ("at least", 100),
     "summary-fsum": ("at least", 30),
     "summary-wide": ("at most", 4),
+    "summary-times": ("at most", 2),
+    "summary-weights": ("at most", 2),
     "summary-best": ("at most", 1.3),
     "summary-quantiles": ("at most", 4),
     "summary-columns": ("at most", 1),

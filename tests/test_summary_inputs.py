@@ -305,11 +305,6 @@ def test_weights_are_multiplicities(weights):
     assert_identical(listed, Summary([5.0, 7.0, 7.0], ids=[0, 2, 2], best=9))
 
 
-def test_fractional_weights_are_refused_and_the_reason_is_given():
-    with pytest.raises(ValueError, match=r"(?s)sample_weight.*(exact|multipl)"):
-        Summary([1.0, 2.0, 3.0], sample_weight=[1.0, 0.5, 2.0])
-
-
 @pytest.mark.parametrize("bad", [-1, -1.0, math.nan, math.inf, -math.inf])
 def test_weights_that_are_no_counts_are_refused_by_position(bad):
     with pytest.raises(ValueError, match=r"(?s)sample_weight.*2"):

@@ -1,7 +1,10 @@
 //! A summary in the making: blocks of values in, canonical parts out.
 
+mod block;
+mod weights;
+
 use super::best::{BestBuilder, Id};
-use super::column::Ids;
+use super::column::bad_weight;
 use super::distinct::DistinctTally;
 use super::histogram::Histogram;
 use super::number::Number;
@@ -9,87 +12,12 @@ use super::parts::{Counts, Extremes, Parts};
 use super::prefixes::PrefixTally;
 use super::sketch::SketchTally;
 use super::summary::Summary;
-use super::sums::{Extremes as Range, SumsBuilder, set_bits, union, wider};
+use super::sums::{Extremes as Range, Sums, SumsBuilder, WeightedBuilder, set_bits, union, wider};
+use super::weighted::{WeightKind, Weighted};
 use crate::error::Error;
+use block::Kept;
 
-/// Some values of a column, next to one another.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Block<'b, 'd> {
-    /// At most [`SumsBuilder::BLOCK`] values.
-    pub(super) values: &'b [f64],
-    /// How often each of them counts; `None` for once.
-    pub(super) times: Option<&'b [u64]>,
-    /// What will be read next, if that is known.
-    pub(super) ahead: &'b [f64],
-    /// Whose they are.
-    pub(super) owners: Owners<'b, 'd>,
-}
-
-/// Whose the values of a block are.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Owners<'b, 'd> {
-    pub(super) ids: Ids<'d>,
-    /// Row of the block's beginning.
-    pub(super) first: usize,
-    /// Row of each value, counted from there; `None` if no row was left out.
-    pub(super) rows: Option<&'b [u32]>,
-}
-
-impl Owners<'_, '_> {
-    /// The id of the value at that place of the block.
-    pub(super) fn id(&self, index: usize) -> Result<Id, Error> {
-        let row = self.first + self.rows.map_or(index, |rows| rows[index] as usize);
-        match self.ids {
-            Ids::Range { start, step } => Ok(Id::Integer(start + step * row as i128)),
-            Ids::I64(ids) => Ok(Id::Integer(ids[row].into())),
-            Ids::U64(ids) => Ok(Id::Integer(ids[row].into())),
-            Ids::Given(ids) => ids[row].copied(),
-        }
-    }
-}
-
-/// The values of a block that are numbers and count.
-struct Kept {
-    values: Vec<f64>,
-    /// As in [`Owners`].
-    rows: Vec<u32>,
-    /// As in [`Block`]; empty if all count once.
-    times: Vec<u64>,
-    nan_count: u64,
-}
-
-impl Kept {
-    fn of(block: &Block<'_, '_>) -> Self {
-        let length = block.values.len();
-        let weights = if block.times.is_some() { length } else { 0 };
-        let mut kept = Self {
-            values: vec![0.0; length],
-            rows: vec![0; length],
-            times: vec![0; weights],
-            nan_count: 0,
-        };
-        let mut count = 0;
-        for (index, &value) in block.values.iter().enumerate() {
-            // Without a branch: where NaN are cannot be foreseen.
-            kept.values[count] = value;
-            kept.rows[count] = block.owners.rows.map_or(index as u32, |rows| rows[index]);
-            let times = block.times.map_or(1, |times| times[index]);
-            if let Some(kept) = kept.times.get_mut(count) {
-                *kept = times;
-            }
-            kept.nan_count += if value.is_nan() { times } else { 0 };
-            count += usize::from(!value.is_nan() & (times > 0));
-        }
-        kept.values.truncate(count);
-        kept.rows.truncate(count);
-        kept.times.truncate(count);
-        kept
-    }
-
-    fn times(&self, index: usize) -> u64 {
-        self.times.get(index).copied().unwrap_or(1)
-    }
-}
+pub(super) use block::{Block, Counting, Owners};
 
 /// All parts of one summary while values are added.
 ///
@@ -103,8 +31,22 @@ pub(super) struct Accumulator {
     only_sums: bool,
     /// Sums of values that count once.
     sums: SumsBuilder,
-    /// Sums of values whose number of times has bit 1, 2, ... set; bit 0 is that of `sums`.
+    /// Sums of values whose number of times has bit 1, 2, ... set; bit 0 is that of `sums`. For
+    /// higher powers, and for integers that no `f64` holds.
     by_bit: Vec<SumsBuilder>,
+    /// Sums of values with numbers of times.
+    repeated: Option<WeightedBuilder>,
+    /// What real weights are, and the sums of values that have some.
+    weighted: Option<WeightKind>,
+    weighing: Option<WeightedBuilder>,
+    /// How many finite values had real weights.
+    weighted_count: u64,
+    /// Whether the last block had NaN in it: the next one most likely has, too.
+    nan_before: bool,
+    /// Whether a weight was negative or not finite.
+    bad_weight: bool,
+    /// Rows so far, with their numbers of times: other counts are right if this fits into 64 bits.
+    rows: u128,
     best: BestBuilder,
     prefixes: Option<PrefixTally>,
     sketch: Option<SketchTally>,
@@ -122,6 +64,13 @@ impl Accumulator {
             only_sums: template.has_only_sums(),
             sums: SumsBuilder::new(template.sums.higher.is_some()),
             by_bit: Vec::new(),
+            repeated: None,
+            weighted: template.weighted.as_ref().map(|weighted| weighted.kind),
+            weighing: None,
+            weighted_count: 0,
+            nan_before: false,
+            bad_weight: false,
+            rows: 0,
             best: template.best.builder(),
             prefixes: template.prefixes.as_ref().map(PrefixTally::new),
             sketch: template.sketch.as_ref().map(SketchTally::new),
@@ -130,16 +79,25 @@ impl Accumulator {
         })
     }
 
-    /// The parts; fails if there was no room for some of the values.
-    pub(super) fn finish(self) -> Result<Parts, Error> {
-        let mut sums = self.sums.finish();
-        for (bit, builder) in (1..).zip(self.by_bit) {
-            sums.merge_shifted(&builder.finish(), bit);
+    /// The parts.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there was no room for some of the values, [`Error::TooMany`] if numbers
+    /// of times were too large together, [`Error::InvalidArgument`] if a weight was none.
+    pub(super) fn finish(mut self) -> Result<Parts, Error> {
+        if self.bad_weight {
+            return Err(bad_weight());
         }
+        if u64::try_from(self.rows).is_err() {
+            return Err(Error::TooMany);
+        }
+        let (sums, weighted) = self.finish_sums();
         Ok(Parts {
             counts: self.counts,
             extremes: self.extremes,
             sums,
+            weighted,
             best: self.best.finish()?,
             prefixes: self.prefixes.map(PrefixTally::finish).transpose()?,
             sketch: self.sketch.map(SketchTally::finish),
@@ -156,7 +114,8 @@ impl Accumulator {
 
     /// Notes finite values that were added to [`Accumulator::sums_mut`].
     pub(super) fn note(&mut self, count: usize, (min, max): Range) {
-        self.counts.count += count as u64;
+        self.counts.count = self.counts.count.wrapping_add(count as u64);
+        self.rows += count as u128;
         if min <= max {
             self.extremes.take(min.into(), max.into());
         }
@@ -164,7 +123,13 @@ impl Accumulator {
 
     /// Counts nulls.
     pub(super) fn add_nulls(&mut self, times: u64) {
-        self.counts.null_count += times;
+        self.counts.null_count = self.counts.null_count.wrapping_add(times);
+        self.rows += u128::from(times);
+    }
+
+    fn add_nan(&mut self, times: u64) {
+        self.counts.nan_count = self.counts.nan_count.wrapping_add(times);
+        self.rows += u128::from(times);
     }
 
     /// Adds one number, NaN included.
@@ -179,11 +144,9 @@ impl Accumulator {
             return;
         }
         if value.is_nan() {
-            self.counts.nan_count += times;
+            self.add_nan(times);
             return;
         }
-        self.count_numbers(value, times);
-        self.extremes.take(number, number);
         if value.is_finite() {
             for bit in set_bits(times) {
                 match number.integer().filter(|_| !number.is_f64()) {
@@ -192,6 +155,19 @@ impl Accumulator {
                 }
             }
         }
+        self.count_numbers(value, times);
+        self.add_number_to_parts(number, id, times);
+    }
+
+    /// Adds one number to all parts but the sums and counts.
+    fn add_number_to_parts(
+        &mut self,
+        number: Number,
+        id: impl FnOnce() -> Result<Id, Error>,
+        times: u64,
+    ) {
+        let value = number.nearest();
+        self.extremes.take(number, number);
         self.best.offer(number, id, times);
         if let Some(prefixes) = &mut self.prefixes {
             prefixes.add_times(value, times);
@@ -208,12 +184,14 @@ impl Accumulator {
     }
 
     fn count_numbers(&mut self, value: f64, times: u64) {
-        let counts = &mut self.counts;
-        counts.count += times;
+        self.rows += u128::from(times);
+        let Counts { count, positive_infinity_count, negative_infinity_count, .. } =
+            &mut self.counts;
+        *count = count.wrapping_add(times);
         if value == f64::INFINITY {
-            counts.positive_infinity_count += times;
+            *positive_infinity_count = positive_infinity_count.wrapping_add(times);
         } else if value == f64::NEG_INFINITY {
-            counts.negative_infinity_count += times;
+            *negative_infinity_count = negative_infinity_count.wrapping_add(times);
         }
     }
 
@@ -227,9 +205,13 @@ impl Accumulator {
 
     /// Adds a block.
     pub(super) fn add(&mut self, block: &Block<'_, '_>) {
-        if block.times.is_none()
-            && let Ok(extremes) = self.sums.add(block.values, block.ahead)
-        {
+        if !matches!(block.counting, Counting::Once) {
+            return self.add_counted(block);
+        }
+        if self.nan_before && self.add_numbers_of(block) {
+            return;
+        }
+        if let Ok(extremes) = self.sums.add(block.values, block.ahead) {
             self.note(block.values.len(), extremes);
             self.add_to_parts(block, extremes);
         } else {
@@ -239,27 +221,29 @@ impl Accumulator {
 
     /// Adds a block with NaN in it, if nothing but sums, counts and extremes is asked for.
     fn add_numbers_of(&mut self, block: &Block<'_, '_>) -> bool {
-        if !self.only_sums || block.times.is_some() {
+        if !self.only_sums || !matches!(block.counting, Counting::Once) {
             return false;
         }
         let mut scratch = [0.0; SumsBuilder::BLOCK];
         let scratch = &mut scratch[..block.values.len()];
-        let Ok((count, extremes)) = self.sums.add_numbers_of(block.values, scratch) else {
-            return false;
-        };
+        let added = self.sums.add_numbers_of(block.values, scratch, block.ahead);
+        let counted = added.as_ref().map_or(block.values.len(), |(count, _)| *count);
+        self.nan_before = counted < block.values.len();
+        let Ok((count, extremes)) = added else { return false };
         self.note(count, extremes);
-        self.counts.nan_count += (block.values.len() - count) as u64;
+        self.add_nan((block.values.len() - count) as u64);
         true
     }
 
-    /// Adds a block with weights, or with NaN or infinities in it.
+    /// Adds a block with NaN or infinities in it, or with weights that are not added at once.
     fn add_mixed(&mut self, block: &Block<'_, '_>) {
         if self.add_numbers_of(block) {
             return;
         }
         let kept = Kept::of(block);
-        self.counts.nan_count += kept.nan_count;
-        if kept.values.is_empty() {
+        self.bad_weight |= kept.bad_weight;
+        self.add_nan(kept.nan_count);
+        if kept.values.is_empty() || kept.bad_weight {
             return;
         }
         let mut infinite = (f64::INFINITY, f64::NEG_INFINITY);
@@ -273,37 +257,15 @@ impl Accumulator {
         let extremes = union(infinite, finite);
         // Not through `note`: it takes finite values only.
         self.extremes.take(extremes.0.into(), extremes.1.into());
-        let times = block.times.map(|_| &kept.times[..]);
+        let counting = kept.counting_to_parts();
         let owners = Owners { rows: Some(&kept.rows), ..block.owners };
-        self.add_to_parts(&Block { values: &kept.values, times, ahead: &[], owners }, extremes);
-    }
-
-    /// Adds what is finite to counts and sums, and returns its extremes. A value that counts w
-    /// times is added once for each bit that is set in w, to the sums that count 2^bit times in
-    /// the end.
-    fn add_finite_of(&mut self, kept: &Kept) -> Range {
-        let bits = (0..kept.values.len()).fold(0, |all, index| all | kept.times(index));
-        let mut extremes = (f64::INFINITY, f64::NEG_INFINITY);
-        let mut chosen = vec![0.0; kept.values.len()];
-        for bit in set_bits(bits) {
-            let mut count = 0;
-            for (index, &value) in kept.values.iter().enumerate() {
-                // Without a branch: which values are chosen cannot be foreseen.
-                chosen[count] = value;
-                let counts = kept.times(index) >> bit & 1 == 1;
-                count += usize::from(counts & value.is_finite());
-            }
-            self.counts.count += (count as u64) << bit;
-            let added = self.sums_of_bit(bit).add(&chosen[..count], &[]);
-            debug_assert!(added.is_ok(), "only finite values were chosen");
-            extremes = union(extremes, added.unwrap_or(extremes));
-        }
-        extremes
+        self.add_to_parts(&Block { values: &kept.values, counting, ahead: &[], owners }, extremes);
     }
 
     /// Adds values other than NaN to all parts but the sums.
     fn add_to_parts(&mut self, block: &Block<'_, '_>, (min, max): Range) {
-        let Block { values, times, .. } = *block;
+        let Block { values, .. } = *block;
+        let times = block.counting.times();
         if self.best.admits(min.into()) || self.best.admits(max.into()) {
             self.offer(block);
         }
@@ -351,7 +313,7 @@ impl Accumulator {
                 continue;
             }
             for (index, &value) in (8 * eighth..).zip(values) {
-                let times = block.times.map_or(1, |times| times[index]);
+                let times = block.counting.times().map_or(1, |times| times[index]);
                 self.best.offer(value.into(), || block.owners.id(index), times);
             }
         }

@@ -9,6 +9,7 @@ use super::prefixes::PrefixSketch;
 use super::sketch::Sketch;
 use super::summary::Summary;
 use super::sums::Sums;
+use super::weighted::Weighted;
 use crate::bytes::{Kind, Opened, Reader, Writer, open, seal};
 use crate::error::Error;
 use crate::memory;
@@ -29,7 +30,11 @@ mod flag {
     pub const PREFIXES: u64 = 64;
     /// Values were subtracted.
     pub const REDUCED: u64 = 128;
-    pub const ALL: u64 = 255;
+    /// Real weights: their sums in place of the others, and neither these nor powers or counts that
+    /// need whole numbers of times.
+    pub const WEIGHTS: u64 = 256;
+    pub const ALL: u64 = 511;
+    pub const NOT_WITH_WEIGHTS: u64 = HIGHER | SKETCH | HISTOGRAM | PREFIXES;
 }
 
 impl Summary {
@@ -116,6 +121,9 @@ impl Summary {
         if flags & flag::PARTS == 0 {
             return Err(reader.corrupt("the parts", "without the part that all others need"));
         }
+        if flags & flag::WEIGHTS != 0 && flags & flag::NOT_WITH_WEIGHTS != 0 {
+            return Err(reader.corrupt("the parts", "those that real weights do not have"));
+        }
         Parts::decode(reader, flags).map(Self::from)
     }
 }
@@ -131,6 +139,7 @@ impl Parts {
             (flag::DISTINCT, self.distinct.is_some()),
             (flag::VALUES, self.extremes.range().is_some()),
             (flag::REDUCED, self.extremes.are_unknown()),
+            (flag::WEIGHTS, self.weighted.is_some()),
         ];
         writer.varint(flags.iter().filter(|(_, set)| *set).fold(0, |all, (flag, _)| all | flag));
         let counts = &self.counts;
@@ -147,7 +156,10 @@ impl Parts {
             min.encode(writer);
             max.encode(writer);
         }
-        self.sums.encode(writer);
+        match &self.weighted {
+            Some(weighted) => weighted.encode(writer),
+            None => self.sums.encode(writer),
+        }
         self.best.encode(writer);
         self.prefixes.iter().for_each(|prefixes| prefixes.encode(writer));
         self.sketch.iter().for_each(|sketch| sketch.encode(writer));
@@ -180,10 +192,17 @@ impl Parts {
             let ends = (!reduced).then(|| finite_ends(&extremes, &counts));
             PrefixSketch::decode(reader, counts.finite_count(), ends)
         };
+        let weighted = |reader: &mut _| Weighted::decode(reader, &counts).map(Box::new);
+        let weighted = has(flag::WEIGHTS).then(|| weighted(reader)).transpose()?;
+        let sums = match weighted {
+            Some(_) => Sums::new(false),
+            None => Sums::decode(reader, has(flag::HIGHER), counts.finite_count())?,
+        };
         let parts = Self {
             counts,
             extremes,
-            sums: Sums::decode(reader, has(flag::HIGHER), counts.finite_count())?,
+            sums,
+            weighted,
             best: Best::decode(reader)?,
             prefixes: has(flag::PREFIXES).then(|| prefixes(reader)).transpose()?,
             sketch: has(flag::SKETCH).then(|| Sketch::decode(reader, reduced)).transpose()?,

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use ndarray::ArrayView1;
+use ndarray::{ArrayView1, s};
 
 use super::number::Number;
+use crate::error::Error;
 use crate::simd::{Kernel, Level, dispatch};
 
 /// Bits as Arrow packs them: bit i is bit `(offset + i) % 8`, from the lowest, of byte
@@ -254,6 +255,83 @@ impl<'a> Column<'a> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
+    }
+}
+
+/// Whether it is finite and not negative.
+pub(super) fn is_weight(weight: f64) -> bool {
+    (0.0..f64::INFINITY).contains(&weight)
+}
+
+/// Says that one is not.
+pub(super) fn bad_weight() -> Error {
+    let message = "must hold finite numbers that are not negative".to_owned();
+    Error::InvalidArgument { name: "sample_weight", message }
+}
+
+/// How much each row counts.
+#[derive(Clone, Copy, Debug)]
+pub enum Weights<'a> {
+    /// Numbers of times.
+    Times(ArrayView1<'a, u64>),
+    /// Those that came as signed integers: from 2⁶³ on they are negative, and none.
+    Signed(ArrayView1<'a, u64>),
+    /// Any weights that are finite and not negative.
+    Real(ArrayView1<'a, f64>),
+}
+
+impl<'a> Weights<'a> {
+    /// Of how many rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Times(times) | Self::Signed(times) => times.len(),
+            Self::Real(weights) => weights.len(),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How often a row counts, and its weight; one of weight 0 does not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] if a weight is negative or not finite.
+    pub(super) fn at(&self, row: usize) -> Result<(u64, f64), Error> {
+        match self {
+            Self::Signed(times) if times[row] > i64::MAX as u64 => Err(bad_weight()),
+            Self::Times(times) | Self::Signed(times) => Ok((times[row], 1.0)),
+            Self::Real(weights) if is_weight(weights[row]) => {
+                Ok((u64::from(weights[row] > 0.0), weights[row]))
+            }
+            Self::Real(_) => Err(bad_weight()),
+        }
+    }
+
+    /// Of integers, which may be signed.
+    #[must_use]
+    pub fn signed(times: ArrayView1<'a, i64>) -> Self {
+        let times = times.raw_view().cast::<u64>();
+        // SAFETY: integers of one size and alignment, any bits of which are both, borrowed for 'a.
+        Self::Signed(unsafe { times.deref_into_view() })
+    }
+
+    /// Those of some rows.
+    ///
+    /// # Panics
+    ///
+    /// If there are no such rows.
+    #[must_use]
+    pub fn slice(self, rows: Range<usize>) -> Self {
+        match self {
+            Self::Times(times) => Self::Times(times.slice_move(s![rows])),
+            Self::Signed(times) => Self::Signed(times.slice_move(s![rows])),
+            Self::Real(weights) => Self::Real(weights.slice_move(s![rows])),
+        }
     }
 }
 

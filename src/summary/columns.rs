@@ -2,13 +2,12 @@
 
 use std::ops::Range;
 
-use ndarray::ArrayView1;
-
-use super::accumulate::{Accumulator, Block, Owners};
-use super::column::{Column, Ids};
+use super::accumulate::{Accumulator, Counting, Owners};
+use super::column::{Column, Ids, Weights, bad_weight};
 use super::number::Number;
 use super::octets::{self, Octets};
 use super::parts::Parts;
+use super::reader::{Reader, blocks};
 use super::states::{Numbers, Run, State};
 use super::summary::Summary;
 use super::sums::{Lanes, SumsBuilder};
@@ -34,23 +33,24 @@ const FEWEST_ROWS: usize = SumsBuilder::BLOCK / 8;
 
 /// One summary for each column, with the settings of `template`.
 ///
-/// `ids` tell whose each row is, and `weights` how often it counts. All columns, and both of
+/// `ids` tell whose each row is, and `weights` how much it counts. All columns, and both of
 /// these, have one number of rows.
 ///
 /// # Errors
 ///
-/// [`Error::Shape`] if they have not, [`Error::TooMany`] if the weights add up to 2⁶⁴ or more,
-/// [`Error::Interrupted`] if the stop flag was raised.
+/// [`Error::Shape`] if they have not, [`Error::TooMany`] if numbers of times add up to 2⁶⁴ or more,
+/// [`Error::InvalidArgument`] if a weight is negative or not finite, or there are real weights and
+/// the template keeps what these have none of, [`Error::Interrupted`] if the stop flag was raised.
 pub fn summarize_columns<'d>(
     context: &Context,
     template: &Summary,
     columns: &[Column<'d>],
     ids: Ids<'d>,
-    weights: Option<ArrayView1<'d, u64>>,
+    weights: Option<Weights<'d>>,
 ) -> Result<Vec<State>, Error> {
     let rows = columns.first().map_or(0, Column::len);
     check_rows(rows, columns, &ids, weights.as_ref())?;
-    let template = template.empty_parts()?;
+    let template = template.parts_for(weights.as_ref())?;
     let table = Table { template: &template, columns, ids, weights };
     if table.is_of_runs(rows) {
         return table.summarize_runs(context, rows);
@@ -63,12 +63,12 @@ pub fn summarize_columns<'d>(
     Ok(summaries)
 }
 
-/// Checks that everything has as many rows as the columns, and that these can be counted.
+/// Checks that everything has as many rows as the columns.
 pub(super) fn check_rows(
     rows: usize,
     columns: &[Column<'_>],
     ids: &Ids<'_>,
-    weights: Option<&ArrayView1<'_, u64>>,
+    weights: Option<&Weights<'_>>,
 ) -> Result<(), Error> {
     let shape = |name, found| {
         if found == rows {
@@ -86,9 +86,20 @@ pub(super) fn check_rows(
         Ids::U64(ids) => shape("ids", ids.len())?,
         Ids::Given(ids) => shape("ids", ids.len())?,
     }
-    shape("sample_weight", weights.map_or(rows, |weights| weights.len()))?;
-    let mut weights = weights.into_iter().flatten();
-    weights.try_fold(0_u64, |total, &weight| total.checked_add(weight)).ok_or(Error::TooMany)?;
+    shape("sample_weight", weights.map_or(rows, Weights::len))
+}
+
+/// Checks that so many rows can be counted.
+pub(super) fn check_total(weights: Option<&Weights<'_>>) -> Result<(), Error> {
+    let (Some(Weights::Times(times) | Weights::Signed(times)), Some(weights)) = (weights, weights)
+    else {
+        return Ok(());
+    };
+    if matches!(weights, Weights::Signed(_)) && times.iter().any(|&times| times > i64::MAX as u64) {
+        return Err(bad_weight());
+    }
+    let mut times = times.iter();
+    times.try_fold(0_u64, |total, &times| total.checked_add(times)).ok_or(Error::TooMany)?;
     Ok(())
 }
 
@@ -144,7 +155,10 @@ impl Packed {
         template: &Parts,
     ) -> Result<(), Error> {
         let owners = Owners { ids: Ids::Range { start: 0, step: 1 }, first: 0, rows: None };
-        let mut add = |values| state.add(&Run { values, times: None, owners }, template);
+        let mut add = |values| {
+            let counting = Counting::Once;
+            state.add(&Run { values, counting, owners }, template)
+        };
         match (column.values.as_f64_slice(), column.validity) {
             (Some(values), None) => return add(Numbers::Floats(values)),
             (_, None) => {
@@ -170,7 +184,7 @@ struct Table<'t, 'd> {
     template: &'t Parts,
     columns: &'t [Column<'d>],
     ids: Ids<'d>,
-    weights: Option<ArrayView1<'d, u64>>,
+    weights: Option<Weights<'d>>,
 }
 
 impl<'d> Table<'_, 'd> {
@@ -283,94 +297,5 @@ impl<'d> Table<'_, 'd> {
             }
         }
         (octets, alone)
-    }
-}
-
-/// Rows in blocks of `size`, the last one possibly shorter.
-fn blocks(rows: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
-    let end = rows.end;
-    rows.step_by(size).map(move |start| start..(start + size).min(end))
-}
-
-/// Reads a column block by block: where it lies if it can, else through a buffer.
-pub(super) struct Reader<'d> {
-    ids: Ids<'d>,
-    weights: Option<ArrayView1<'d, u64>>,
-    values: Vec<f64>,
-    rows: Vec<u32>,
-    times: Vec<u64>,
-}
-
-impl<'d> Reader<'d> {
-    pub(super) fn new(ids: Ids<'d>, weights: Option<ArrayView1<'d, u64>>) -> Self {
-        Self { ids, weights, values: Vec::new(), rows: Vec::new(), times: Vec::new() }
-    }
-
-    /// Adds some rows of a column to an accumulator.
-    pub(super) fn read(&mut self, column: &Column<'_>, rows: Range<usize>, into: &mut Accumulator) {
-        for block in blocks(rows.clone(), SumsBuilder::BLOCK) {
-            self.read_block(column, block, rows.end, into);
-        }
-    }
-
-    fn read_block(
-        &mut self,
-        column: &Column<'_>,
-        block: Range<usize>,
-        end: usize,
-        into: &mut Accumulator,
-    ) {
-        let owners = Owners { ids: self.ids, first: block.start, rows: None };
-        let nulls = column.validity.is_some_and(|validity| !validity.all(block.clone()));
-        if let Some(values) = column.values.as_f64_slice()
-            && !nulls
-            && self.weights.is_none()
-        {
-            let ahead = &values[block.end..(block.end + block.len()).min(end)];
-            return into.add(&Block { values: &values[block], times: None, ahead, owners });
-        }
-        self.values.resize(block.len(), 0.0);
-        if !column.values.widen(block.clone(), &mut self.values) {
-            return self.add_numbers(column, block, into);
-        }
-        if !nulls && self.weights.is_none() {
-            return into.add(&Block { values: &self.values, times: None, ahead: &[], owners });
-        }
-        self.pack(column, block, into);
-        let times = self.weights.is_some().then_some(&self.times[..]);
-        let owners = Owners { rows: Some(&self.rows), ..owners };
-        into.add(&Block { values: &self.values, times, ahead: &[], owners });
-    }
-
-    /// Leaves only values that are there and count, and counts the nulls.
-    fn pack(&mut self, column: &Column<'_>, block: Range<usize>, into: &mut Accumulator) {
-        self.rows.clear();
-        self.times.clear();
-        let mut kept = 0;
-        for (index, row) in block.enumerate() {
-            let times = self.weights.map_or(1, |weights| weights[row]);
-            if column.validity.is_some_and(|validity| !validity.get(row)) {
-                into.add_nulls(times);
-            } else if times > 0 {
-                self.values[kept] = self.values[index];
-                self.rows.push(index as u32);
-                self.times.push(times);
-                kept += 1;
-            }
-        }
-        self.values.truncate(kept);
-    }
-
-    /// Value by value, for integers that no `f64` holds.
-    fn add_numbers(&self, column: &Column<'_>, block: Range<usize>, into: &mut Accumulator) {
-        let owners = Owners { ids: self.ids, first: block.start, rows: None };
-        for (index, row) in block.enumerate() {
-            let times = self.weights.map_or(1, |weights| weights[row]);
-            if column.validity.is_some_and(|validity| !validity.get(row)) {
-                into.add_nulls(times);
-            } else {
-                into.add_number(column.values.get(row), || owners.id(index), times);
-            }
-        }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::accumulate::{Accumulator, Owners};
-use super::column::{Column, Ids};
+use super::accumulate::{Accumulator, Counting, Owners};
+use super::column::{Column, Weights};
 use super::groups::Stretch;
 use super::number::Number;
 use super::parts::Parts;
@@ -66,7 +66,7 @@ impl<'a> Dealer<'a> {
         self.runs.find(&self.groups, n_groups)?;
         for (index, column) in stretch.columns.iter().enumerate() {
             let whole = self.deal(stretch, column, index, rows.clone())?;
-            self.add_runs(stretch.ids, rows.start, index, whole)?;
+            self.add_runs(stretch, rows.start, index, whole)?;
         }
         Ok(())
     }
@@ -137,6 +137,7 @@ impl<'a> Dealer<'a> {
             return Ok(true);
         }
         memory::resize(&mut self.dealt.times, length, 0, WHAT)?;
+        memory::resize(&mut self.dealt.weights, length, 0.0, WHAT)?;
         memory::resize(&mut self.dealt.rows, length, 0, WHAT)?;
         if !whole {
             memory::resize(&mut self.dealt.numbers, length, Number::INFINITY, WHAT)?;
@@ -146,7 +147,7 @@ impl<'a> Dealer<'a> {
             let offset =
                 self.chosen.as_ref().map_or(index_of_row, |rows| rows[index_of_row] as usize);
             let row = rows.start + offset;
-            let times = stretch.weights.map_or(1, |weights| weights[row]);
+            let (times, weight) = stretch.weights.map_or(Ok((1, 1.0)), |of| of.at(row))?;
             if validity.is_some_and(|validity| !validity.get(row)) {
                 let target = self.runs.group_of(index_of_row) * self.n_columns + index;
                 match &mut self.kept {
@@ -157,6 +158,7 @@ impl<'a> Dealer<'a> {
                 let place = self.runs.take(index_of_row);
                 self.dealt.rows[place] = offset as u32;
                 self.dealt.times[place] = times;
+                self.dealt.weights[place] = weight;
                 if whole {
                     self.dealt.values[place] = values[offset];
                 } else {
@@ -170,12 +172,12 @@ impl<'a> Dealer<'a> {
     /// Adds the runs of what was dealt, which is of rows from `first` on.
     fn add_runs(
         &mut self,
-        ids: Ids<'_>,
+        stretch: &Stretch<'_>,
         first: usize,
         index: usize,
         whole: bool,
     ) -> Result<(), Error> {
-        let Dealt { values, numbers, times, rows } = &self.dealt;
+        let Dealt { values, numbers, times, weights, rows } = &self.dealt;
         let noted = self.template.best.limit() > 0;
         for (group, places) in self.runs.taken().filter(|(_, places)| !places.is_empty()) {
             let run = Run {
@@ -184,8 +186,14 @@ impl<'a> Dealer<'a> {
                 } else {
                     states::Numbers::Any(&numbers[places.clone()])
                 },
-                times: self.weighted.then(|| &times[places.clone()]),
-                owners: Owners { ids, first, rows: noted.then(|| &rows[places]) },
+                counting: match stretch.weights {
+                    None => Counting::Once,
+                    Some(Weights::Times(_) | Weights::Signed(_)) => {
+                        Counting::Times(&times[places.clone()])
+                    }
+                    Some(Weights::Real(_)) => Counting::Weights(&weights[places.clone()]),
+                },
+                owners: Owners { ids: stretch.ids, first, rows: noted.then(|| &rows[places]) },
             };
             let target = group * self.n_columns + index;
             match &mut self.kept {

@@ -9,10 +9,8 @@
 use std::ops::{Range, RangeInclusive};
 use std::sync::{Mutex, PoisonError};
 
-use ndarray::ArrayView1;
-
-use super::column::{Column, Ids, Values, with_view};
-use super::columns::check_rows;
+use super::column::{Column, Ids, Values, Weights, with_view};
+use super::columns::{check_rows, check_total};
 use super::dealer::{Dealer, MOST_TARGETS};
 use super::keys::{Numbers, extent};
 use super::parts::Parts;
@@ -40,8 +38,8 @@ pub struct Stretch<'d> {
     pub keys: Values<'d>,
     /// Who each row is.
     pub ids: Ids<'d>,
-    /// How often each row counts.
-    pub weights: Option<ArrayView1<'d, u64>>,
+    /// How much each row counts.
+    pub weights: Option<Weights<'d>>,
 }
 
 /// Summaries by key.
@@ -61,8 +59,8 @@ pub struct Groups {
 /// # Errors
 ///
 /// [`Error::Shape`] if columns, keys, ids and weights differ in length,
-/// [`Error::InvalidArgument`] if the keys are not integers or too many, [`Error::TooMany`] if the
-/// weights add up to 2⁶⁴ or more, [`Error::Memory`],
+/// [`Error::InvalidArgument`] if the keys are not integers or too many, [`Error::TooMany`] if
+/// numbers of times add up to 2⁶⁴ or more, [`Error::Memory`],
 /// [`Error::Interrupted`] if the stop flag was raised.
 pub fn summarize_groups(
     context: &Context,
@@ -77,8 +75,9 @@ pub fn summarize_groups(
     }
     for Stretch { columns, keys, ids, weights } in stretches {
         check_rows(keys.len(), columns, ids, weights.as_ref())?;
+        check_total(weights.as_ref())?;
     }
-    let template = template.empty_parts()?;
+    let template = template.parts_for(first.weights.as_ref())?;
     if let Some(keys) = dense_keys(stretches) {
         return dense(context, &template, stretches, keys, skip);
     }

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use ndarray::ArrayView1;
 
-use super::column::{Column, Ids};
-use super::columns::check_rows;
+use super::column::{Column, Ids, Weights};
+use super::columns::{check_rows, check_total};
 use super::exact::Exact;
 use super::sums::{
     First, Octet, PairBuilder, Second, SumsBuilder, add_product, extent_without_zeros, max_abs,
@@ -157,7 +157,9 @@ impl Joint {
             return Err(Error::Shape { name: "X", expected, found: vec![columns.len()] });
         }
         let rows = columns.first().map_or(0, Column::len);
-        check_rows(rows, columns, &Ids::Range { start: 0, step: 1 }, weights.as_ref())?;
+        let times = weights.map(Weights::Times);
+        check_rows(rows, columns, &Ids::Range { start: 0, step: 1 }, times.as_ref())?;
+        check_total(times.as_ref())?;
         let stop = context.stop();
         let new = || Ok(Worker { stop, done: Self::new(self.n_columns)?, by_bit: Vec::new() });
         // The columns of a block stay in the second-level cache while all pairs are formed.

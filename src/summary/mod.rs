@@ -9,6 +9,7 @@
 //! | `summary.rs`, `parts.rs` | [`Summary`], and what it consists of: merges, reads |
 //! | `settings.rs`, `bytes.rs` | what is kept, and its encoding |
 //! | `sums/` | exact sums of powers and of products |
+//! | `weighted.rs` | real weights |
 //! | `best.rs` | the N smallest or largest values and whose they are |
 //! | `prefixes.rs` | quantiles as fine as the values are spread |
 //! | `sketch.rs` | quantiles to a relative error |
@@ -16,13 +17,13 @@
 //! | `histogram.rs` | counts between edges |
 //! | `distinct.rs`, `texts.rs` | the number of distinct values, and of texts |
 //! | `column.rs`, `number.rs` | input: columns as they lie in memory, exact numbers |
-//! | `accumulate.rs`, `columns.rs`, `octets.rs` | the pass over columns |
+//! | `accumulate.rs`, `columns.rs`, `reader.rs`, `octets.rs` | the pass over columns |
 //! | `groups.rs`, `keys.rs`, `dealer.rs`, `runs.rs` | the pass over groups |
 //! | `states.rs`, `short.rs` | very many summaries side by side, in few bytes |
 //! | `subtract.rs` | what is left when values are taken away, and what shows that they were not there |
 //! | `deal.rs` | values dealt to buffers |
 //! | `joint.rs` | [`Joint`]: sums of products of columns |
-//! | `exact.rs`, `reads.rs`, `joint_reads.rs` | statistics, correctly rounded |
+//! | `exact.rs`, `reads.rs`, `weighted_reads.rs`, `joint_reads.rs` | statistics, correctly rounded |
 //! | `whole.rs` | reads of whole numbers that stand for times or decimals |
 
 mod accumulate;
@@ -44,6 +45,7 @@ mod octets;
 mod parts;
 mod prefixes;
 mod quantile;
+mod reader;
 mod reads;
 mod runs;
 mod settings;
@@ -55,10 +57,12 @@ mod subtract;
 mod summary;
 mod sums;
 mod texts;
+mod weighted;
+mod weighted_reads;
 mod whole;
 
 pub use best::{Best, Id};
-pub use column::{Bits, Column, Ids, Values};
+pub use column::{Bits, Column, Ids, Values, Weights};
 pub use columns::summarize_columns;
 pub use distinct::Distinct;
 pub use exact::Exact;
@@ -75,4 +79,5 @@ pub use sketch::Sketch;
 pub use states::State;
 pub use summary::Summary;
 pub use texts::{TextCodes, TextTally};
+pub use weighted::WeightKind;
 pub use whole::Statistic;

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use ndarray::{ArrayView2, ShapeBuilder};
 
-use super::accumulate::{Accumulator, Block, Owners};
+use super::accumulate::{Accumulator, Block, Counting, Owners};
 use super::column::{Column, Ids, Values};
 use super::sums::{BLOCK, Lanes, Octet, Source};
 use crate::simd::Lines;
@@ -127,7 +127,8 @@ impl Octets<'_> {
         for (lane, accumulator) in accumulators.iter_mut().enumerate() {
             if self.wanted[lane] {
                 let values: Vec<f64> = rows.clone().map(|row| self.matrix[[row, lane]]).collect();
-                accumulator.add(&Block { values: &values, times: None, ahead: &[], owners });
+                let counting = Counting::Once;
+                accumulator.add(&Block { values: &values, counting, ahead: &[], owners });
             }
         }
     }

@@ -7,6 +7,7 @@ use super::number::Number;
 use super::prefixes::PrefixSketch;
 use super::sketch::Sketch;
 use super::sums::Sums;
+use super::weighted::{WeightKind, Weighted};
 use crate::error::Error;
 use crate::memory;
 
@@ -106,7 +107,10 @@ impl Extremes {
 pub(super) struct Parts {
     pub(super) counts: Counts,
     pub(super) extremes: Extremes,
+    /// Of nothing where there are weights.
     pub(super) sums: Sums,
+    /// The sums, if values have real weights.
+    pub(super) weighted: Option<Box<Weighted>>,
     pub(super) best: Best,
     pub(super) prefixes: Option<PrefixSketch>,
     pub(super) sketch: Option<Sketch>,
@@ -121,6 +125,7 @@ impl Default for Parts {
             counts: Counts::default(),
             extremes: Extremes::default(),
             sums: Sums::new(false),
+            weighted: None,
             best: Best::new(0, false),
             prefixes: None,
             sketch: None,
@@ -138,6 +143,7 @@ impl Parts {
             counts: self.counts,
             extremes: self.extremes,
             sums: self.sums.clone(),
+            weighted: self.weighted.clone(),
             best: self.best.copied()?,
             prefixes: self.prefixes.as_ref().map(PrefixSketch::copied).transpose()?,
             sketch: self.sketch.clone(),
@@ -148,7 +154,7 @@ impl Parts {
 
     /// Whether nothing but counts, extremes and the sums of values and squares is kept.
     pub(super) fn is_plain(&self) -> bool {
-        self.sums.higher.is_none() && self.has_only_sums()
+        self.sums.higher.is_none() && self.weighted.is_none() && self.has_only_sums()
     }
 
     /// Whether nothing but counts, extremes and sums is kept.
@@ -165,6 +171,7 @@ impl Parts {
         memory::check(WHAT)?;
         Ok(Self {
             sums: Sums::new(self.sums.higher.is_some()),
+            weighted: self.weighted.as_ref().map(|of| Box::new(Weighted::new(of.kind))),
             best: Best::new(self.best.limit(), self.best.largest()),
             prefixes: self.prefixes.as_ref().map(PrefixSketch::empty),
             sketch: self.sketch.as_ref().map(Sketch::empty),
@@ -177,6 +184,7 @@ impl Parts {
     pub(super) fn merge(&mut self, other: &Self) -> Result<(), Error> {
         // What can fail comes first, and leaves its left side as it is if it does.
         memory::check(WHAT)?;
+        let weighted = self.merged_weights(other)?;
         let counts = self.counts.sum(&other.counts).ok_or(Error::TooMany)?;
         let histogram = match (&self.histogram, &other.histogram) {
             (Some(left), Some(right)) => {
@@ -195,7 +203,12 @@ impl Parts {
         self.extremes.merge(&other.extremes);
         self.histogram = histogram;
         self.counts = counts;
-        self.sums.merge(&other.sums);
+        self.weighted = weighted;
+        if self.weighted.is_some() {
+            self.sums = Sums::new(false);
+        } else {
+            self.sums.merge(&other.sums);
+        }
         merge_or_drop(&mut self.prefixes, other.prefixes.as_ref(), PrefixSketch::merge);
         merge_or_drop(&mut self.sketch, other.sketch.as_ref(), Sketch::merge);
         merge_or_drop(&mut self.distinct, other.distinct.as_ref(), Distinct::merge);
@@ -210,6 +223,67 @@ impl Parts {
         self.extremes = Extremes::Unknown;
         self.best = Best::new(0, false);
         self.distinct = None;
+    }
+}
+
+impl Parts {
+    /// Checks that nothing is kept for which only numbers of times are known.
+    pub(super) fn check_weights(&self) -> Result<(), Error> {
+        let kept = [
+            (self.sums.higher.is_some(), "moments=4"),
+            (self.prefixes.is_some(), "quantiles"),
+            (self.sketch.is_some(), "relative_error"),
+            (self.histogram.is_some(), "histogram"),
+        ];
+        let kept = kept.iter().find(|(kept, _)| *kept && self.weighted.is_some());
+        kept.map_or(Ok(()), |(_, what)| {
+            let message = format!(
+                "real weights and {what} do not go together, which counts how often each value was \
+                 seen: leave {what} out, or give whole numbers of times, as integers"
+            );
+            Err(Error::InvalidArgument { name: "sample_weight", message })
+        })
+    }
+
+    /// The same settings, and that of such weights unless they have one.
+    pub(super) fn with_weights(mut self, kind: WeightKind) -> Result<Self, Error> {
+        if self.weighted.is_none() {
+            self.weighted = Some(Box::new(Weighted::new(kind)));
+        }
+        self.check_weights()?;
+        Ok(self)
+    }
+
+    /// The sums with weights of both: values without weigh 1.
+    fn merged_weights(&self, other: &Self) -> Result<Option<Box<Weighted>>, Error> {
+        Ok(self.with_weights_of_both(other)?.map(|(mut left, right)| {
+            left.sums.merge(&right.sums);
+            Box::new(left)
+        }))
+    }
+
+    /// The sums with weights of either, if one has them: values without weigh 1.
+    pub(super) fn with_weights_of_both(
+        &self,
+        other: &Self,
+    ) -> Result<Option<(Weighted, Weighted)>, Error> {
+        let kind = match (&self.weighted, &other.weighted) {
+            (None, None) => return Ok(None),
+            (Some(left), Some(right)) if left.kind != right.kind => {
+                let [left, right] = [left, right].map(|of| format!("{} weights", of.kind.name()));
+                return Err(Error::Incompatible { left, right });
+            }
+            (Some(weighted), _) | (_, Some(weighted)) => weighted.kind,
+        };
+        Ok(Some((self.weighted_or_plain(kind), other.weighted_or_plain(kind))))
+    }
+
+    fn weighted_or_plain(&self, kind: WeightKind) -> Weighted {
+        self.weighted.as_deref().cloned().unwrap_or_else(|| {
+            let mut weighted = Weighted::new(kind);
+            weighted.add_plain(self.counts.finite_count(), &self.sums);
+            weighted
+        })
     }
 }
 

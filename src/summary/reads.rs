@@ -14,6 +14,7 @@ use super::exact::{Exact, ratio, sqrt_ratio, with_sign};
 use super::prefixes::PrefixSketch;
 use super::quantile::{Buckets, Known, Method, Sorted};
 use super::sketch::{Infinities, Sketch};
+use super::weighted::Weighted;
 use super::{Counts, Summary};
 use crate::error::Error;
 use crate::memory;
@@ -110,7 +111,7 @@ impl Summary {
         self.empty_parts().map(Self::from)
     }
 
-    /// Σx, correctly rounded; an infinity if there is one among the values, NaN if both are.
+    /// Σx, or Σwx, correctly rounded; an infinity if there is one among the values, NaN if both are.
     #[must_use]
     pub fn sum(&self) -> f64 {
         infinite_sum(&self.counts()).unwrap_or_else(|| self.exact_sum().nearest())
@@ -120,27 +121,35 @@ impl Summary {
     #[must_use]
     pub fn mean(&self) -> f64 {
         let counts = self.counts();
-        infinite_sum(&counts).unwrap_or_else(|| mean(counts.count, &self.exact_sum()))
+        infinite_sum(&counts).unwrap_or_else(|| match self.weighted() {
+            Some(weighted) => weighted.mean(),
+            None => mean(counts.count, &self.exact_sum()),
+        })
     }
 
     /// The variance with divisor n − `ddof`, correctly rounded; NaN if that is not positive or
     /// there is an infinity.
     #[must_use]
     pub fn variance(&self, ddof: i64) -> f64 {
-        self.of_sums(|count, sums| variance(count, sums, ddof)).unwrap_or(f64::NAN)
+        self.of_weighted(|weighted| weighted.variance(ddof)).unwrap_or_else(|| {
+            self.of_sums(|count, sums| variance(count, sums, ddof)).unwrap_or(f64::NAN)
+        })
     }
 
     /// The square root of the [`variance`](Self::variance), correctly rounded.
     #[must_use]
     pub fn standard_deviation(&self, ddof: i64) -> f64 {
-        self.of_sums(|count, sums| standard_deviation(count, sums, ddof)).unwrap_or(f64::NAN)
+        self.of_weighted(|weighted| weighted.standard_deviation(ddof)).unwrap_or_else(|| {
+            self.of_sums(|count, sums| standard_deviation(count, sums, ddof)).unwrap_or(f64::NAN)
+        })
     }
 
     /// The standard error of the mean, correctly rounded; NaN of fewer than two values or an
     /// infinity.
     #[must_use]
     pub fn standard_error(&self) -> f64 {
-        self.of_sums(standard_error).unwrap_or(f64::NAN)
+        self.of_weighted(Weighted::standard_error)
+            .unwrap_or_else(|| self.of_sums(standard_error).unwrap_or(f64::NAN))
     }
 
     /// The population's skewness g₁, correctly rounded; NaN if all values are equal or one is
@@ -209,6 +218,12 @@ impl Summary {
 
     fn exact_sum(&self) -> Exact {
         self.power_sum(1).unwrap_or_default()
+    }
+
+    /// `read` of the sums with real weights, if there are such; NaN if there is an infinity.
+    fn of_weighted(&self, read: impl FnOnce(&Weighted) -> f64) -> Option<f64> {
+        let finite = infinite_sum(&self.counts()).is_none();
+        self.weighted().map(|weighted| if finite { read(weighted) } else { f64::NAN })
     }
 
     /// `read` of the number of values and their first K power sums, if these are kept; NaN if

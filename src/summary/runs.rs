@@ -121,5 +121,6 @@ pub(super) struct Dealt {
     pub(super) values: Vec<f64>,
     pub(super) numbers: Vec<Number>,
     pub(super) times: Vec<u64>,
+    pub(super) weights: Vec<f64>,
     pub(super) rows: Vec<u32>,
 }

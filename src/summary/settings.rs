@@ -7,6 +7,7 @@ use super::parts::Parts;
 use super::prefixes::PrefixSketch;
 use super::sketch::Sketch;
 use super::sums::Sums;
+use super::weighted::{WeightKind, Weighted};
 use crate::error::Error;
 
 /// What a summary keeps, as asked for or as found.
@@ -26,6 +27,8 @@ pub struct Settings {
     pub histogram: Option<Vec<f64>>,
     /// Whether distinct values are counted.
     pub distinct: bool,
+    /// What real weights are; `None` if values have none.
+    pub weights: Option<WeightKind>,
 }
 
 /// Counts, extremes, sum and sum of squares.
@@ -39,6 +42,7 @@ impl Default for Settings {
             relative_error: None,
             histogram: None,
             distinct: false,
+            weights: None,
         }
     }
 }
@@ -62,14 +66,17 @@ impl Settings {
             let message = format!("must be at most {}, found {}", Best::MOST, self.best);
             return Err(Error::InvalidArgument { name: "best", message });
         }
-        Ok(Parts {
+        let parts = Parts {
             sums: Sums::new(higher),
+            weighted: self.weights.map(|kind| Box::new(Weighted::new(kind))),
             best: Best::new(self.best, self.largest),
             prefixes: self.quantile_buckets.map(PrefixSketch::new).transpose()?,
             sketch: self.relative_error.map(Sketch::new).transpose()?,
             histogram: self.histogram.as_deref().map(Histogram::new).transpose()?,
             distinct: self.distinct.then(Distinct::new),
             ..Parts::default()
-        })
+        };
+        parts.check_weights()?;
+        Ok(parts)
     }
 }

@@ -1,6 +1,6 @@
 //! [`State`]: a summary in few bytes, for very many groups, columns or rows side by side.
 
-use super::accumulate::{Accumulator, Block, Owners};
+use super::accumulate::{Accumulator, Block, Counting, Owners};
 use super::exact::Exact;
 use super::number::Number;
 use super::parts::{Counts, Parts};
@@ -148,7 +148,7 @@ impl State {
 
     /// Adds values, with the settings of `template`.
     pub(super) fn add(&mut self, run: &Run<'_, '_>, template: &Parts) -> Result<(), Error> {
-        if run.times.is_none() && self.add_short(run.short()) {
+        if matches!(run.counting, Counting::Once) && self.add_short(run.short()) {
             return Ok(());
         }
         memory::check(WHAT)?;
@@ -293,8 +293,8 @@ impl State {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Run<'r, 'd> {
     pub(super) values: Numbers<'r>,
-    /// How often each counts; `None` for once.
-    pub(super) times: Option<&'r [u64]>,
+    /// How much each counts.
+    pub(super) counting: Counting<'r>,
     /// Whose they are: `rows` has a row for each, or nobody asks.
     pub(super) owners: Owners<'r, 'd>,
 }
@@ -323,7 +323,7 @@ impl Run<'_, '_> {
                     let part = start..(start + SumsBuilder::BLOCK).min(values.len());
                     accumulator.add(&Block {
                         values: &values[part.clone()],
-                        times: self.times.map(|times| &times[part.clone()]),
+                        counting: self.counting.part(part.clone()),
                         ahead: &[],
                         owners: Owners { ids, first, rows: rows.map(|rows| &rows[part]) },
                     });
@@ -331,8 +331,11 @@ impl Run<'_, '_> {
             }
             Numbers::Any(numbers) => {
                 for (index, &number) in numbers.iter().enumerate() {
-                    let times = self.times.map_or(1, |times| times[index]);
-                    accumulator.add_number(number, || self.owners.id(index), times);
+                    accumulator.add_counted_number(
+                        number,
+                        || self.owners.id(index),
+                        self.counting.part(index..index + 1),
+                    );
                 }
             }
         }

@@ -15,7 +15,8 @@ use super::number::Number;
 use super::parts::{Counts, Parts};
 use super::prefixes::PrefixSketch;
 use super::sketch::Sketch;
-use super::sums::{Higher, Sums};
+use super::sums::{Higher, Sums, WeightedSums};
+use super::weighted::Weighted;
 use crate::error::Error;
 use crate::fold::Stop;
 use crate::memory;
@@ -180,6 +181,41 @@ impl Sums {
     }
 }
 
+impl Weighted {
+    /// Checks that so many values can have the sums.
+    fn check(&self, count: u64) -> Result<(), Error> {
+        let WeightedSums { weight, square, first, second } = &self.sums;
+        if weight.is_negative() || square.is_negative() {
+            let problem = "the weights that are left would be negative";
+            return Err(Error::NeverAdded(problem.to_owned()));
+        }
+        if second.is_negative() {
+            return Err(negative_squares());
+        }
+        let possible = weight.is_possible(count)
+            && square.is_possible(count)
+            && first.is_possible(count)
+            && second.is_possible(count);
+        if !possible {
+            return Err(if count == 0 { left_over() } else { too_large() });
+        }
+        let (n, w, w2) = (Exact::from(count), weight.exact(), square.exact());
+        // Weights are positive: Σw² ≤ (Σw)² ≤ n Σw².
+        if (count > 0 && (weight.is_zero() || square.is_zero()))
+            || is_less(&(&w * &w), &w2)
+            || is_less(&(&n * &w2), &(&w * &w))
+        {
+            let problem = "no weights have the sums that would be left";
+            return Err(Error::NeverAdded(problem.to_owned()));
+        }
+        let (s1, s2) = (first.exact(), second.exact());
+        if is_less(&(&w * &s2), &(&s1 * &s1)) {
+            return Err(negative_scatter());
+        }
+        Ok(())
+    }
+}
+
 fn is_less(left: &Exact, right: &Exact) -> bool {
     (left - right).is_negative()
 }
@@ -201,6 +237,15 @@ impl Parts {
         Ok(())
     }
 
+    /// The sums with weights of the values that are left: values without weigh 1.
+    fn weights_minus(&self, other: &Self, count: u64) -> Result<Option<Box<Weighted>>, Error> {
+        let Some((all, taken)) = self.with_weights_of_both(other)? else { return Ok(None) };
+        let mut left = all;
+        left.sums.subtract(&taken.sums);
+        left.check(count)?;
+        Ok(Some(Box::new(left)))
+    }
+
     /// What is left without the values of another; a part that one side lacks cannot be told.
     pub(super) fn minus(&self, other: &Self) -> Result<Self, Error> {
         memory::check("a summary")?;
@@ -214,10 +259,16 @@ impl Parts {
         let prefixes = self.prefixes.as_ref().zip(other.prefixes.as_ref());
         let sketches = self.sketch.as_ref().zip(other.sketch.as_ref());
         let histograms = self.histogram.as_ref().zip(other.histogram.as_ref());
+        let weighted = self.weights_minus(other, counts.finite_count())?;
+        let sums = match weighted {
+            Some(_) => Sums::new(false),
+            None => self.sums.minus(&other.sums, counts.finite_count())?,
+        };
         let mut left = Self {
             counts,
             extremes: self.extremes,
-            sums: self.sums.minus(&other.sums, counts.finite_count())?,
+            sums,
+            weighted,
             best: Best::new(0, false),
             prefixes: prefixes
                 .map(|(all, part)| PrefixSketch::minus(all, part, complete))

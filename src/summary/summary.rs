@@ -1,6 +1,7 @@
 //! [`Summary`].
 
 use super::best::Best;
+use super::column::Weights;
 use super::distinct::Distinct;
 use super::exact::Exact;
 use super::histogram::Histogram;
@@ -10,6 +11,7 @@ use super::prefixes::PrefixSketch;
 use super::settings::Settings;
 use super::sketch::Sketch;
 use super::sums::Sums;
+use super::weighted::{WeightKind, Weighted};
 use crate::error::Error;
 
 /// A summary of numbers: a monoid whose laws hold to the last bit.
@@ -71,6 +73,16 @@ impl Summary {
         self.parts().map_or_else(|| Ok(Parts::default()), Parts::empty)
     }
 
+    /// As [`Self::empty_parts`], for values with such weights: real ones are reliabilities unless
+    /// the settings say otherwise.
+    pub(super) fn parts_for(&self, weights: Option<&Weights<'_>>) -> Result<Parts, Error> {
+        let parts = self.empty_parts()?;
+        match weights {
+            Some(Weights::Real(_)) => parts.with_weights(WeightKind::Reliability),
+            Some(Weights::Times(_) | Weights::Signed(_)) | None => Ok(parts),
+        }
+    }
+
     /// Adds the values of another summary.
     ///
     /// # Errors
@@ -128,7 +140,8 @@ impl Summary {
         self.parts()?.extremes.range().map(|(_, max)| max)
     }
 
-    /// The exact sum of the `power`-th powers of the finite values; `None` if that is not kept.
+    /// The exact sum of the `power`-th powers of the finite values, times their weights where these
+    /// have some; `None` if that is not kept.
     ///
     /// The identity knows all of them, and they are 0.
     #[must_use]
@@ -136,12 +149,39 @@ impl Summary {
         let Some(parts) = self.parts() else {
             return (1..=4).contains(&power).then(|| Sums::new(false).first.exact());
         };
+        if let Some(weighted) = &parts.weighted {
+            return match power {
+                1 => Some(weighted.sums.first.exact()),
+                2 => Some(weighted.sums.second.exact()),
+                _ => None,
+            };
+        }
         match power {
             1 => Some(parts.sums.first.exact()),
             2 => Some(parts.sums.second.exact()),
             3 => parts.sums.higher.as_ref().map(|higher| higher.third.exact()),
             4 => parts.sums.higher.as_ref().map(|higher| higher.fourth.exact()),
             _ => None,
+        }
+    }
+
+    /// What real weights are; `None` if values have none.
+    #[must_use]
+    pub fn weights(&self) -> Option<WeightKind> {
+        Some(self.weighted()?.kind)
+    }
+
+    pub(super) fn weighted(&self) -> Option<&Weighted> {
+        self.parts()?.weighted.as_deref()
+    }
+
+    /// The exact sum of the weights of the finite values, or of the squares of these if `power` is 2.
+    #[must_use]
+    pub fn weight_power_sum(&self, power: u8) -> Exact {
+        match (self.weighted(), power) {
+            (None, _) => self.counts().finite_count().into(),
+            (Some(weighted), 1) => weighted.sums.weight.exact(),
+            (Some(weighted), _) => weighted.sums.square.exact(),
         }
     }
 

@@ -8,16 +8,21 @@
 //! | `windows.rs` | bits that are peeled off in floating point: the steps of the vector kernels |
 //! | `peel.rs`, `products.rs` | those kernels, for x and x², and for x·y |
 //! | `powers.rs` | that for x to x⁴, with limbs in place of windows |
+//! | `weighted.rs`, `slices.rs`, `points.rs`, `extents.rs` | sums with weights, and their kernels |
 //! | `classes.rs`, `bins.rs` | blocks of mixed sizes, and of any |
 
 mod bins;
 mod builder;
 mod classes;
+mod extents;
 mod fixed;
 mod peel;
+mod points;
 mod powers;
 mod products;
 mod scaled;
+mod slices;
+mod weighted;
 mod windows;
 
 pub use bins::split;
@@ -28,6 +33,8 @@ pub use peel::{
 };
 pub use products::{PairBuilder, add_product};
 pub use scaled::Scaled;
+pub use slices::Ahead;
+pub use weighted::{Live, WeightedBuilder, WeightedSums};
 pub use windows::{Octet, power_of_two};
 
 use crate::bytes::{Reader, Writer};

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::fold::{Context, Pool};
 use crate::summary::{
-    Bits, Column, Id, Ids, Joint, Number, Settings, State, Stretch, Summary, Values,
+    Bits, Column, Id, Ids, Joint, Number, Settings, State, Stretch, Summary, Values, Weights,
     summarize_groups,
 };
 use ndarray::{Array1, Array2, ArrayView1};
@@ -23,7 +23,13 @@ fn summarize_columns<'d>(
     ids: Ids<'d>,
     weights: Option<ArrayView1<'d, u64>>,
 ) -> Result<Vec<Summary>, Error> {
-    let states = crate::summary::summarize_columns(context, template, columns, ids, weights)?;
+    let states = crate::summary::summarize_columns(
+        context,
+        template,
+        columns,
+        ids,
+        weights.map(Weights::Times),
+    )?;
     Ok(states.into_iter().map(State::into_summary).collect())
 }
 
@@ -59,6 +65,7 @@ fn everything() -> Settings {
         relative_error: Some(0.02),
         histogram: Some(vec![-1.0, 0.0, 0.5, 8.0]),
         distinct: true,
+        weights: None,
     }
 }
 

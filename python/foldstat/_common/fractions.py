@@ -6,6 +6,18 @@ import math
 from fractions import Fraction
 
 
+def as_fraction(numerator: int, exponent: int) -> Fraction:
+    """Give ``numerator * 2**exponent``.
+
+    Examples
+    --------
+    >>> from foldstat._common.fractions import as_fraction
+    >>> as_fraction(3, -2)
+    Fraction(3, 4)
+    """
+    return Fraction(numerator << max(exponent, 0), 1 << max(-exponent, 0))
+
+
 def rounded(ratio: Fraction) -> float:
     """Give the nearest float, ties to even; infinity where floats end.
 

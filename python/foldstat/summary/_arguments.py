@@ -6,17 +6,17 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from foldstat import _core
 from foldstat._common.checks import flag, whole_number
 from foldstat.summary._quantiles import as_relative_error, buckets_of
+from foldstat.summary._weights import as_weight_kind
 
 if TYPE_CHECKING:
     from foldstat._core import SummaryState
 
 Ids: TypeAlias = "range | NDArray[np.int64] | NDArray[np.uint64] | list[int | str | bytes] | None"
-Weights: TypeAlias = NDArray[np.uint64]
 
 _MOST_BEST = 2**24
 
@@ -52,6 +52,7 @@ def empty_state(
     relative_error: Any,
     histogram: Any,
     distinct: Any,
+    weights: Any = None,
 ) -> SummaryState:
     """Make the empty state with these settings; defaults that were not given count as their values."""
     return _core.SummaryState(
@@ -62,6 +63,7 @@ def empty_state(
         relative_error=as_relative_error(Default.of(relative_error)),
         histogram=_histogram(Default.of(histogram)),
         distinct=flag(Default.of(distinct), "distinct"),
+        weights=as_weight_kind(Default.of(weights)),
     )
 
 
@@ -69,7 +71,7 @@ def settings_of(state: SummaryState) -> dict[str, Any]:
     """Give the settings of a state as keywords; none for the identity."""
     if state.is_identity:
         return {}
-    return {
+    settings = {
         "moments": state.moments,
         "best": state.best_limit,
         "largest": state.largest,
@@ -79,6 +81,7 @@ def settings_of(state: SummaryState) -> dict[str, Any]:
         "histogram": state.histogram_edges,
         "distinct": state.counts_distinct,
     }
+    return settings if state.weights is None else settings | {"weights": state.weights}
 
 
 def _moments(moments: Any) -> int:
@@ -151,68 +154,3 @@ def _listed_ids(ids: Any, shape: tuple[int, ...]) -> range | NDArray[Any] | list
             raise TypeError(f"ids must be int, str or bytes, got dtype {array.dtype}")
         ids = array.tolist()
     return [identity.item() if isinstance(identity, np.generic) else identity for identity in ids]
-
-
-def as_multiplicities(sample_weight: Any, shape: tuple[int, ...], *, counted: str = "values") -> Weights | None:
-    """Check weights: whole numbers, which say how often each value was seen.
-
-    `shape` is that of the values; weights may have the same, be in one row in C order, or be one number.
-    """
-    if sample_weight is None:
-        return None
-    if isinstance(sample_weight, np.ma.MaskedArray):
-        raise TypeError("sample_weight is a masked array: fill its masked entries first, for instance with 0")
-    weights = _whole(np.asarray(sample_weight))
-    n = int(np.prod(shape, dtype=np.int64))
-    if weights.ndim == 0:
-        return np.full(n, weights)
-    if weights.shape not in (shape, (n,)):
-        wanted = shape if len(shape) != 1 else f"({n},), one for each of the {n} {counted}"
-        raise ValueError(f"sample_weight must have shape {wanted}, got {weights.shape}")
-    return weights.ravel()
-
-
-def _whole(weights: NDArray[Any]) -> Weights:
-    kind = weights.dtype.kind
-    if kind == "O":
-        weights = _from_objects(weights)
-        kind = weights.dtype.kind
-    if kind not in "biuf":
-        raise TypeError(f"sample_weight must hold whole numbers, got dtype {weights.dtype}")
-    if kind in "if":
-        _refuse(np.isnan(weights) if kind == "f" else None, weights, "is NaN")
-        _refuse(weights < 0, weights, "is negative: a value cannot be absent more than once")
-    if kind == "f":
-        _refuse(weights >= 2.0**64, weights, "does not fit into 64 bits")
-        _refuse(
-            weights != np.trunc(weights),
-            weights,
-            "is not a whole number. A summary is an exact multiset, in which a value is a whole number of times, so "
-            "that its merge is exact; for fractional weights scale them to integers, or use numpy.average",
-        )
-    return weights.astype(np.uint64)
-
-
-def _from_objects(weights: NDArray[Any]) -> NDArray[Any]:
-    """Turn Python integers beyond int64, and mixtures with floats, into one dtype."""
-    whole = [float("nan") if w is None else w for w in weights.ravel().tolist()]
-    if all(isinstance(w, int) for w in whole):
-        for position, weight in enumerate(whole):
-            if not 0 <= weight < 2**64:
-                problem = "is negative" if weight < 0 else "does not fit into 64 bits"
-                raise ValueError(f"sample_weight[{position}] = {weight} {problem}")
-        return np.array(whole, dtype=np.uint64).reshape(weights.shape)
-    try:
-        return np.array(whole, dtype=np.float64).reshape(weights.shape)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"sample_weight must hold whole numbers: {error}") from None
-
-
-def _refuse(bad: ArrayLike | None, weights: NDArray[Any], problem: str) -> None:
-    if bad is None or not np.any(bad):
-        return
-    if weights.ndim == 0:
-        raise ValueError(f"sample_weight = {weights[()]} {problem}")
-    where = tuple(int(i) for i in np.argwhere(bad)[0])
-    shown = ", ".join(map(str, where))
-    raise ValueError(f"sample_weight[{shown}] = {weights[where]} {problem}")

@@ -139,6 +139,16 @@ class ReadsOfEach(Generic[_One]):
         return self._read(self._cells("sem"))
 
     @property
+    def weight_sum(self) -> NDArray[np.float64]:
+        """Sum of the weights of each, of shape (n,)."""
+        return self._read(self._states.weight_sum(self._which))
+
+    @property
+    def effective_sample_size(self) -> NDArray[np.float64]:
+        """Effective sample size of each, of shape (n,)."""
+        return self._read(self._states.effective_sample_size(self._which))
+
+    @property
     def skewness(self) -> NDArray[np.float64]:
         """Skewness of each, of shape (n,); needs ``moments=4``."""
         return self._read(self._states.skewness(self._which))

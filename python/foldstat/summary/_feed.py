@@ -10,10 +10,11 @@ import numpy as np
 
 from foldstat import _core
 from foldstat._common.threads import thread_count
-from foldstat.summary._arguments import Ids, as_ids, as_multiplicities
+from foldstat.summary._arguments import Ids, as_ids
 from foldstat.summary._input import Column, Frame, Items, as_numbers, check_index, flat, offers_arrow
 from foldstat.summary._nulls import Masked, exact_array, is_null, plain_items
 from foldstat.summary._streams import n_columns, opened
+from foldstat.summary._weights import Weights, as_weights, told
 
 if TYPE_CHECKING:
     from foldstat._core import SummaryState
@@ -32,7 +33,8 @@ def feed(
     """Add all numbers of `x` to the state, or none of them if that fails; if strict, a frame holds nothing else."""
     x, batches = opened(x)
     if batches is None or not _is_read_in_batches(state, x, ids, sample_weight, name):
-        _feed_whole(state, x, ids, sample_weight, n_jobs, name, strict=strict)
+        with told(sample_weight):
+            _feed_whole(state, x, ids, sample_weight, n_jobs, name, strict=strict)
         return
     begun = state.begin()
     for batch in batches:
@@ -71,13 +73,13 @@ def _feed_whole(
         frame = numbers.only_numbers(name, strict=strict)
         _feed_frame(state, list(frame.columns), frame.n_rows, ids, sample_weight, threads)
     elif isinstance(numbers, np.ndarray):
-        weights = as_multiplicities(sample_weight, numbers.shape)
+        weights = as_weights(sample_weight, numbers.shape, state.weights)
         who = as_ids(ids, numbers.shape)
         ordered = bool(state.best_limit) or weights is not None or who is not None
         state.update(flat(numbers, ordered=ordered), who, weights, threads)
     else:
         shape = shape or (len(numbers),)
-        state.update(numbers, as_ids(ids, shape), as_multiplicities(sample_weight, shape), threads)
+        state.update(numbers, as_ids(ids, shape), as_weights(sample_weight, shape, state.weights), threads)
 
 
 def _flat_nulls(numbers: Masked, name: str) -> Column | Items:
@@ -92,7 +94,7 @@ def _feed_frame(
     state: SummaryState, columns: list[Column], n_rows: int, ids: Any, sample_weight: Any, threads: int | None
 ) -> None:
     who = as_ids(ids, (n_rows,), counted="rows")
-    weights = as_multiplicities(sample_weight, (n_rows,), counted="rows")
+    weights = as_weights(sample_weight, (n_rows,), state.weights, counted="rows")
     begun = state.begin()
     if begun.best_limit:  # positions go on from column to column
         for column in columns:
@@ -113,7 +115,7 @@ def _feed_items(
     values = list(items.values)
     shape = (len(values),) if items.shape is None else items.shape
     who = as_ids(ids, shape)
-    weights = as_multiplicities(sample_weight, shape)
+    weights = as_weights(sample_weight, shape, state.weights)
     with _named(name):
         if weights is None:
             _update_items(state, values, who)
@@ -122,7 +124,7 @@ def _feed_items(
             found = exact_array(values, name)
             column = found.column(name) if isinstance(found, Masked) else found
         except (TypeError, ValueError, OverflowError):
-            _push_each(state, list(plain_items(values)), who, weights.tolist())
+            _push_each(state, list(plain_items(values)), who, weights, threads)
         else:
             state.update(column, who, weights, threads)
 
@@ -152,11 +154,16 @@ def _named(name: str) -> Iterator[None]:
         raise type(error)(name + text.removeprefix("items")) from None
 
 
-def _push_each(state: SummaryState, values: list[Any], who: Any, weights: list[int]) -> None:
-    """Add what no array holds (nulls, integers beyond 2**53 beside floats), each as often as it weighs."""
+def _push_each(state: SummaryState, values: list[Any], who: Any, weights: Weights, threads: int | None) -> None:
+    """Add what no array holds (nulls, integers beyond 2**53 beside floats), each as it weighs."""
     begun = state.begin()
     begun.copy().update_items(values, who)  # its messages tell positions
     known = [None] * len(values) if who is None else who
-    for value, identity, times in zip(values, known, weights, strict=True):
-        begun.push(value, int(identity) if isinstance(identity, np.integer) else identity, times)
+    real = weights.dtype.kind == "f"
+    for value, identity, weight in zip(values, known, weights.tolist(), strict=True):
+        identity = int(identity) if isinstance(identity, np.integer) else identity
+        if value is None or not real:
+            begun.push(value, identity, int(weight > 0) if real else weight)
+        else:
+            begun.update(np.array([value]), None if identity is None else [identity], np.array([weight]), threads)
     state.commit(begun)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foldstat._common.checks import flag
-from foldstat._common.fractions import rounded, rounded_root
+from foldstat._common.fractions import as_fraction, rounded, rounded_root
 from foldstat.summary._scaled_state import scaled_state
 
 if TYPE_CHECKING:
@@ -132,8 +132,7 @@ class MoreReads:
         return (found[0], found[1], found[2]) if found[0] else None
 
     def _power(self, k: int) -> Fraction:
-        numerator, exponent = self._state.power_sum(k)
-        return Fraction(numerator << max(exponent, 0), 1 << max(-exponent, 0))
+        return as_fraction(*self._state.power_sum(k))
 
     # ---------------------------------------------------------------- the mean
 
@@ -158,7 +157,8 @@ class MoreReads:
 
         Notes
         -----
-        t is the quantile of Student's distribution with ``count - 1`` degrees of freedom.
+        t is the quantile of Student's distribution with ``count - 1`` degrees of freedom: with real weights
+        ``weight_sum - 1`` if they are frequencies, ``effective_sample_size - 1`` if they are reliabilities.
 
         Examples
         --------
@@ -174,7 +174,8 @@ class MoreReads:
         from scipy.special import stdtrit
 
         state = self._state
-        t = float(stdtrit(state.count - 1, (1 + float(confidence)) / 2)) if state.count > 1 else math.nan
+        size = {None: state.count, "frequency": state.weight_sum}.get(state.weights, state.effective_sample_size)
+        t = float(stdtrit(size - 1, (1 + float(confidence)) / 2)) if size > 1 else math.nan
         times = scaled_state(state)
         if times is not None:
             return times.mean_interval(t)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from foldstat._common.fractions import as_fraction
 from foldstat._common.html import table_html
 from foldstat.summary._more_reads import MoreReads
 from foldstat.summary._quantiles import bounds_of, keeps_quantiles, quantiles_of
@@ -16,6 +17,7 @@ from foldstat.summary._scaled_state import scaled_state
 
 if TYPE_CHECKING:
     from foldstat._core import SummaryState
+    from foldstat.summary._weights import WeightKind
 
 NanPolicy: TypeAlias = Literal["skip", "propagate", "raise"]
 Identifier: TypeAlias = "int | str | bytes"
@@ -60,6 +62,53 @@ class Reads(MoreReads):
         """Number of values that are -inf."""
         return self._state.negative_infinity_count
 
+    # ---------------------------------------------------------------- weights
+
+    @property
+    def weights(self) -> WeightKind | None:
+        """What real weights are, 'frequency' or 'reliability'; None if the values have none."""
+        return self._state.weights
+
+    @property
+    def weight_sum(self) -> float:
+        """Sum of the weights of the finite values, rounded once; without real weights their number."""
+        return self._state.weight_sum
+
+    @property
+    def effective_sample_size(self) -> float:
+        """How many values of equal weights tell as much: the square of the sum of weights by that of their squares.
+
+        Rounded once; of the finite values, NaN if there are none, and their number without real weights.
+
+        References
+        ----------
+        Kish, "Survey Sampling" (1965).
+        """
+        return self._state.effective_sample_size
+
+    def weight_power_sum(self, k: int) -> Fraction:
+        """Give the exact sum of the weights of the finite values, or of their squares.
+
+        Parameters
+        ----------
+        k : {1, 2}
+            The power of the weights.
+
+        Returns
+        -------
+        fractions.Fraction
+            The sum, without any rounding: the number of values if they have no real weights.
+
+        Examples
+        --------
+        >>> from foldstat import Summary
+        >>> Summary([3.0, 4.0], sample_weight=[0.5, 0.25]).weight_power_sum(1)
+        Fraction(3, 4)
+        """
+        if k not in (1, 2):
+            raise ValueError(f"weight_power_sum(k): k must be 1 or 2, got {k!r}")
+        return as_fraction(*self._state.weight_power_sum(int(k)))
+
     # ---------------------------------------------------------------- range and moments
 
     @property
@@ -102,13 +151,14 @@ class Reads(MoreReads):
         Parameters
         ----------
         ddof : int, default=1
-            The sum of squared deviations is divided by ``count - ddof``: 1 estimates the variance
+            The sum of squared deviations is divided by ``count - ddof``, with real weights by what
+            the notes of `Summary` say: 1 estimates the variance
             of a population from a sample, 0 gives the variance of the values themselves.
 
         Returns
         -------
         float
-            NaN if ``count <= ddof`` or a value is infinite.
+            NaN if ``count <= ddof``, or the divisor is not positive, or a value is infinite.
 
         Examples
         --------
@@ -141,7 +191,11 @@ class Reads(MoreReads):
 
     @property
     def sem(self) -> float:
-        """Standard error of the mean, ``std(ddof=1) / sqrt(count)``, rounded once."""
+        """Standard error of the mean, ``std(ddof=1) / sqrt(count)``, rounded once.
+
+        In place of the count stands `weight_sum` where real weights are frequencies, and
+        `effective_sample_size` where they are reliabilities.
+        """
         return math.nan if self._nan_counts() else self._state.sem
 
     @property
@@ -165,7 +219,7 @@ class Reads(MoreReads):
         return math.nan if self._nan_counts() else self._state.kurtosis
 
     def power_sum(self, k: int) -> Fraction:
-        """Give the exact sum of the k-th powers of the finite values.
+        """Give the exact sum of the k-th powers of the finite values, times their real weights if they have some.
 
         Parameters
         ----------
@@ -193,8 +247,7 @@ class Reads(MoreReads):
         self._need_moments(k)
         if self._nan_counts():
             raise ValueError(f"a fraction cannot be NaN: {nan_words(self.nan_count)}; read it with nan='skip'")
-        numerator, exponent = self._state.power_sum(int(k))
-        return Fraction(numerator << max(exponent, 0), 1 << max(-exponent, 0))
+        return as_fraction(*self._state.power_sum(int(k)))
 
     def _need_moments(self, k: int) -> None:
         moments = self._state.moments

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from foldstat import _core
 from foldstat._common import bytes as _bytes
-from foldstat._common.fractions import rounded_root
+from foldstat._common.fractions import as_fraction, rounded_root
 from foldstat.summary._decimals import is_missing_decimal
 from foldstat.summary._feed import feed
 from foldstat.summary._input import check_index, native
@@ -76,7 +76,7 @@ class ScaledState:
 
     @property
     def mean(self) -> Any:
-        return self.scale.read(self._power(1) / self._ticks.count) if self._ticks.count else self.scale.nothing
+        return self.scale.read(self._power(1) / self._weight(1)) if self._ticks.count else self.scale.nothing
 
     @property
     def sum(self) -> Any:
@@ -93,15 +93,26 @@ class ScaledState:
     @property
     def sem(self) -> Any:
         variance = self._variance(1)
-        return self.scale.nothing if variance is None else self.scale.root(variance / self._ticks.count)
+        return self.scale.nothing if variance is None else self.scale.root(variance / self._size())
 
     def _variance(self, ddof: int) -> Fraction | None:
-        n = self._ticks.count
         self._ticks.var(ddof)  # checks it
-        return (self._power(2) - self._power(1) ** 2 / n) / (n - ddof) if n > max(ddof, 0) else None
+        weight = self._weight(1)
+        if not weight:
+            return None
+        divisor = weight - ddof * weight / self._size() if self.weights == "reliability" else weight - ddof
+        return (self._power(2) - self._power(1) ** 2 / weight) / divisor if divisor > 0 else None
+
+    def _size(self) -> Fraction:
+        """Give the number of values, or what stands for it where they have real weights."""
+        weight = self._weight(1)
+        return weight**2 / self._weight(2) if self.weights == "reliability" else weight
 
     def _power(self, k: int) -> Fraction:
-        return _power(self._ticks, k)
+        return as_fraction(*self._ticks.power_sum(k))
+
+    def _weight(self, k: int) -> Fraction:
+        return as_fraction(*self._ticks.weight_power_sum(k))
 
     def quantiles(self, ranks: NDArray[np.float64], method: str) -> NDArray[Any]:
         """Give the values at some ranks."""
@@ -126,11 +137,11 @@ class ScaledState:
         return self.scale.difference(Fraction(high) - Fraction(low)) if self._ticks.count else self.scale.nothing
 
     def mean_interval(self, t: float) -> tuple[Any, Any]:
-        n = self._ticks.count
         variance = self._variance(1)
         if variance is None:
             return self.scale.nothing, self.scale.nothing
-        mean, width = self._power(1) / n, Fraction(t) * Fraction(rounded_root(variance / n))
+        mean = self._power(1) / self._weight(1)
+        width = Fraction(t) * Fraction(rounded_root(variance / self._size()))
         return self.scale.read(mean - width), self.scale.read(mean + width)
 
     @property
@@ -308,11 +319,6 @@ def check_scales(what: str, states: Any, places: range, scales: Scales) -> None:
             raise _bytes.malformed(what, f"{scale} have no such sums and extremes")
 
 
-def _power(ticks: SummaryState, k: int) -> Fraction:
-    numerator, exponent = ticks.power_sum(k)
-    return Fraction(numerator << max(exponent, 0), 1 << max(-exponent, 0))
-
-
 def _fits(state: SummaryState, scale: AnyScale) -> bool:
     """Tell whether there are values that have this state, as far as reading it as times or decimals needs."""
     try:
@@ -322,7 +328,7 @@ def _fits(state: SummaryState, scale: AnyScale) -> bool:
     n, infinite = state.count, state.positive_infinity_count + state.negative_infinity_count
     if infinite or not n:
         return not infinite
-    first, second = _power(state, 1), _power(state, 2)
+    first, second = (as_fraction(*state.power_sum(k)) for k in (1, 2))
     if first % 1 or first**2 > n * second:
         return False
     if state.is_reduced:

@@ -12,7 +12,7 @@ from foldstat import _core
 from foldstat._common.checks import flag
 from foldstat._common.room import room_for
 from foldstat._common.threads import thread_count
-from foldstat.summary._arguments import Ids, Weights, as_ids, as_multiplicities, empty_state
+from foldstat.summary._arguments import Ids, as_ids, empty_state
 from foldstat.summary._by import keys_of_rows
 from foldstat.summary._codes import MISSING, Coded
 from foldstat.summary._collections import Summaries
@@ -26,6 +26,7 @@ from foldstat.summary._scales import scale_at
 from foldstat.summary._streams import merged, numbered, opened
 from foldstat.summary._summary import Summary
 from foldstat.summary._table import Table
+from foldstat.summary._weights import WeightKind, Weights, as_weights, told
 
 if TYPE_CHECKING:
     from foldstat._core import SummaryState, SummaryStates
@@ -46,6 +47,7 @@ class _Settings(TypedDict, total=False):
     relative_error: float | None
     histogram: ArrayLike | None
     distinct: bool
+    weights: WeightKind | None
     strict: bool
     n_jobs: int | None
 
@@ -98,6 +100,7 @@ def summarize(
     relative_error: float | None = None,
     histogram: ArrayLike | None = None,
     distinct: bool = False,
+    weights: WeightKind | None = None,
     strict: bool = False,
     n_jobs: int | None = None,
 ) -> Any:
@@ -128,15 +131,15 @@ def summarize(
         of names if its entries are different and all are names of columns, whatever its length: so
         ``by=["a", "b"]`` means these columns in a frame of two rows also; for keys of rows that look like
         this give an array. pandas columns may be named by integers; an int names no row.
-    sample_weight : array-like of whole numbers, optional
-        How often each row counts: of shape (n,), or of the shape of `X` if `axis` is None. With
-        axis 1 it is a weight for each column.
+    sample_weight : array-like of numbers, optional
+        How often each row counts, or its weight, as in `Summary`: of shape (n,), or of the shape of `X` if
+        `axis` is None. With axis 1 it is for each column. With `cov` only whole numbers of times.
     cov : bool, default=False
         Also sum products of columns, for covariances.
     ids : sequence of int, str or bytes, optional
         Who each row is (each column with axis 1), for `best`. Default: its number, which begins at 0
         in every piece of the data: give pieces that are to be merged ``ids=range(start, stop)``.
-    moments, best, largest, quantiles, quantile_buckets, relative_error, histogram, distinct
+    moments, best, largest, quantiles, quantile_buckets, relative_error, histogram, distinct, weights
         What the summaries keep, see `Summary`.
     strict : bool, default=False
         Whether columns of a frame that hold no numbers are an error.
@@ -177,7 +180,7 @@ def summarize(
     4.0
     """
     sketches = (quantiles, quantile_buckets, relative_error)
-    template = empty_state(moments, best, largest, *sketches, histogram, distinct)
+    template = empty_state(moments, best, largest, *sketches, histogram, distinct, weights)
     cov, strict = flag(cov, "cov"), flag(strict, "strict")
     if by is not None and cov:
         raise ValueError(
@@ -190,7 +193,8 @@ def summarize(
     if batches is not None and _is_read_in_batches(X, axis, by, ids, sample_weight):
         settings: dict[str, Any] = {"moments": moments, "best": best, "largest": largest, "quantiles": quantiles}
         settings |= {"quantile_buckets": quantile_buckets, "relative_error": relative_error}
-        settings |= {"histogram": histogram, "distinct": distinct, "n_jobs": n_jobs, "strict": strict}
+        settings |= {"histogram": histogram, "distinct": distinct, "weights": weights}
+        settings |= {"n_jobs": n_jobs, "strict": strict}
         each: Any = functools.partial(summarize, axis=axis, by=by, cov=cov, **settings)
         return merged(each(batch, ids=rows if best else None) for batch, rows in numbered(batches))
     table = Table.read(X)
@@ -201,19 +205,20 @@ def summarize(
     for argument, given in (("by", by), ("ids", ids), ("sample_weight", sample_weight)):
         check_index(X, given, argument, "X", axis or 0)
     threads = thread_count(n_jobs)
-    if by is not None:
-        return by_key(table, by, template, ids, sample_weight, threads, strict=strict)
-    if cov:
-        return _jointly(table.only_numbers(strict=strict), template, ids, sample_weight, threads)
-    table = table.measured(template, strict=strict)
-    if table.is_vector:
-        return Summary._of(
-            timed(_per_column(table, template, ids, sample_weight, threads)[0], scale_at(table.scales, 0))
-        )
-    if axis == 1:
-        return Summaries._of_states(_per_row(table, template, ids, sample_weight, threads), None, table.scales)
-    states = _per_column(table, template, ids, sample_weight, threads)
-    return Summaries._of_states(states, table.names, table.scales)
+    with told(sample_weight):
+        if by is not None:
+            return by_key(table, by, template, ids, sample_weight, threads, strict=strict)
+        if cov:
+            return _jointly(table.only_numbers(strict=strict), template, ids, sample_weight, threads)
+        table = table.measured(template, strict=strict)
+        if table.is_vector:
+            state = _per_column(table, template, ids, sample_weight, threads)[0]
+            return Summary._of(timed(state, scale_at(table.scales, 0)))
+        if axis == 1:
+            states = _per_row(table, template, ids, sample_weight, threads)
+            return Summaries._of_states(states, None, table.scales)
+        states = _per_column(table, template, ids, sample_weight, threads)
+        return Summaries._of_states(states, table.names, table.scales)
 
 
 def _is_read_in_batches(X: Any, axis: int | str | None, by: Any, ids: Any, weight: Any) -> bool:
@@ -230,14 +235,14 @@ def _is_read_in_batches(X: Any, axis: int | str | None, by: Any, ids: Any, weigh
 
 
 def _per_row_arguments(
-    table: Table, ids: Any, sample_weight: Any, *, counted: str = "rows"
+    table: Table, template: SummaryState, ids: Any, sample_weight: Any, *, counted: str = "rows"
 ) -> tuple[Ids, Weights | None]:
     shape = (table.n_rows,)
-    return as_ids(ids, shape, counted=counted), as_multiplicities(sample_weight, shape, counted=counted)
+    return as_ids(ids, shape, counted=counted), as_weights(sample_weight, shape, template.weights, counted=counted)
 
 
 def _per_column(table: Table, template: SummaryState, ids: Any, weight: Any, threads: int | None) -> SummaryStates:
-    who, weights = _per_row_arguments(table, ids, weight)
+    who, weights = _per_row_arguments(table, template, ids, weight)
     matrix = table.array()
     if matrix is not None:
         return _core.summarize_matrix(matrix, 0, template, who, weights, threads)
@@ -246,7 +251,7 @@ def _per_column(table: Table, template: SummaryState, ids: Any, weight: Any, thr
 
 def _per_row(table: Table, template: SummaryState, ids: Any, weight: Any, threads: int | None) -> SummaryStates:
     turned, matrix = table.transposed(), table.array()
-    who, weights = _per_row_arguments(turned, ids, weight, counted="columns")
+    who, weights = _per_row_arguments(turned, template, ids, weight, counted="columns")
     if matrix is not None:
         return _core.summarize_matrix(matrix, 1, template, who, weights, threads)
     return _of_columns(turned, template, who, weights, threads)
@@ -267,7 +272,7 @@ def _of_columns(
         if who is None and template.best_limit:
             who = range(length)
         each: Any = np.tile(who, number) if isinstance(who, np.ndarray) else None if who is None else list(who) * number
-        repeated = None if weights is None else np.tile(weights, number)
+        repeated: Any = None if weights is None else np.tile(weights, number)
         column = matrix.transposed().column(table.name)
     _, states = _core.summarize_groups([column], codes, template, each, repeated, threads)
     return states
@@ -276,7 +281,12 @@ def _of_columns(
 def _jointly(table: Table, template: SummaryState, ids: Any, weight: Any, threads: int | None) -> JointSummary:
     if table.is_vector:
         raise ValueError("cov=True needs columns: an array of two dimensions, or a frame")
-    weights = as_multiplicities(weight, (table.n_rows,), counted="rows")
+    weights = as_weights(weight, (table.n_rows,), template.weights, counted="rows")
+    if weights is not None and weights.dtype.kind == "f":
+        raise ValueError(
+            "sample_weight is of real weights, and cov=True sums products of columns that count whole numbers of "
+            "times: give these as integers, or numpy.cov the weights as aweights"
+        )
     states = _per_column(table, template, ids, weights, threads)
     joint = _core.JointState(len(states))
     matrix = table.array()
@@ -295,7 +305,7 @@ def by_key(
     table = table.measured(template, strict=strict)
     if len(keys.codes) != table.n_rows:
         raise ValueError(f"by must have a key for each of the {table.n_rows} rows, got {len(keys.codes)}")
-    who, weights = _per_row_arguments(table, ids, weight)
+    who, weights = _per_row_arguments(table, template, ids, weight)
     columns = table.columns()
     if not columns:
         raise ValueError("X has no columns to summarise")
@@ -312,4 +322,6 @@ def _missing(keys: Coded, weights: Weights | None) -> int:
     if keys.keys is None:
         return 0
     absent = keys.codes == MISSING
-    return int(np.count_nonzero(absent) if weights is None else sum(weights[absent].tolist()))
+    if weights is None:
+        return int(np.count_nonzero(absent))
+    return int(np.count_nonzero(weights[absent]) if weights.dtype.kind == "f" else sum(weights[absent].tolist()))

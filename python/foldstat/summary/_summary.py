@@ -26,11 +26,13 @@ from foldstat.summary._scaled_state import (
     whole_of,
 )
 from foldstat.summary._search import candidates_of
+from foldstat.summary._weights import WeightKind
 
 if TYPE_CHECKING:
     from foldstat._core import SummaryState
 
 _NO_EDGES: Any = default(None)
+_NO_WEIGHTS: Any = default(None)
 
 
 class Summary(Monoid, Reads):
@@ -58,8 +60,10 @@ class Summary(Monoid, Reads):
         Who each value is, for `best`. Default: its position, the number of values seen before it by
         this summary. Positions of every part begin at 0: parts that are to be merged need ids that
         tell their values apart, such as ``ids=range(start, stop)``.
-    sample_weight : array-like of whole numbers, optional
-        How often each value counts: exactly as if it had been given that many times.
+    sample_weight : array-like of numbers, optional
+        Whole numbers (integers, or floats without a fraction) say how often each value counts, exactly as
+        if it had been given that many times. Floats with a fraction, or with `weights` any floats, are real
+        weights, see `weights`. Values of weight 0 are not there at all.
     moments : {2, 4}, default=2
         Powers that are summed: 2 is enough for the variance, 4 gives `skewness` and `kurtosis`.
     best : int, default=0
@@ -79,6 +83,12 @@ class Summary(Monoid, Reads):
         Edges of a histogram to count in.
     distinct : bool, default=False
         Whether to estimate the number of different values.
+    weights : {'frequency', 'reliability'}, optional
+        What real weights are. 'frequency': how often each value was seen, the sum of weights is the number
+        of values (``fweights`` of NumPy, `DescrStatsW` of statsmodels). 'reliability': how much each value is
+        worth, of any scale (``aweights`` of NumPy; importance weights, inverse variances). Name it wherever
+        weights are floats: then floats are real weights always, and integers with 'reliability' also.
+        By default weights are reliabilities if one of them has a fraction, and else numbers of times.
     n_jobs : int or None, default=None
         Number of threads; None for the default of the process. It changes no bit of the result.
 
@@ -88,7 +98,8 @@ class Summary(Monoid, Reads):
         If `x` does not hold real numbers, times or decimals, or others of them than the summary
         does, or ids are of another type.
     ValueError
-        If a setting is out of range, lengths or pandas indexes disagree, or a weight is negative or fractional.
+        If a setting is out of range, lengths or pandas indexes disagree, a weight is negative
+        or not finite, or real weights meet a setting that needs numbers of times.
     OverflowError
         If an integer, or a decimal without its point, needs more than 64 bits.
 
@@ -131,6 +142,14 @@ class Summary(Monoid, Reads):
     Decimals are summarised in the same way, as whole numbers of their places, if 64 bits hold these: min, max,
     sum and best values are Decimals, other reads floats, and only decimals of as many places merge.
 
+    With real weights `sum` and `mean`, `power_sum`, `var`, `std` and `sem` are those of the weighted values,
+    exact from the sums of w, w**2, w*x and w*x**2, which neither overflow nor underflow. ``var(ddof)`` divides
+    the weighted squares by ``W - ddof`` where weights are frequencies, and by ``W - ddof * V / W`` where they are
+    reliabilities, with W the sum of weights and V that of their squares. `count` is the number of values,
+    `weight_sum` W, and `effective_sample_size` W**2 / V. Real weights do not go with ``moments=4``, quantiles
+    and histograms. A summary without real weights merges with one of them as if its values weighed 1;
+    frequencies and reliabilities do not merge.
+
     A summary can be changed and read by several threads at a time. Its hash is that of its
     contents, like its equality: do not change a summary that is the key of a dict.
 
@@ -170,10 +189,11 @@ class Summary(Monoid, Reads):
         relative_error: float | None = default(None),
         histogram: ArrayLike | None = _NO_EDGES,
         distinct: bool = default(False),
+        weights: WeightKind | None = _NO_WEIGHTS,
         n_jobs: int | None = None,
     ) -> None:
         sketches = (quantiles, quantile_buckets, relative_error)
-        settings = (moments, best, largest, *sketches, histogram, distinct)
+        settings = (moments, best, largest, *sketches, histogram, distinct, weights)
         if x is None and (ids is not None or sample_weight is not None):
             raise TypeError("ids and sample_weight belong to values: give x as well")
         if x is None and all(isinstance(setting, Default) for setting in settings):
@@ -208,8 +228,8 @@ class Summary(Monoid, Reads):
         ids : sequence of int, str or bytes, optional
             Who each value is; one for each row of a frame. Default: positions, which go on from
             those of the values before; a frame is read column after column.
-        sample_weight : array-like of whole numbers, optional
-            How often each value counts; one for each row of a frame.
+        sample_weight : array-like of numbers, optional
+            As in the class; one for each row of a frame. A summary that has real weights takes floats as such.
         n_jobs : int or None, default=None
             Number of threads; None for the default of the process.
 

@@ -13,7 +13,7 @@ use crate::memory;
 use crate::python::arrays::{self, BorrowedNumbers};
 use crate::python::arrow::{self, ArrowColumn, Kind};
 use crate::python::refusals::{digits, if_it_fits, if_of_type};
-use crate::summary::{Column, Id, Ids, Values};
+use crate::summary::{Column, Id, Ids, Values, Weights};
 
 /// What the memory is for, in errors.
 const WHAT: &str = "the pieces of the columns";
@@ -319,7 +319,7 @@ pub fn id(object: &Bound<'_, PyAny>, place: impl Fn() -> String) -> PyResult<Id>
     )))
 }
 
-/// One multiplicity per row, if there are any.
+/// One number of times or weight per row, if there are any.
 pub struct RowWeights<'py>(Option<BorrowedNumbers<'py>>);
 
 impl<'py> RowWeights<'py> {
@@ -327,29 +327,55 @@ impl<'py> RowWeights<'py> {
     ///
     /// # Errors
     ///
-    /// `TypeError` if they are not of dtype uint64, `ValueError` if there are not `n_rows`.
+    /// `TypeError` if they are neither of dtype uint64 or int64, for numbers of times, nor float64;
+    /// `ValueError` if there are not `n_rows`.
     pub fn borrow(weights: Option<&Bound<'py, PyAny>>, n_rows: usize) -> PyResult<Self> {
         let Some(weights) = weights.filter(|weights| !weights.is_none()) else {
             return Ok(Self(None));
         };
         let weights = arrays::numbers(weights, "sample_weight", 1)?;
-        let Values::U64(view) = weights.values() else {
-            return Err(PyTypeError::new_err("sample_weight must be of dtype uint64"));
-        };
-        if view.len() != n_rows {
+        if !matches!(weights.values(), Values::U64(_) | Values::I64(_) | Values::F64(_)) {
+            return Err(PyTypeError::new_err(
+                "sample_weight must be of dtype uint64, int64 or float64",
+            ));
+        }
+        let length = weights.values().len();
+        if length != n_rows {
             return Err(PyValueError::new_err(format!(
-                "sample_weight has {} elements, but there are {n_rows} values",
-                view.len()
+                "sample_weight has {length} elements, but there are {n_rows} values"
             )));
         }
         Ok(Self(Some(weights)))
     }
 
-    /// The multiplicities.
-    pub fn values(&self) -> Option<ArrayView1<'_, u64>> {
+    /// All of them.
+    pub fn values(&self) -> Option<Weights<'_>> {
         match self.0.as_ref()?.values() {
-            Values::U64(weights) => Some(weights),
+            Values::U64(times) => Some(Weights::Times(times)),
+            Values::I64(times) => Some(Weights::signed(times)),
+            Values::F64(weights) => Some(Weights::Real(weights)),
             _ => None,
+        }
+    }
+
+    /// The numbers of times.
+    ///
+    /// # Errors
+    ///
+    /// `ValueError` if they are real weights.
+    pub fn times(&self) -> PyResult<Option<ArrayView1<'_, u64>>> {
+        match self.values() {
+            None => Ok(None),
+            Some(Weights::Times(times)) => Ok(Some(times)),
+            Some(Weights::Signed(times)) if times.iter().all(|&times| times <= i64::MAX as u64) => {
+                Ok(Some(times))
+            }
+            Some(Weights::Signed(_)) => {
+                Err(PyValueError::new_err("sample_weight: must hold numbers that are not negative"))
+            }
+            Some(Weights::Real(_)) => Err(PyValueError::new_err(
+                "real weights have no joint sums: give whole numbers of times, as integers",
+            )),
         }
     }
 }

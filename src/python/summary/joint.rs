@@ -126,7 +126,8 @@ impl JointState {
     ) -> PyResult<()> {
         let inputs = input::columns(columns)?;
         let weights = RowWeights::borrow(sample_weight, inputs.n_rows())?;
-        self.add(py, &inputs.segments()?, weights.values(), n_jobs)
+        let times = weights.times()?;
+        self.add(py, &inputs.segments()?, times, n_jobs)
     }
 
     /// Adds the rows of a matrix; all of them, or none if it raises.
@@ -140,8 +141,9 @@ impl JointState {
         let matrix = arrays::numbers(values, "values", 2)?;
         let n_rows = matrix.shape()[0];
         let weights = RowWeights::borrow(sample_weight, n_rows)?;
+        let times = weights.times()?;
         let columns = matrix.lines(0, 0..matrix.shape().get(1).copied().unwrap_or(1))?;
-        self.add(values.py(), &[Segment { rows: 0..n_rows, columns }], weights.values(), n_jobs)
+        self.add(values.py(), &[Segment { rows: 0..n_rows, columns }], times, n_jobs)
     }
 
     /// Adds the rows of another state of as many columns.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayView1, Ix1, s};
+use ndarray::Ix1;
 use numpy::Element;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -15,7 +15,7 @@ use crate::fold::Context;
 use crate::memory;
 use crate::python::arrays::{self, NewArray};
 use crate::python::enter::enter;
-use crate::summary::{self, Ids, State, Stretch, Summary, Values};
+use crate::summary::{self, Ids, State, Stretch, Summary, Values, Weights};
 
 /// Nanoseconds that finding the group of a row takes, about.
 const GROUP_NANOSECONDS: f64 = 5.0;
@@ -29,14 +29,14 @@ pub struct Rows<'a> {
     pub template: &'a Summary,
     /// The ids of all rows.
     pub ids: Ids<'a>,
-    /// The multiplicities of all rows.
-    pub weights: Option<ArrayView1<'a, u64>>,
+    /// How much all rows count.
+    pub weights: Option<Weights<'a>>,
 }
 
 impl<'a> Rows<'a> {
-    /// Ids and multiplicities of some rows.
-    fn of(&self, rows: &Range<usize>) -> (Ids<'a>, Option<ArrayView1<'a, u64>>) {
-        let weights = self.weights.map(|weights| weights.slice_move(s![rows.clone()]));
+    /// Ids and weights of some rows.
+    fn of(&self, rows: &Range<usize>) -> (Ids<'a>, Option<Weights<'a>>) {
+        let weights = self.weights.map(|weights| weights.slice(rows.clone()));
         (input::slice_ids(self.ids, rows.clone()), weights)
     }
 

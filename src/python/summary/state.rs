@@ -19,7 +19,7 @@ use crate::python::arrays::{self, NewArray};
 use crate::python::enter::enter;
 use crate::python::objects;
 use crate::summary::{
-    Best, Histogram, Id, Known, Number, PrefixSketch, Settings, Sketch, State, Summary,
+    Best, Histogram, Id, Known, Number, PrefixSketch, Settings, Sketch, State, Summary, WeightKind,
 };
 
 /// A summary that threads may share.
@@ -145,10 +145,11 @@ impl SummaryState {
 #[pymethods]
 impl SummaryState {
     /// Of no numbers.
+    #[allow(clippy::too_many_arguments)] // they are Python's keywords
     #[new]
     #[pyo3(signature = (
         *, moments=2, best=0, largest=false, quantile_buckets=None, relative_error=None,
-        histogram=None, distinct=false
+        histogram=None, distinct=false, weights=None
     ))]
     fn new(
         moments: u8,
@@ -158,7 +159,9 @@ impl SummaryState {
         relative_error: Option<f64>,
         histogram: Option<&Bound<'_, PyAny>>,
         distinct: bool,
+        weights: Option<&str>,
     ) -> PyResult<Self> {
+        let weights = weights.map(kind_of_weights).transpose()?;
         let edges = histogram.map(|edges| arrays::vector(edges, "histogram")).transpose()?;
         let histogram = edges.map(|edges| edges.into_raw_vec_and_offset().0);
         let settings = Settings {
@@ -169,6 +172,7 @@ impl SummaryState {
             relative_error,
             histogram,
             distinct,
+            weights,
         };
         Ok(Summary::new(&settings)?.into())
     }
@@ -466,6 +470,34 @@ impl SummaryState {
         Ok((numerator, sum.exponent()))
     }
 
+    /// (n, e) such that the sum of the weights of the finite values, or of their squares, is exactly n 2^e.
+    fn weight_power_sum<'py>(
+        &self,
+        py: Python<'py>,
+        power: u8,
+    ) -> PyResult<(Bound<'py, PyAny>, i64)> {
+        if !matches!(power, 1 | 2) {
+            return Err(PyValueError::new_err(format!("power must be 1 or 2, found {power}")));
+        }
+        let sum = self.read(|summary| summary.weight_power_sum(power));
+        Ok((convert::integer(py, sum.numerator())?, sum.exponent()))
+    }
+    /// What real weights are, 'frequency' or 'reliability'; None if values have none.
+    #[getter]
+    fn weights(&self) -> Option<&'static str> {
+        self.read(Summary::weights).map(WeightKind::name)
+    }
+    /// The sum of the weights of the finite values, correctly rounded.
+    #[getter]
+    fn weight_sum(&self) -> f64 {
+        self.read(Summary::weight_sum)
+    }
+    /// Kish's effective sample size, correctly rounded.
+    #[getter]
+    fn effective_sample_size(&self) -> f64 {
+        self.read(Summary::effective_sample_size)
+    }
+
     /// The quantiles q, each in [0, 1], by the method of that name.
     #[pyo3(signature = (q, method="linear"))]
     fn quantiles<'py>(
@@ -512,6 +544,13 @@ impl SummaryState {
         };
         objects::list(py, entries.iter().map(pair), "the list of the best values")
     }
+}
+
+fn kind_of_weights(name: &str) -> PyResult<WeightKind> {
+    WeightKind::named(name).ok_or_else(|| {
+        let names = WeightKind::ALL.map(|(name, _)| format!("'{name}'")).join(" or ");
+        PyValueError::new_err(format!("weights must be {names}, got '{name}'"))
+    })
 }
 
 /// An array with a part of each.

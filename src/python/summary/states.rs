@@ -613,6 +613,24 @@ impl SummaryStates {
         self.column(py, which, State::standard_error)
     }
 
+    /// Sums of the weights of the finite values, correctly rounded.
+    fn weight_sum<'py>(
+        &self,
+        py: Python<'py>,
+        which: Which,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        self.column(py, which, |state| state.read(Summary::weight_sum))
+    }
+
+    /// Kish's effective sample size of each, correctly rounded.
+    fn effective_sample_size<'py>(
+        &self,
+        py: Python<'py>,
+        which: Which,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        self.column(py, which, |state| state.read(Summary::effective_sample_size))
+    }
+
     /// Skewness of each, correctly rounded.
     fn skewness<'py>(&self, py: Python<'py>, which: Which) -> PyResult<Bound<'py, PyArray1<f64>>> {
         self.kept(py, which, Summary::skewness)

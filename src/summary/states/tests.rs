@@ -26,7 +26,7 @@ fn owners() -> Owners<'static, 'static> {
 fn state_of(values: &[f64]) -> State {
     let template = Parts::default();
     let mut state = State::begun(&template);
-    let run = Run { values: Numbers::Floats(values), times: None, owners: owners() };
+    let run = Run { values: Numbers::Floats(values), counting: Counting::Once, owners: owners() };
     state.add(&run, &template).unwrap();
     state
 }
@@ -106,7 +106,7 @@ proptest! {
         let numbers: Vec<Number> = integers.iter().map(|&integer| integer.into()).collect();
         let template = Parts::default();
         let mut state = State::begun(&template);
-        let run = Run { values: Numbers::Any(&numbers), times: None, owners: owners() };
+        let run = Run { values: Numbers::Any(&numbers), counting: Counting::Once, owners: owners() };
         state.add(&run, &template).unwrap();
         let sum: i128 = integers.iter().map(|&integer| i128::from(integer)).sum();
         prop_assert_eq!(state.power_sum(1), Some(Exact::from(sum)));

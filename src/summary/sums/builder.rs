@@ -117,7 +117,7 @@ impl SumsBuilder {
     }
 
     /// Adds the values of a block that are not NaN, and says how many there were; `scratch` has as
-    /// many places.
+    /// many places, and `ahead` is as in [`SumsBuilder::add`].
     ///
     /// In their place zeros are added, which are nothing to a sum.
     ///
@@ -128,6 +128,7 @@ impl SumsBuilder {
         &mut self,
         values: &[f64],
         scratch: &mut [f64],
+        ahead: &[f64],
     ) -> Result<(usize, Extremes), NotFinite> {
         let count = numbers_or_zeros(values, scratch);
         let (octets, rest) = values.as_chunks::<8>();
@@ -135,7 +136,7 @@ impl SumsBuilder {
         if octets.is_empty() || rest.iter().any(|value| value.is_infinite()) {
             return Err(NotFinite);
         }
-        let mut extremes = self.add_extended(octets, scratch, Lines::NONE)?;
+        let mut extremes = self.add_extended(octets, scratch, Lines::of(ahead))?;
         for &value in rest.iter().filter(|value| !value.is_nan()) {
             self.sums.add(value);
             extremes = wider(extremes, value);

@@ -107,6 +107,38 @@ impl<const L: usize, const P: usize> Fixed<L, P> {
         self.add_limbs(&magnitude, negative, shift);
     }
 
+    /// Adds `value`·2^`unit`, of which bits below the point's last one are 0.
+    pub(in crate::summary) fn add_units(&mut self, value: i128, unit: i32) {
+        let bit = Self::POINT as i64 + i64::from(unit);
+        match usize::try_from(bit) {
+            Ok(bit) => self.add_integer(value, bit),
+            Err(_) => {
+                debug_assert!(value == 0 || i64::from(value.trailing_zeros()) >= -bit);
+                self.add_integer(value >> (-bit).min(127), 0);
+            }
+        }
+    }
+
+    /// Adds a number of another width, of which bits below the point's last one are 0.
+    pub(in crate::summary) fn merge_wide<const M: usize, const Q: usize>(
+        &mut self,
+        other: &Fixed<M, Q>,
+    ) {
+        let (negative, magnitude) = other.sign_and_magnitude();
+        if P >= Q {
+            let limbs = magnitude.iter().rposition(|&limb| limb != 0).map_or(0, |last| last + 1);
+            self.add_limbs(&magnitude[..limbs], negative, 1074 * (P - Q));
+            return;
+        }
+        let (skip, shift) = (1074 * (Q - P) / 64, 1074 * (Q - P) % 64);
+        let at = |index: usize| magnitude.get(index).copied().unwrap_or(0);
+        let shifted: [u64; L] = std::array::from_fn(|index| {
+            let low = at(index + skip) >> shift;
+            if shift == 0 { low } else { low | at(index + skip + 1) << (64 - shift) }
+        });
+        self.add_limbs(&shifted, negative, 0);
+    }
+
     /// Whether it is below zero.
     #[must_use]
     pub fn is_negative(&self) -> bool {
@@ -130,6 +162,11 @@ impl<const L: usize, const P: usize> Fixed<L, P> {
     pub fn exact(&self) -> Exact {
         let bytes: Vec<u8> = self.limbs.iter().flat_map(|limb| limb.to_le_bytes()).collect();
         Exact::new(BigInt::from_signed_bytes_le(&bytes), -(Self::POINT as i64))
+    }
+
+    /// Whether it is 0.
+    pub(in crate::summary) fn is_zero(&self) -> bool {
+        self.limbs.iter().all(|&limb| limb == 0)
     }
 
     /// Writes sign and magnitude without the zero bytes at both ends: a sum of numbers of like
