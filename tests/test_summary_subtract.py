@@ -283,6 +283,7 @@ def test_columns_together():
     assert left.cov().tolist() == expected.cov().tolist()
     assert left.corr().tolist() == expected.corr().tolist()
     assert left._joint == expected._joint
+    assert left.columns.mean.tolist() == expected.columns.mean.tolist()
     same_bytes(JointSummary.from_bytes(left.to_bytes()), left)
     assert total - JointSummary() == total
     before = total.to_bytes()
@@ -379,6 +380,9 @@ def test_groups_of_different_columns():
     assert left["b"].sum.tolist() == [4.0]
     assert left["a"] == wide["a"]
     assert list(left - GroupedSummary({"a": wide["a"]})) == ["b"]
+    three = total + GroupedSummary({"c": Summaries([Summary([5.0])] * 3)})
+    rest = three - GroupedSummary({"b": total["b"]})
+    assert {key: len(group) for key, group in rest.items()} == {"a": 2, "c": 3}
 
 
 def test_views_of_the_total_are_left_alone():

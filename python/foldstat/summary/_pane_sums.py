@@ -33,7 +33,6 @@ class PaneSums:
         "_newer",
         "_newer_first",
         "_older",
-        "_older_last",
         "_stale",
         "_summaries",
         "_swept",
@@ -45,7 +44,6 @@ class PaneSums:
         self._first = min(self._summaries, default=0)
         # The oldest last, each with its pane.
         self._older: list[tuple[int, Summary]] = []
-        self._older_last = 0
         self._newer = empty
         self._newer_first = _NEVER
         # Whether the sums are to be made anew, and how many panes there were when those before the first were let go.
@@ -67,12 +65,11 @@ class PaneSums:
         """Merge summaries into their panes; all of them, or none if that fails."""
         known = self._summaries
         merged = {place: known[place] + one if place in known else one for place, one in added.items()}
-        late = bool(self._older) and any(place <= self._older_last for place in added)
-        stale = self._stale or late
-        newer = self._newer if stale or not added else Summary.merge_all([self._newer, *added.values()])
+        # What comes late into an older pane is in the newer sum as well, until that pane is let go.
+        newer = self._newer if self._stale or not added else Summary.merge_all([self._newer, *added.values()])
         # From here on nothing fails.
         known |= merged
-        self._stale, self._newer = stale, newer
+        self._newer = newer
         self._newer_first = min([self._newer_first, *added])
 
     def let_go(self, first: int) -> None:
@@ -103,6 +100,5 @@ class PaneSums:
             total = self._summaries[place] + total
             older.append((place, total))
         self._older = older
-        self._older_last = older[0][0] if older else 0
         self._newer, self._newer_first = self._empty, _NEVER
         self._stale = False

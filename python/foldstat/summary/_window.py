@@ -60,9 +60,9 @@ class SummaryWindow:
     while it is in the window. Older ones are left out, counted in `late_count`, and a warning says so.
 
     To go on by a pane costs a merge or two, on average, however many panes there are: those of the older
-    part of the window are kept merged with all that follow them there, the newer part as one sum. Late
-    values in the older part cost a merge for each pane at the next read. Only panes that have values
-    take memory.
+    part of the window are kept merged with all that follow them there, the newer part as one sum. A value
+    that comes very late costs a merge for each pane when its pane leaves the window. Only panes that have
+    values take memory.
 
     Pane k of floats begins at the true product of k and `every`: as ``0.3 < 3 * 0.1``, whole numbers, or
     times, are better where values lie on the edges.
