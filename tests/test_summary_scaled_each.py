@@ -325,3 +325,12 @@ def test_rows_are_those_of_their_weights_and_ids():
     assert grouped["a"].count == 4
     assert [identity for _, identity in grouped["a"].best] == ["y", "y"]
     assert grouped["a"].mean == datetime.datetime(1970, 1, 1, 0, 0, 0, 2)  # 1.5, to even
+
+
+def test_quantiles_lie_between_the_ends():
+    """Beyond 2**53 the float that is nearest to the only value is another one."""
+    for array in (pa.array([2**60 + 1, 2**60 + 1]), pa.array([-(2**60) - 1] * 2)):
+        for dtype in (pa.timestamp("ns"), pa.duration("ns")):
+            grouped = summarize(array.cast(dtype), by=["a", "b"], quantiles=True)
+            several = Summaries(grouped.values())
+            assert several.median.tolist() == several.min.tolist() == [group.median for group in grouped.values()]
