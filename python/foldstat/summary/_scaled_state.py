@@ -199,6 +199,8 @@ def merged(state: SummaryState, other: SummaryState) -> SummaryState:
 def _rescaled(state: SummaryState, scale: AnyScale | None) -> SummaryState:
     """Give the state of the same values, to be changed, which has that scale."""
     times = scaled_state(state)
+    if scale is None:
+        return state
     if times is None:  # of no values: it may be one of several, which stay numbers
         return timed(state.copy(), scale)
     if times.scale == scale:

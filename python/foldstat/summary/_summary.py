@@ -88,7 +88,8 @@ class Summary(Monoid, Reads):
         of values (``fweights`` of NumPy, `DescrStatsW` of statsmodels). 'reliability': how much each value is
         worth, of any scale (``aweights`` of NumPy; importance weights, inverse variances). Name it wherever
         weights are floats: then floats are real weights always, and integers with 'reliability' also.
-        By default weights are reliabilities if one of them has a fraction, and else numbers of times.
+        By default weights are reliabilities if one of them has a fraction, which a warning says, and else
+        numbers of times.
     n_jobs : int or None, default=None
         Number of threads; None for the default of the process. It changes no bit of the result.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from foldstat._common.callers import level_of_caller
 
 WeightKind: TypeAlias = Literal["frequency", "reliability"]
 Weights: TypeAlias = "NDArray[np.uint64] | NDArray[np.int64] | NDArray[np.float64]"
@@ -73,7 +76,14 @@ def _numbers(sample_weight: Any) -> NDArray[Any]:
 
 
 def _of_one_kind(weights: NDArray[Any], kind: str | None) -> Weights:
-    if kind == "reliability" or (weights.dtype.kind == "f" and (kind is not None or not _is_whole(weights))):
+    if kind is None and weights.dtype.kind == "f" and not _is_whole(weights):
+        warnings.warn(
+            "sample_weight has fractions, so that weights are read as reliabilities, of any scale: say so by "
+            "weights='reliability', or weights='frequency' if their sum is the number of values",
+            stacklevel=level_of_caller(),
+        )
+        return _real(weights)
+    if kind == "reliability" or (weights.dtype.kind == "f" and kind is not None):
         return _real(weights)
     if weights.dtype.kind == "f":
         _refuse(weights >= _LARGEST_TIMES, weights, "does not fit into 64 bits")
