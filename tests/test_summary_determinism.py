@@ -58,7 +58,7 @@ def everything(n_jobs, lengths=LENGTHS):
             digest.update(Summary(values, sample_weight=weights, n_jobs=n_jobs, moments=4).to_bytes())
             digest.update(Summary(values, sample_weight=weights, n_jobs=n_jobs).to_bytes())
             real = np.random.default_rng(n).exponential(size=len(values))
-            digest.update(Summary(values, sample_weight=real, n_jobs=n_jobs).to_bytes())
+            digest.update(Summary(values, sample_weight=real, weights="reliability", n_jobs=n_jobs).to_bytes())
     matrix = np.random.default_rng(0).normal(size=(5003, 9))
     for X in (matrix, np.asfortranarray(matrix), matrix.astype(np.float32)):
         for axis in (0, 1):

@@ -412,7 +412,7 @@ def test_settings_make_the_same_summary():
 def test_bytes_that_contradict_themselves():
     data = Summary([1.0, 2.0], sample_weight=[0.5, 1.5]).to_bytes()
     for end in range(len(data)):
-        with pytest.raises(ValueError, match="not those of|cut off"):
+        with pytest.raises(ValueError, match=r"not those of|cut off"):
             Summary.from_bytes(data[:end])
 
 
