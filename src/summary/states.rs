@@ -106,13 +106,18 @@ impl State {
             *self = Self::Short(merged);
             return Ok(());
         }
-        let mut summary = self.summary()?;
-        match other {
-            Self::Whole(other) => summary.try_merge(other)?,
-            Self::Short(_) => summary.try_merge(&other.summary()?)?,
+        if let Self::Short(short) = self {
+            memory::check(WHAT)?;
+            *self = Self::Whole(short.parts().into());
         }
-        *self = summary.into();
-        Ok(())
+        let Self::Whole(summary) = self else { return Ok(()) };
+        // A merge that fails leaves the summary as it is; it then becomes short again if it was.
+        let merged = match other {
+            Self::Whole(other) => summary.try_merge(other),
+            Self::Short(_) => other.summary().and_then(|other| summary.try_merge(&other)),
+        };
+        *self = self.take_summary().into();
+        merged
     }
 
     /// Takes the values of another away.

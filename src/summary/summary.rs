@@ -58,6 +58,12 @@ impl Summary {
         Ok(Self { parts: self.parts().map(|parts| parts.copied().map(Box::new)).transpose()? })
     }
 
+    /// Whether it keeps nothing but counts, extremes and the sums of values and squares.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.parts().is_none_or(Parts::is_plain)
+    }
+
     /// Whether it is the identity.
     #[must_use]
     pub fn is_identity(&self) -> bool {

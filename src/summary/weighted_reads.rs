@@ -21,30 +21,45 @@ impl Weighted {
 
     /// S / W; NaN of nothing.
     pub(super) fn mean(&self) -> f64 {
-        ratio(&self.sums.first.exact(), &self.weight())
+        self.mean_quotient().map_or(f64::NAN, |(above, below)| ratio(&above, &below))
     }
 
     /// The variance; NaN unless its divisor is above 0.
     pub(super) fn variance(&self, ddof: i64) -> f64 {
-        self.divisor(ddof).map_or(f64::NAN, |divisor| ratio(&self.scatter(), &divisor))
+        self.variance_quotient(ddof).map_or(f64::NAN, |(above, below)| ratio(&above, &below))
     }
 
     /// Its root, rounded once.
     pub(super) fn standard_deviation(&self, ddof: i64) -> f64 {
-        self.divisor(ddof).map_or(f64::NAN, |divisor| sqrt_ratio(&self.scatter(), &divisor))
+        self.variance_quotient(ddof).map_or(f64::NAN, |(above, below)| sqrt_ratio(&above, &below))
     }
 
     /// √(variance(ddof = 1) / n), with W for the n of frequencies and W²/V for that of reliabilities.
     pub(super) fn standard_error(&self) -> f64 {
-        let Some(divisor) = self.divisor(1) else { return f64::NAN };
-        let (weight, scatter) = (self.weight(), self.scatter());
-        match self.kind {
-            WeightKind::Frequency => sqrt_ratio(&scatter, &(&divisor * &weight)),
+        self.squared_error_quotient().map_or(f64::NAN, |(above, below)| sqrt_ratio(&above, &below))
+    }
+
+    /// S and W, unless nothing has a weight.
+    pub(super) fn mean_quotient(&self) -> Option<(Exact, Exact)> {
+        let weight = self.weight();
+        (!weight.is_zero()).then(|| (self.sums.first.exact(), weight))
+    }
+
+    /// The variance as a quotient of exact numbers, the lower one above 0.
+    pub(super) fn variance_quotient(&self, ddof: i64) -> Option<(Exact, Exact)> {
+        self.divisor(ddof).map(|divisor| (self.scatter(), divisor))
+    }
+
+    /// Likewise the square of the standard error.
+    pub(super) fn squared_error_quotient(&self) -> Option<(Exact, Exact)> {
+        let (scatter, divisor) = self.variance_quotient(1)?;
+        let weight = self.weight();
+        Some(match self.kind {
+            WeightKind::Frequency => (scatter, &divisor * &weight),
             WeightKind::Reliability => {
-                let square = self.sums.square.exact();
-                sqrt_ratio(&(&scatter * &square), &(&divisor * &(&weight * &weight)))
+                (&scatter * &self.sums.square.exact(), &divisor * &(&weight * &weight))
             }
-        }
+        })
     }
 
     /// W Q − S².

@@ -7,6 +7,7 @@ use num_bigint::BigInt;
 use super::exact::{Exact, nearest_integer, nearest_root, ratio, sqrt_ratio};
 use super::reads::{divisor, second};
 use super::states::State;
+use super::weighted::Weighted;
 
 /// What is read; spreads with their `ddof`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,7 @@ impl Statistic {
         let count = state.counts().count;
         match self {
             Self::Sum => true,
+            _ if state.weighted().is_some() => state.quotient(self).is_some(),
             Self::Min | Self::Max => state.range().is_some(),
             Self::Mean => count > 0,
             Self::Variance(ddof) | Self::StandardDeviation(ddof) => divisor(count, ddof).is_some(),
@@ -86,25 +88,38 @@ impl State {
 
     /// A statistic of the numbers as a quotient of exact ones, or its square if it is a root.
     fn quotient(&self, statistic: Statistic) -> Option<(Exact, Exact)> {
-        if !statistic.is_there(self) {
-            return None;
-        }
-        let count = self.counts().count;
-        let one = Exact::from(1_i128);
-        let end = |end: Option<i128>| Some((Exact::from(end?), one.clone()));
-        let spread = |ddof| {
-            let sums = [self.power_sum(1)?, self.power_sum(2)?];
-            Some((second(count, &sums), divisor(count, ddof)?))
-        };
-        match statistic {
-            Statistic::Min => end(self.range()?.0.integer()),
-            Statistic::Max => end(self.range()?.1.integer()),
-            Statistic::Sum => Some((self.power_sum(1).unwrap_or_default(), one)),
-            Statistic::Mean => Some((self.power_sum(1).unwrap_or_default(), count.into())),
-            Statistic::Variance(ddof) | Statistic::StandardDeviation(ddof) => spread(ddof),
-            Statistic::StandardError => {
-                spread(1).map(|(above, below)| (above, &below * &count.into()))
+        let whole = |number: Exact| (number, Exact::from(1_i128));
+        match (statistic, self.weighted()) {
+            (Statistic::Min, _) => Some(whole(self.range()?.0.integer()?.into())),
+            (Statistic::Max, _) => Some(whole(self.range()?.1.integer()?.into())),
+            (Statistic::Sum, _) => Some(whole(self.power_sum(1).unwrap_or_default())),
+            (Statistic::Mean, Some(weighted)) => weighted.mean_quotient(),
+            (Statistic::Variance(ddof) | Statistic::StandardDeviation(ddof), Some(weighted)) => {
+                weighted.variance_quotient(ddof)
             }
+            (Statistic::StandardError, Some(weighted)) => weighted.squared_error_quotient(),
+            (_, None) if !statistic.is_there(self) => None,
+            (Statistic::Mean, None) => Some((self.power_sum(1)?, self.counts().count.into())),
+            (Statistic::Variance(ddof) | Statistic::StandardDeviation(ddof), None) => {
+                self.variance_quotient(ddof)
+            }
+            (Statistic::StandardError, None) => {
+                let (above, below) = self.variance_quotient(1)?;
+                Some((above, &below * &self.counts().count.into()))
+            }
+        }
+    }
+
+    fn variance_quotient(&self, ddof: i64) -> Option<(Exact, Exact)> {
+        let count = self.counts().count;
+        let sums = [self.power_sum(1)?, self.power_sum(2)?];
+        Some((second(count, &sums), divisor(count, ddof)?))
+    }
+
+    fn weighted(&self) -> Option<&Weighted> {
+        match self {
+            Self::Short(_) => None,
+            Self::Whole(summary) => summary.parts()?.weighted.as_deref(),
         }
     }
 }

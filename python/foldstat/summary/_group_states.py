@@ -74,7 +74,8 @@ class GroupStates:
         self._shapes = () if isinstance(shapes, Shape) else tuple(shapes)
         self._starts = np.cumsum([0, *(shape.width for shape in self._shapes)], dtype=np.intp)
         known = scales.items() if scales and len(states) else ()
-        self._scales = {shape: found for shape, found in known if found is not None}
+        there = {self.shape, *self._shapes}
+        self._scales = {shape: found for shape, found in known if found is not None and shape in there}
 
     @classmethod
     def of_groups(cls, groups: Sequence[Group]) -> GroupStates:

@@ -327,21 +327,26 @@ def _fits(state: SummaryState, scale: AnyScale) -> bool:
         _check_settings(state, scale, "")
     except (TypeError, ValueError):
         return False
-    n, infinite = state.count, state.positive_infinity_count + state.negative_infinity_count
-    if infinite or not n:
+    infinite = state.positive_infinity_count + state.negative_infinity_count
+    if infinite or not state.count:
         return not infinite
+    n = as_fraction(*state.weight_power_sum(1))
     first, second = (as_fraction(*state.power_sum(k)) for k in (1, 2))
-    if first % 1 or first**2 > n * second:
+    if (state.weights is None and first % 1) or first**2 > n * second:
         return False
     if state.is_reduced:
-        return True
+        return second <= n * 2**126 and _is_readable(first / n, scale)
     ends: list[Any] = [state.min, state.max, *(value for value, _ in state.best)]
     if any(end % 1 or not state.min <= end <= state.max for end in ends):  # infinity % 1 is NaN
         return False
     low, high = map(int, ends[:2])
     if not (n * low <= first <= n * high and second <= n * max(low**2, high**2)):
         return False
+    return all(_is_readable(Fraction(end), scale) for end in (low, high))
+
+
+def _is_readable(ticks: Fraction, scale: AnyScale) -> bool:
     try:
-        return all(scale.read_exactly(end) is not None for end in (low, high))
+        return scale.read(ticks) is not None
     except (OverflowError, ValueError):
         return False

@@ -20,6 +20,9 @@ use crate::summary::{self, Ids, State, Stretch, Summary, Values, Weights};
 /// Nanoseconds that finding the group of a row takes, about.
 const GROUP_NANOSECONDS: f64 = 5.0;
 
+/// Nanoseconds that making and filling a state takes, about, which is not a short one.
+const STATE_NANOSECONDS: f64 = 5000.0;
+
 /// Lines of a matrix that are worked on at a time.
 const LINES: usize = 1 << 17;
 
@@ -34,6 +37,12 @@ pub struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
+    /// Nanoseconds that so many states take besides their values, about: nothing if they are short.
+    fn work_of_states(&self, states: usize) -> f64 {
+        let short = self.template.is_plain() && self.weights.is_none();
+        if short { 0.0 } else { STATE_NANOSECONDS * states as f64 }
+    }
+
     /// Ids and weights of some rows.
     fn of(&self, rows: &Range<usize>) -> (Ids<'a>, Option<Weights<'a>>) {
         let weights = self.weights.map(|weights| weights.slice(rows.clone()));
@@ -94,7 +103,7 @@ fn summarize_columns<'py>(
     let (template, segments) = (template.template()?, inputs.segments()?);
     let (ids, weights) = (ids.ids(0), weights.values());
     let rows = Rows { template: &template, ids, weights };
-    let work = VALUE_NANOSECONDS * inputs.size();
+    let work = VALUE_NANOSECONDS * inputs.size() + rows.work_of_states(columns.len());
     Ok(enter(py, work, n_jobs, None, |context| rows.summarize(context, &segments))?.into())
 }
 
@@ -123,7 +132,8 @@ fn summarize_matrix<'py>(
     let mut states = memory::with_capacity(count, "the summaries of the lines")?;
     for start in (0..count).step_by(LINES) {
         let lines = start..(start + LINES).min(count);
-        let work = VALUE_NANOSECONDS * length as f64 * lines.len() as f64;
+        let work = VALUE_NANOSECONDS * length as f64 * lines.len() as f64
+            + rows.work_of_states(lines.len());
         let segment = Segment { rows: 0..length, columns: matrix.lines(axis, lines)? };
         states.extend(enter(values.py(), work, n_jobs, None, |context| {
             rows.summarize(context, std::slice::from_ref(&segment))
@@ -165,7 +175,10 @@ fn summarize_groups<'py>(
     let (template, segments) = (template.template()?, inputs.segments()?);
     let (ids, weights) = (ids.ids(0), weights.values());
     let rows = Rows { template: &template, ids, weights };
-    let work = VALUE_NANOSECONDS * inputs.size() + GROUP_NANOSECONDS * inputs.n_rows() as f64;
+    // There may be a group for each row.
+    let work = VALUE_NANOSECONDS * inputs.size()
+        + GROUP_NANOSECONDS * inputs.n_rows() as f64
+        + rows.work_of_states(inputs.n_rows());
     let stretches = rows.stretches(&segments, keys);
     let groups = enter(py, work, n_jobs, None, |context| {
         summary::summarize_groups(context, &template, &stretches, skip)
