@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import math
 import pickle
@@ -179,3 +180,40 @@ def test_decimals_of_hundreds_are_integers():
         assert (found.min, found.max, found.null_count) == (-1200.0, 500.0, 1)
     with pytest.raises(TypeError, match="holds 10000000000000000000, which needs more than 64 bits"):
         summarize(pa.table({"x": pa.array([Decimal(10**19)], pa.decimal128(5, -18))}), axis=0)
+
+
+SCALED = {
+    "decimals": [Decimal("1.10")],
+    "dates": [datetime.date(2024, 1, 1)],
+    "durations": [datetime.timedelta(days=1)],
+    "no dates": np.array([], "M8[D]"),
+}
+
+
+@pytest.mark.parametrize("values", SCALED.values(), ids=SCALED)
+@given(number=st.integers(-9, 9) | st.floats(allow_nan=False) | st.booleans())
+def test_a_plain_number_is_not_pushed_as_units(values, number):
+    for target in (Summary(values), *summarize(values, by=["a"] * len(values)).values()):
+        before = target.copy()
+        for value in (number, np.array([number])[0]):
+            with pytest.raises(TypeError, match=r"push\(value\): value holds numbers, and this Summary is of d"):
+                target.push(value, times=3)
+        assert_identical(target, before)
+
+
+@pytest.mark.parametrize("values", SCALED.values(), ids=SCALED)
+def test_a_missing_number_is_pushed_as_a_null(values):
+    s = Summary(values)
+    for value in (math.nan, None, np.float32("nan"), pd.NA):
+        s.push(value)
+    assert (s.count, s.null_count, s.nan_count) == (len(values), 4, 0)
+    with pytest.raises(TypeError, match="of type str"):
+        s.push("1")
+
+
+def test_a_whole_decimal_is_pushed_as_what_it_is():
+    s = Summary([Decimal("1.10")])
+    s.push(Decimal(3))
+    assert s == Summary([Decimal("1.10"), Decimal(3)])
+    with pytest.raises(TypeError, match="value holds numbers, and this Summary is of dates"):
+        Summary([datetime.date(2024, 1, 1)]).push(Decimal(3))

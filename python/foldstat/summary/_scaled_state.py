@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from foldstat import _core
 from foldstat._common import bytes as _bytes
 from foldstat._common.fractions import as_fraction, rounded_root
-from foldstat.summary._decimals import is_missing_decimal
+from foldstat.summary._decimals import Places, is_missing_decimal
 from foldstat.summary._feed import feed
 from foldstat.summary._input import check_index, native
 from foldstat.summary._scaled_input import listed_times, scaled, unfit
@@ -295,7 +295,20 @@ def whole_of(state: SummaryState, value: Any) -> tuple[SummaryState, int | None]
         return _rescaled(state, scale), int(found.values[0])
     if not isinstance(numbers, np.ndarray):
         raise TypeError(f"{name} must be a finite number or a time, got {value!r}")
+    if isinstance(scale_of(state), Places):
+        _, found = _fitting(state, Ticks(numbers, None, Places("0")), name)
+        numbers = found.values
+    elif scaled_state(state) is not None:
+        raise TypeError(f"{name} holds numbers, and this Summary is of {scale_of(state)}")
     return state, int(numbers[0])
+
+
+def null_of(state: SummaryState, value: Any) -> None:
+    """Read a missing value, as which NaN counts beside times or decimals; a TypeError if it is a number."""
+    alone = ticks_in(state).begin()
+    alone.push(value, None, 1)  # which refuses what is no number either
+    if alone.count:
+        raise TypeError(f"push(value): value holds numbers, and this Summary is of {scale_of(state)}")
 
 
 # ---------------------------------------------------------------- bytes
