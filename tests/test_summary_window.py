@@ -34,15 +34,13 @@ class Naive:
         return math.floor(Fraction(at) / self.every)
 
     def add(self, values, at, ids):
-        first = None if self.last is None else self.last - self.length / self.every + 1
         for value, time, identifier in zip(values, at, ids, strict=True):
             pane = self.pane(time)
-            if first is not None and pane < first:
+            self.last = pane if self.last is None else max(pane, self.last)
+            if pane < self.last - self.length / self.every + 1:
                 self.late += 1
             else:
                 self.rows.append((pane, value, identifier))
-        panes = [*map(self.pane, at), *([] if self.last is None else [self.last])]
-        self.last = max(panes, default=None)
 
     def slide(self, to):
         self.last = self.pane(to)
@@ -344,3 +342,15 @@ def test_a_window_without_times():
     assert window.summary == Summary([1.0, 2.0], moments=4)
     assert window != SummaryWindow(every=1, length=2, moments=4)
     assert window != 3
+
+
+@pytest.mark.parametrize("values", [[1.0, 2.0, 3.0], [Decimal("1.5"), Decimal("2.5"), Decimal("3.5")]])
+@pytest.mark.parametrize(("weights", "late"), [(None, 1), ([1, 2, 1], 2), ([1.0, 2.0, 0.0], 2)])
+def test_values_that_others_of_one_add_make_late_are_told(values, weights, late):
+    window = SummaryWindow(every=1, length=5)
+    with pytest.warns(UserWarning, match=f"{late} values are older than the window, which begins at 7"):
+        window.add(values, at=[10, 0, 11], sample_weight=weights)
+    assert window.late_count == late
+    sorted_ones = SummaryWindow(every=1, length=5)
+    sorted_ones.add(values, at=[0, 10, 10**15])  # each is in the window when it comes
+    assert sorted_ones.late_count == 0

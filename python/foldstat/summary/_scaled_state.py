@@ -303,8 +303,8 @@ def whole_of(state: SummaryState, value: Any) -> tuple[SummaryState, int | None]
     return state, int(numbers[0])
 
 
-def null_of(state: SummaryState, value: Any) -> None:
-    """Read a missing value, as which NaN counts beside times or decimals; a TypeError if it is a number."""
+def check_missing(state: SummaryState, value: Any) -> None:
+    """Check that a plain value is no number, which beside times or decimals has no unit; NaN is a null there."""
     alone = ticks_in(state).begin()
     alone.push(value, None, 1)  # which refuses what is no number either
     if alone.count:

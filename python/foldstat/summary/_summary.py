@@ -17,10 +17,10 @@ from foldstat.summary._more_reads import formatted
 from foldstat.summary._nulls import plain
 from foldstat.summary._reads import Identifier, NanPolicy, Reads, SummaryReads, as_policy, summary_html
 from foldstat.summary._scaled_state import (
+    check_missing,
     feed_any,
     merge_all,
     merged,
-    null_of,
     scaled_state,
     state_from_bytes,
     subtracted,
@@ -289,7 +289,8 @@ class Summary(Monoid, Reads):
         if isinstance(value, (*TIMES, Decimal)):
             self._state, value = whole_of(self._state, value)
         elif scaled_state(self._state) is not None:
-            value = null_of(self._state, value)
+            check_missing(self._state, value)
+            value = None
         ticks_in(self._state).push(value, id, as_times(times))
 
     @classmethod
