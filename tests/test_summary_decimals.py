@@ -111,9 +111,9 @@ def test_what_64_bits_do_not_hold_is_refused():
 
 def test_places_that_differ():
     coarse, fine = Summary([Decimal("1.5")]), Summary([Decimal("0.25")])
-    with pytest.raises(ValueError, match="decimals of 1 place does not merge with one of decimals of 2 places"):
+    with pytest.raises(ValueError, match="decimals of 1 place does not go together with one of decimals of 2 places"):
         coarse + fine
-    with pytest.raises(ValueError, match="does not merge with one of numbers"):
+    with pytest.raises(ValueError, match="does not go together with one of numbers"):
         coarse + Summary([1.5])
     assert fine.update([Decimal("1.5"), 2]).max == 2
     assert fine == Summary([Decimal("0.25"), Decimal("1.5"), 2])

@@ -400,3 +400,19 @@ def test_sums_far_from_each_other():
     left = Summary([*x, 7.0]) - Summary([7.0])
     assert left.power_sum(1) == sum(map(Fraction, x))
     assert left.power_sum(2) == sum(Fraction(v) ** 2 for v in x)
+
+
+def test_units_are_compared_before_values():
+    coarse, fine = [Decimal("1.1"), Decimal("2.2")], [Decimal("1.10"), Decimal("2.20")]
+    message = "the state of decimals of 1 place does not go together with one of "
+    for other in (fine, [1.0, 2.0]):
+        for total, part in (
+            (Summary(coarse), Summary(other)),
+            (summarize({"p": coarse}, axis=0), summarize({"p": other}, axis=0)),
+            (summarize(coarse, by=["a", "b"]), summarize(other, by=["a", "b"])),
+        ):
+            with pytest.raises(ValueError, match=message):
+                total - part
+    for total, part in (([[1.0, 2.0]], [[1.0]]), ([[1.0, 2.0]], [[1.0, 2.0, 3.0]])):
+        with pytest.raises(ValueError, match="do not go together with"):
+            summarize(total, axis=0) - summarize(part, axis=0)

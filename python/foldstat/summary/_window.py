@@ -216,7 +216,7 @@ class SummaryWindow:
         if sample_weight is None or not late.any():
             return int(np.count_nonzero(late))
         weights = np.broadcast_to(np.asarray(sample_weight), places.shape)[late]
-        kind = self._empty.settings["weights"]
+        kind = self._empty._state.weights
         times = kind is None and (weights == np.floor(weights)).all() if weights.dtype.kind == "f" else kind is None
         return int(sum(weights.tolist())) if times else int(np.count_nonzero(weights))
 
