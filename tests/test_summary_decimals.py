@@ -217,3 +217,18 @@ def test_a_whole_decimal_is_pushed_as_what_it_is():
     assert s == Summary([Decimal("1.10"), Decimal(3)])
     with pytest.raises(TypeError, match="value holds numbers, and this Summary is of dates"):
         Summary([datetime.date(2024, 1, 1)]).push(Decimal(3))
+
+
+@given(st.lists(decimals, min_size=1, max_size=6), st.integers(0, 3))
+def test_power_sums_are_those_of_the_decimals(values, weight):
+    values = [THREE, *values]
+    weights = [1, *[weight] * (len(values) - 1)]
+    s = Summary(values, sample_weight=weights, moments=4)
+    side_by_side = summarize({"p": values, "q": [1.0] * len(values)}, axis=0, sample_weight=weights, moments=4)
+    for k in range(1, 5):
+        exact = sum(w * Fraction(value) ** k for value, w in zip(values, weights, strict=True))
+        assert s.power_sum(k) == s.read(nan="propagate").power_sum(k) == exact
+        assert side_by_side.power_sum(k) == [exact, sum(weights)]
+        assert summarize(values, by=[1] * len(values), sample_weight=weights, moments=4)[1].power_sum(k) == exact
+    half = Summary(values, sample_weight=[0.5] * len(values), weights="reliability")
+    assert half.power_sum(2) == sum(Fraction(value) ** 2 for value in values) / 2

@@ -238,7 +238,7 @@ def test_times_and_decimals():
     assert repr(money).startswith("<Summary count=1 mean=")
     before = money.to_bytes()
     for other in (Summary([1.5]), Summary(days)):
-        with pytest.raises(ValueError, match="does not merge"):
+        with pytest.raises(ValueError, match="does not go together"):
             money -= other
     assert money.to_bytes() == before
     with pytest.raises(ValueError, match="never added"):
@@ -366,7 +366,7 @@ def test_errors_name_the_group():
         total - summarize([1.0, 1.0], by=[None, None])
     with pytest.raises(ValueError, match="columns"):
         summarize([[1.0, 2.0]], by=["a"]) - summarize([[1.0, 2.0, 3.0]], by=["a"])
-    with pytest.raises(TypeError, match="does not merge"):
+    with pytest.raises(TypeError, match="does not go together"):
         summarize([[1.0, 2.0]], by=["a"]) - summarize([1.0], by=["a"])
     assert total.to_bytes() == before
     assert (total - summarize([0.0], by=[None])).missing_key_count == 0

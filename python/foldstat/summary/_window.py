@@ -156,6 +156,8 @@ class SummaryWindow:
             else:
                 places, kind = self._places(values, n, at)
                 added = self._by_pane(values, places, given)
+                if len(places):  # the latest may count 0 times
+                    added.setdefault(int(places.max()), self._empty)
                 late = self._count_late(places, sample_weight)
             self._take(added, kind, late)
             self._begun += n or 0
