@@ -213,7 +213,7 @@ def test_values_may_be_times_or_decimals():
         window.add([Decimal("2.5"), Decimal("3.5")], at=[9, 10], ids=[5, 6], sample_weight=[1, 2])
         assert window.summary == Summary([Decimal("1.5"), Decimal("2.5"), *[Decimal("3.5")] * 2], quantiles=True)
     before = window.summary
-    with pytest.raises(ValueError, match="does not merge"):
+    with pytest.raises(ValueError, match="does not go together"):
         window.add([1.5, 2.5], at=[9, 10])
     assert window.summary == before
     assert window._begun == 6
