@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import math
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -164,3 +167,49 @@ def test_repr_and_frozen():
 def test_wrong_arguments(parts, read, settings, error, message):
     with pytest.raises(error, match=message):
         jackknife(parts, read, **settings)
+
+
+@given(st.floats(-1e15, 1e15), st.lists(st.floats(-10, 10), min_size=2, max_size=12))
+def test_means_far_from_zero_differ_exactly(origin, values):
+    x = [origin + value for value in values]
+    found = jackknife(x, "mean")
+    assert math.isclose(found.standard_error, Summary(x).sem, rel_tol=1e-9, abs_tol=1e-300)
+    blocks = [Summary([value]) for value in x]
+    assert jackknife(blocks, "mean").standard_error == found.standard_error
+    exact = list(map(Fraction, x))
+    total, n = sum(exact), len(x)
+    pseudo = [n * total - (n - 1) * (total - value) for value in exact]
+    middle = sum(pseudo) / n
+    error = math.sqrt(sum((each - middle) ** 2 for each in pseudo) / (n * (n - 1)))
+    assert math.isclose(jackknife(x, "sum").standard_error, error, rel_tol=1e-9, abs_tol=1e-6)
+
+
+DECIMALS = [Decimal("1.1"), Decimal("2.25"), None, Decimal("7")]
+
+
+@pytest.mark.parametrize("read", sorted(NUMPY))
+@pytest.mark.parametrize("column", [list, lambda x: pl.Series(x, dtype=pl.Decimal(9, 2)), pa.array, pd.Series])
+def test_decimals(monkeypatch, read, column):
+    monkeypatch.setattr("foldstat.summary._jackknife._AT_ONCE", 2)
+    floats = [1.1, 2.25, 7.0]
+    assert_close(jackknife(column(DECIMALS), read), naive([np.array([v]) for v in floats], NUMPY[read]))
+
+
+def test_blocks_of_decimals():
+    values = pl.Series(DECIMALS, dtype=pl.Decimal(9, 2)).drop_nulls()
+    expected = naive([np.array([1.1]), np.array([2.25]), np.array([7.0])], np.mean)
+    for parts in ([Summary(values[i : i + 1]) for i in range(3)], summarize(values, by=[0, 1, 2])):
+        assert_close(jackknife(parts, "mean"), expected)
+        assert_close(jackknife(parts, lambda left: left.mean), expected)
+
+
+def test_times():
+    days = [datetime.timedelta(days=day) for day in (1, 2, 6)]
+    found = jackknife(days, lambda left: left.mean / datetime.timedelta(days=1))
+    assert_close(found, naive([np.array([1.0]), np.array([2.0]), np.array([6.0])], np.mean))
+    for parts in (days, [Summary([day]) for day in days]):
+        with pytest.raises(TypeError, match="parts hold durations in 'us', whose mean is no number"):
+            jackknife(parts, "mean")
+    with pytest.raises(TypeError, match="not callable") as raised:
+        jackknife([1.0, 2.0], np.mean)
+    assert "read is called with a Summary" in raised.value.__notes__[0]

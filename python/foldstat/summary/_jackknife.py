@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from foldstat._common.fractions import rounded_root
+from foldstat._common.fractions import rounded, rounded_root
 from foldstat.summary._collections import Summaries
 from foldstat.summary._groups import GroupedSummary
+from foldstat.summary._scaled_input import scaled
+from foldstat.summary._scaled_state import scale_of, ticks_in
 from foldstat.summary._summarize import summarize
 from foldstat.summary._summary import Summary
+from foldstat.summary._ticks import Scale
 
 # Statistics by name, and what a summary of values has to keep for them.
 _NAMED: dict[str, dict[str, Any]] = {name: {} for name in ("mean", "sum", "var", "std", "sem")}
@@ -120,13 +123,14 @@ def jackknife(parts: Any, read: str | Callable[[Summary], float], **settings: An
             Summary.merge_all(blocks),
             (blocks[start : start + _AT_ONCE] for start in range(0, len(blocks), _AT_ONCE)),
         )
+    _check_scale(total, read)
     found = [_without(total, chunk, read) for chunk in chunks]
-    replicates = np.concatenate([np.empty(0), *(values for values, _ in found)])
-    counts = np.concatenate([np.empty(0), *(counts for _, counts in found)])
+    nothing = (np.empty(0),) * 3
+    replicates, counts, away = map(np.concatenate, zip(nothing, *found, strict=True))
     if len(replicates) < 2:
         raise ValueError(f"the jackknife needs two parts with values or more, got {len(replicates)}")
-    estimate = _number(read_named(total, read) if isinstance(read, str) else read(total))
-    return Jackknife(estimate, *_estimates(estimate, replicates, counts), replicates)
+    estimate = _number(read_named(total, read) if isinstance(read, str) else _called(read, total))
+    return Jackknife(estimate, *_estimates(away, counts), replicates)
 
 
 def _named(read: str) -> dict[str, Any]:
@@ -135,6 +139,21 @@ def _named(read: str) -> dict[str, Any]:
     if read not in _NAMED:
         raise ValueError(f"read must be {', '.join(map(repr, _NAMED))} or a function of a Summary, got {read!r}")
     return _NAMED[read]
+
+
+def _check_scale(total: Summary, read: str | Callable[[Summary], float]) -> None:
+    """Check that a named statistic is a number: those of times and durations are not."""
+    scale = scale_of(total._state)
+    if isinstance(scale, Scale) and isinstance(read, str) and read not in ("skewness", "kurtosis"):
+        raise TypeError(f"parts hold {scale}, whose {read} is no number: give read as a function that gives one")
+
+
+def _called(read: Callable[[Summary], float], summary: Summary) -> float:
+    try:
+        return read(summary)
+    except TypeError as error:
+        error.add_note("read is called with a Summary, not with values: 'mean', or lambda s: s.mean")
+        raise
 
 
 def read_named(summary: Any, name: str) -> Any:
@@ -169,36 +188,69 @@ def _of_values(parts: Any, settings: dict[str, Any]) -> tuple[Summary, Iterator[
     if hasattr(values, "columns") or records or np.ndim(values) != 1:
         raise TypeError(f"parts must be values of one dimension, or summaries, got {type(parts).__name__}")
     total = Summary(values, **settings)
+    scale = scale_of(total._state)
+    if scale is not None:  # that of some rows may be another
+        ticks = scaled(values, "parts")[1]
+        values = values if ticks is None else ticks.masked()
     rows = values.iloc if hasattr(values, "iloc") else values
 
     def chunks() -> Iterator[Summaries]:
         for start in range(0, len(values), _AT_ONCE):
             some = rows[start : start + _AT_ONCE]
             single = summarize(some, by=np.arange(len(some)), **settings)
-            yield single._groups.column(0, range(len(single)))
+            column = single._groups.column(0, range(len(single)))
+            yield Summaries._of(column._states, column._places, None, scale)
 
     return total, chunks()
 
 
 def _without(
     total: Summary, parts: Summaries, read: str | Callable[[Summary], float]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Read what is left without each of the parts that have values, and how many values these have."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Read what is left without each of the parts that have values.
+
+    Given are the statistic, how many values each part has, and how far the statistic is from that of all.
+    """
     counts = parts.count
     some = counts > 0
+    estimate = _number(read_named(total, read) if isinstance(read, str) else _called(read, total))
     if isinstance(read, str):
-        left = Summaries._of_states(parts._states.left_out(total._state, parts._which))
-        return np.asarray(read_named(left, read), dtype=np.float64)[some], counts[some].astype(np.float64)
-    values = [_number(read(total - part)) for part, has_values in zip(parts, some, strict=True) if has_values]
-    return np.array(values, dtype=np.float64), counts[some].astype(np.float64)
+        states = parts._states.left_out(ticks_in(total._state), parts._which)
+        left = Summaries._of_states(states, scales=scale_of(total._state))
+        replicates = np.asarray(read_named(left, read), dtype=np.float64)[some]
+    else:
+        pairs = zip(parts, some, strict=True)
+        replicates = np.array([_number(_called(read, total - part)) for part, has_values in pairs if has_values])
+    exact = read in ("mean", "sum") and math.isfinite(estimate) and len(replicates) > 0
+    with np.errstate(over="ignore", invalid="ignore"):
+        away = (
+            _exactly_away(total, [part for part, has_values in zip(parts, some, strict=True) if has_values], read)
+            if exact
+            else replicates - estimate
+        )
+    return replicates.astype(np.float64), counts[some].astype(np.float64), away
 
 
-def _estimates(estimate: float, replicates: NDArray[np.float64], counts: NDArray[np.float64]) -> tuple[float, float]:
+def _exactly_away(total: Summary, parts: Sequence[Summary], read: Any) -> NDArray[np.float64]:
+    """Give how far means or sums are from that of all, rounded once: far from 0 the statistics differ by little."""
+    whole, weight = total.power_sum(1), total.weight_power_sum(1)
+    away = []
+    for part in parts:
+        lost, lost_weight = part.power_sum(1), part.weight_power_sum(1)
+        if read == "sum":
+            away.append(rounded(-lost))
+        elif lost_weight == weight:
+            away.append(math.nan)
+        else:
+            away.append(rounded((whole * lost_weight - lost * weight) / (weight * (weight - lost_weight))))
+    return np.array(away)
+
+
+def _estimates(away: NDArray[np.float64], counts: NDArray[np.float64]) -> tuple[float, float]:
     """Give bias and standard error; sums are those of summaries, the same on every machine."""
     total = Summary(counts).sum
     odds = total / counts - 1
     with np.errstate(over="ignore", invalid="ignore"):
-        away = replicates - estimate
         bias = Summary(away * (1 - counts / total)).read(nan="propagate").sum
         errors = (bias - odds * away) / np.sqrt(odds)
     if not np.isfinite(errors).all():
