@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foldstat._common.callers import level_of_caller
 from foldstat._common.fractions import rounded, rounded_root
 from foldstat.summary._collections import Summaries
 from foldstat.summary._groups import GroupedSummary
@@ -24,6 +26,9 @@ _NAMED: dict[str, dict[str, Any]] = {name: {} for name in ("mean", "sum", "var",
 _NAMED |= {name: {"moments": 4} for name in ("skewness", "kurtosis")}
 _NAMED |= {name: {"quantiles": True} for name in ("median", "iqr")}
 _OF_MEMBERS = ("min", "max", "best", "distinct_count")
+_OF_RANKS = ("median", "iqr")
+_SKETCHES = frozenset({"quantile_buckets", "relative_error"})
+_FEWEST, _MOST = 2**12, 2**20  # buckets
 _AT_ONCE = 2**13  # parts whose summaries are held at a time
 
 
@@ -80,9 +85,15 @@ def jackknife(parts: Any, read: str | Callable[[Summary], float], **settings: An
     Raises
     ------
     TypeError
-        If the parts are something else, or settings meet summaries, which have their own.
+        If the parts are something else or times, whose statistics by name are no numbers, or settings
+        meet summaries, which have their own.
     ValueError
         If fewer than two parts have values, there is no such statistic, or the summaries do not keep it.
+
+    Warns
+    -----
+    UserWarning
+        If 'median' or 'iqr' is not exact, as it is of up to 2**20 values: see ``quantile_error``.
 
     Notes
     -----
@@ -115,16 +126,29 @@ def jackknife(parts: Any, read: str | Callable[[Summary], float], **settings: An
         raise TypeError(f"read must be the name of a statistic, or a function of a Summary, got {read!r}")
     blocks = _blocks(parts)
     if blocks is None:
-        total, chunks = _of_values(parts, needed | settings)
+        values = list(parts) if isinstance(parts, Iterator) else parts
+        if "quantiles" in needed and not settings.keys() & _SKETCHES:
+            needed = needed | {"quantile_buckets": _buckets_for(values)}
+        total, chunks = _of_values(values, needed | settings)
     elif settings:
         raise TypeError(f"the summaries have settings of their own, got {', '.join(settings)}")
     else:
         total, chunks = (
             Summary.merge_all(blocks),
-            (blocks[start : start + _AT_ONCE] for start in range(0, len(blocks), _AT_ONCE)),
+            lambda: (blocks[start : start + _AT_ONCE] for start in range(0, len(blocks), _AT_ONCE)),
         )
     _check_scale(total, read)
-    found = [_without(total, chunk, read) for chunk in chunks]
+    if read in _OF_RANKS and not total.quantile_error and blocks is None:
+        found = [_of_ranks(total, chunks, str(read))]
+    else:
+        found = [_without(total, chunk, read) for chunk in chunks()]
+        if read in _OF_RANKS and total.quantile_error:
+            warnings.warn(
+                f"{read} is read to a relative error of {total.quantile_error:.2g}, which may hide how it changes: "
+                "give a larger quantile_buckets",
+                UserWarning,
+                stacklevel=level_of_caller(),
+            )
     nothing = (np.empty(0),) * 3
     replicates, counts, away = map(np.concatenate, zip(nothing, *found, strict=True))
     if len(replicates) < 2:
@@ -139,6 +163,12 @@ def _named(read: str) -> dict[str, Any]:
     if read not in _NAMED:
         raise ValueError(f"read must be {', '.join(map(repr, _NAMED))} or a function of a Summary, got {read!r}")
     return _NAMED[read]
+
+
+def _buckets_for(values: Any) -> int:
+    """Give a number of buckets that holds all values as they are, if there may be so many."""
+    n = len(values) if hasattr(values, "__len__") else 0
+    return min(max(_FEWEST, n), _MOST)
 
 
 def _check_scale(total: Summary, read: str | Callable[[Summary], float]) -> None:
@@ -181,9 +211,9 @@ def _blocks(parts: Any) -> Summaries | None:
     return Summaries(parts) if listed else None
 
 
-def _of_values(parts: Any, settings: dict[str, Any]) -> tuple[Summary, Iterator[Summaries]]:
+def _of_values(parts: Any, settings: dict[str, Any]) -> tuple[Summary, Callable[[], Iterator[Summaries]]]:
     """Give the summary of all values, and those of single ones, some at a time."""
-    values = list(parts) if isinstance(parts, Iterator) else parts
+    values = parts
     records = getattr(getattr(values, "dtype", None), "names", None)
     if hasattr(values, "columns") or records or np.ndim(values) != 1:
         raise TypeError(f"parts must be values of one dimension, or summaries, got {type(parts).__name__}")
@@ -201,7 +231,7 @@ def _of_values(parts: Any, settings: dict[str, Any]) -> tuple[Summary, Iterator[
             column = single._groups.column(0, range(len(single)))
             yield Summaries._of(column._states, column._places, None, scale)
 
-    return total, chunks()
+    return total, chunks
 
 
 def _without(
@@ -229,6 +259,32 @@ def _without(
             else replicates - estimate
         )
     return replicates.astype(np.float64), counts[some].astype(np.float64), away
+
+
+def _of_ranks(
+    total: Summary, chunks: Callable[[], Iterator[Summaries]], read: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Read quantiles without each single value: they depend only on which of few ranks are above its own."""
+    present, ticks = [], []
+    for part in chunks():
+        present.append(part.count > 0)
+        ticks.append(part._states.sum(part._which)[present[-1]])
+    positions = np.flatnonzero(np.concatenate([np.empty(0, dtype=bool), *present]))
+    n = len(positions)
+    ends = np.array([0.25, 0.5, 0.75]) * (n - 2)
+    limits = np.unique(np.concatenate([np.floor(ends), np.ceil(ends)]))
+    order = np.argsort(np.concatenate([np.empty(0), *ticks]), kind="stable")
+    _, first, kind_of_rank = np.unique(np.searchsorted(limits, np.arange(n)), return_index=True, return_inverse=True)
+    wanted, read_of = positions[order[first]], np.empty(len(first))
+    start = 0
+    for part in chunks():
+        for kind in np.flatnonzero((start <= wanted) & (wanted < start + len(part))).tolist():
+            place = int(wanted[kind]) - start
+            read_of[kind] = _without(total, part[place : place + 1], read)[0][0]
+        start += len(part)
+    replicates = np.empty(n)
+    replicates[order] = read_of[kind_of_rank]
+    return replicates, np.ones(n), replicates - _number(read_named(total, read))
 
 
 def _exactly_away(total: Summary, parts: Sequence[Summary], read: Any) -> NDArray[np.float64]:
