@@ -355,3 +355,12 @@ def test_values_that_others_of_one_add_make_late_are_told(values, weights, late)
     sorted_ones = SummaryWindow(every=1, length=5)
     sorted_ones.add(values, at=[0, 10, 10**15])  # each is in the window when it comes
     assert sorted_ones.late_count == 0
+
+
+@given(st.lists(st.none() | st.decimals(-99, 99, places=2) | st.decimals(-9, 9, places=1), min_size=1, max_size=6))
+def test_decimals_of_different_places_are_those_of_the_whole_list(values):
+    values = [Decimal("0.25"), 3, *values]
+    for form in (values, tuple(values), pd.Series(values, dtype=object), np.array(values, dtype=object), iter(values)):
+        window = SummaryWindow(every=1, length=len(values))
+        window.add(form, at=range(len(values)))
+        assert window.summary == Summary(values)

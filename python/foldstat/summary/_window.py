@@ -181,7 +181,10 @@ class SummaryWindow:
         found = np.unique(places)
         if len(found) <= 1:
             return {int(place): Summary(values, **given, **self._settings) for place in found}
-        if ticks_of(values, "values") is None and decimals_of(values) is None:
+        exact = decimals_of(values)
+        if exact is not None and not is_of(values, "polars", "Series"):
+            values = exact.of_equal_places()
+        if exact is None and ticks_of(values, "values") is None:
             groups = self._groups(values, places, **given)
             wanted = (place for place in groups if self._has_use_of(place, int(found[-1])))
             return {place: groups[place].copy() for place in wanted}
