@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import summaries as s
-from foldstat import Summary, jackknife, summarize
+from foldstat import JointSummary, Summary, jackknife, summarize
 from foldstat.summary import Jackknife
 
 NUMPY = {
@@ -160,6 +160,14 @@ def test_repr_and_frozen():
         ([Summary([1.0]), Summary([2.0])], "median", {}, ValueError, "quantiles=True"),
         ([Summary([1.0]), Summary([2.0])], "mean", {"moments": 4}, TypeError, "have settings of their own"),
         ([Summary([1.0]), 2.0], "mean", {}, TypeError, "Summary objects"),
+        (
+            [2.0, Summary([1.0])],
+            "mean",
+            {},
+            TypeError,
+            "parts must be .* Summary objects only, got float at position 0",
+        ),
+        ([JointSummary()] * 2, "mean", {}, TypeError, "parts must be .*, got JointSummary at position 0"),
         (summarize([[1.0, 2.0]], by=["a"]), "mean", {}, TypeError, "groups of one column"),
     ],
 )
@@ -223,3 +231,9 @@ def test_quantiles_that_are_not_exact_are_told():
     for parts, settings in ((x, {"quantile_buckets": 8}), (summarize(x, by=np.arange(50) % 9, quantile_buckets=8), {})):
         with pytest.warns(UserWarning, match="median is read to a relative error of"):
             jackknife(parts, "median", **settings)
+
+
+def test_groups_of_a_frame_of_one_column():
+    frame = pd.DataFrame({"d": [1, 1, 2, 3], "x": [1.0, 2.0, 5.0, 7.0]})
+    expected = jackknife(summarize(frame["x"], by=frame["d"]), "mean")
+    assert repr(jackknife(summarize(frame, by="d"), "mean")) == repr(expected)

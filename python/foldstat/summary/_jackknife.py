@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from foldstat._common.callers import level_of_caller
 from foldstat._common.fractions import rounded, rounded_root
+from foldstat._common.monoid import Monoid
 from foldstat.summary._collections import Summaries
 from foldstat.summary._groups import GroupedSummary
 from foldstat.summary._scaled_input import scaled
@@ -204,11 +205,17 @@ def _blocks(parts: Any) -> Summaries | None:
     if isinstance(parts, Summaries):
         return parts
     if isinstance(parts, GroupedSummary):
-        if not all(isinstance(group, Summary) for group in parts.values()):
+        groups = [group[0] if isinstance(group, Summaries) and len(group) == 1 else group for group in parts.values()]
+        if not all(isinstance(group, Summary) for group in groups):
             raise TypeError("parts must be groups of one column: a GroupedSummary of several has several statistics")
-        return Summaries(parts.values())  # type: ignore[arg-type]
-    listed = isinstance(parts, Sequence) and len(parts) and isinstance(parts[0], Summary)
-    return Summaries(parts) if listed else None
+        return Summaries(groups)  # type: ignore[arg-type]
+    if not isinstance(parts, Sequence) or not any(isinstance(part, Monoid) for part in parts):
+        return None
+    for position, part in enumerate(parts):
+        if not isinstance(part, Summary):
+            found = f"{type(part).__name__} at position {position}"
+            raise TypeError(f"parts must be values, or Summary objects only, got {found}")
+    return Summaries(parts)
 
 
 def _of_values(parts: Any, settings: dict[str, Any]) -> tuple[Summary, Callable[[], Iterator[Summaries]]]:

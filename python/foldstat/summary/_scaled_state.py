@@ -20,7 +20,7 @@ from foldstat._common import bytes as _bytes
 from foldstat._common.fractions import as_fraction, rounded_root
 from foldstat.summary._decimals import Places, is_missing_decimal
 from foldstat.summary._feed import feed
-from foldstat.summary._input import check_index, native
+from foldstat.summary._input import check_index, native, offers_arrow
 from foldstat.summary._scaled_input import listed_times, scaled, unfit
 from foldstat.summary._scales import AnyScale, Scales, decode_scale, encode_scale, scale_at, united
 from foldstat.summary._streams import opened
@@ -243,7 +243,7 @@ def feed_any(
         feed(state, x, ids, sample_weight, n_jobs, name)
         return state
     x = native(x)
-    if isinstance(x, Iterator) and ids is None and sample_weight is None:
+    if isinstance(x, Iterator) and not offers_arrow(x) and ids is None and sample_weight is None:
         x, batches = opened(x)
         if batches is not None:
             first = next(batches)
