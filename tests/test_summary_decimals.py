@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import math
 import pickle
@@ -110,9 +111,9 @@ def test_what_64_bits_do_not_hold_is_refused():
 
 def test_places_that_differ():
     coarse, fine = Summary([Decimal("1.5")]), Summary([Decimal("0.25")])
-    with pytest.raises(ValueError, match="decimals of 1 place does not merge with one of decimals of 2 places"):
+    with pytest.raises(ValueError, match="decimals of 1 place does not go together with one of decimals of 2 places"):
         coarse + fine
-    with pytest.raises(ValueError, match="does not merge with one of numbers"):
+    with pytest.raises(ValueError, match="does not go together with one of numbers"):
         coarse + Summary([1.5])
     assert fine.update([Decimal("1.5"), 2]).max == 2
     assert fine == Summary([Decimal("0.25"), Decimal("1.5"), 2])
@@ -179,3 +180,55 @@ def test_decimals_of_hundreds_are_integers():
         assert (found.min, found.max, found.null_count) == (-1200.0, 500.0, 1)
     with pytest.raises(TypeError, match="holds 10000000000000000000, which needs more than 64 bits"):
         summarize(pa.table({"x": pa.array([Decimal(10**19)], pa.decimal128(5, -18))}), axis=0)
+
+
+SCALED = {
+    "decimals": [Decimal("1.10")],
+    "dates": [datetime.date(2024, 1, 1)],
+    "durations": [datetime.timedelta(days=1)],
+    "no dates": np.array([], "M8[D]"),
+}
+
+
+@pytest.mark.parametrize("values", SCALED.values(), ids=SCALED)
+@given(number=st.integers(-9, 9) | st.floats(allow_nan=False) | st.booleans())
+def test_a_plain_number_is_not_pushed_as_units(values, number):
+    for target in (Summary(values), *summarize(values, by=["a"] * len(values)).values()):
+        before = target.copy()
+        for value in (number, np.array([number])[0]):
+            with pytest.raises(TypeError, match=r"push\(value\): value holds numbers, and this Summary is of d"):
+                target.push(value, times=3)
+        assert_identical(target, before)
+
+
+@pytest.mark.parametrize("values", SCALED.values(), ids=SCALED)
+def test_a_missing_number_is_pushed_as_a_null(values):
+    s = Summary(values)
+    for value in (math.nan, None, np.float32("nan"), pd.NA):
+        s.push(value)
+    assert (s.count, s.null_count, s.nan_count) == (len(values), 4, 0)
+    with pytest.raises(TypeError, match="of type str"):
+        s.push("1")
+
+
+def test_a_whole_decimal_is_pushed_as_what_it_is():
+    s = Summary([Decimal("1.10")])
+    s.push(Decimal(3))
+    assert s == Summary([Decimal("1.10"), Decimal(3)])
+    with pytest.raises(TypeError, match="value holds numbers, and this Summary is of dates"):
+        Summary([datetime.date(2024, 1, 1)]).push(Decimal(3))
+
+
+@given(st.lists(decimals, min_size=1, max_size=6), st.integers(0, 3))
+def test_power_sums_are_those_of_the_decimals(values, weight):
+    values = [THREE, *values]
+    weights = [1, *[weight] * (len(values) - 1)]
+    s = Summary(values, sample_weight=weights, moments=4)
+    side_by_side = summarize({"p": values, "q": [1.0] * len(values)}, axis=0, sample_weight=weights, moments=4)
+    for k in range(1, 5):
+        exact = sum(w * Fraction(value) ** k for value, w in zip(values, weights, strict=True))
+        assert s.power_sum(k) == s.read(nan="propagate").power_sum(k) == exact
+        assert side_by_side.power_sum(k) == [exact, sum(weights)]
+        assert summarize(values, by=[1] * len(values), sample_weight=weights, moments=4)[1].power_sum(k) == exact
+    half = Summary(values, sample_weight=[0.5] * len(values), weights="reliability")
+    assert half.power_sum(2) == sum(Fraction(value) ** 2 for value in values) / 2

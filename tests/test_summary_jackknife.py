@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import math
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import summaries as s
-from foldstat import Summary, jackknife, summarize
+from foldstat import JointSummary, Summary, jackknife, summarize
 from foldstat.summary import Jackknife
 
 NUMPY = {
@@ -64,7 +66,7 @@ def test_named_reads_of_values(read):
         quantiles=True,
     )
     assert again.replicates.tolist() == found.replicates.tolist()
-    assert again.bias == found.bias
+    assert math.isclose(again.bias, found.bias, rel_tol=1e-9, abs_tol=1e-9)
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=30))
@@ -158,9 +160,80 @@ def test_repr_and_frozen():
         ([Summary([1.0]), Summary([2.0])], "median", {}, ValueError, "quantiles=True"),
         ([Summary([1.0]), Summary([2.0])], "mean", {"moments": 4}, TypeError, "have settings of their own"),
         ([Summary([1.0]), 2.0], "mean", {}, TypeError, "Summary objects"),
+        (
+            [2.0, Summary([1.0])],
+            "mean",
+            {},
+            TypeError,
+            "parts must be .* Summary objects only, got float at position 0",
+        ),
+        ([JointSummary()] * 2, "mean", {}, TypeError, "parts must be .*, got JointSummary at position 0"),
         (summarize([[1.0, 2.0]], by=["a"]), "mean", {}, TypeError, "groups of one column"),
     ],
 )
 def test_wrong_arguments(parts, read, settings, error, message):
     with pytest.raises(error, match=message):
         jackknife(parts, read, **settings)
+
+
+@given(st.floats(-1e15, 1e15), st.lists(st.floats(-10, 10), min_size=2, max_size=12))
+def test_means_far_from_zero_differ_exactly(origin, values):
+    x = [origin + value for value in values]
+    found = jackknife(x, "mean")
+    assert math.isclose(found.standard_error, Summary(x).sem, rel_tol=1e-9, abs_tol=1e-300)
+    blocks = [Summary([value]) for value in x]
+    assert jackknife(blocks, "mean").standard_error == found.standard_error
+
+
+DECIMALS = [Decimal("1.1"), Decimal("2.25"), None, Decimal("7")]
+
+
+@pytest.mark.parametrize("read", sorted(NUMPY))
+@pytest.mark.parametrize("column", [list, lambda x: pl.Series(x, dtype=pl.Decimal(9, 2)), pa.array, pd.Series])
+def test_decimals(monkeypatch, read, column):
+    monkeypatch.setattr("foldstat.summary._jackknife._AT_ONCE", 2)
+    floats = [1.1, 2.25, 7.0]
+    assert_close(jackknife(column(DECIMALS), read), naive([np.array([v]) for v in floats], NUMPY[read]))
+
+
+def test_blocks_of_decimals():
+    values = pl.Series(DECIMALS, dtype=pl.Decimal(9, 2)).drop_nulls()
+    expected = naive([np.array([1.1]), np.array([2.25]), np.array([7.0])], np.mean)
+    for parts in ([Summary(values[i : i + 1]) for i in range(3)], summarize(values, by=[0, 1, 2])):
+        assert_close(jackknife(parts, "mean"), expected)
+        assert_close(jackknife(parts, lambda left: left.mean), expected)
+
+
+def test_times():
+    days = [datetime.timedelta(days=day) for day in (1, 2, 6)]
+    found = jackknife(days, lambda left: left.mean / datetime.timedelta(days=1))
+    assert_close(found, naive([np.array([1.0]), np.array([2.0]), np.array([6.0])], np.mean))
+    for parts in (days, [Summary([day]) for day in days]):
+        with pytest.raises(TypeError, match="parts hold durations in 'us', whose mean is no number"):
+            jackknife(parts, "mean")
+    with pytest.raises(TypeError, match="not callable") as raised:
+        jackknife([1.0, 2.0], np.mean)
+    assert "read is called with a Summary" in raised.value.__notes__[0]
+
+
+@pytest.mark.parametrize("read", ["median", "iqr"])
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 6, 7, 30, 5000])
+def test_quantiles_of_many_values_are_exact(read, n):
+    x = np.round(np.random.default_rng(n).lognormal(3, 1, n), 4 if n > 9 else 0)
+    found = jackknife([None, *x], read)
+    few = range(n) if n < 99 else range(0, n, 97)
+    assert [found.replicates[i] for i in few] == pytest.approx([NUMPY[read](np.delete(x, i)) for i in few], rel=1e-12)
+    assert found.estimate == pytest.approx(NUMPY[read](x), rel=1e-12)
+
+
+def test_quantiles_that_are_not_exact_are_told():
+    x = np.random.default_rng(1).normal(size=50)
+    for parts, settings in ((x, {"quantile_buckets": 8}), (summarize(x, by=np.arange(50) % 9, quantile_buckets=8), {})):
+        with pytest.warns(UserWarning, match="median is read to a relative error of"):
+            jackknife(parts, "median", **settings)
+
+
+def test_groups_of_a_frame_of_one_column():
+    frame = pd.DataFrame({"d": [1, 1, 2, 3], "x": [1.0, 2.0, 5.0, 7.0]})
+    expected = jackknife(summarize(frame["x"], by=frame["d"]), "mean")
+    assert repr(jackknife(summarize(frame, by="d"), "mean")) == repr(expected)

@@ -286,7 +286,7 @@ def test_units_that_do_not_merge_and_zones_that_do():
             numbers = summarize({"t": [1, 2], "k": ["a", "a"]}, **arguments)
             nothing = summarize({"t": [None, None], "k": ["a", "a"]}, **arguments)
         for pair in ((us, ms), (us, paris), (us, numbers), (numbers, us)):
-            with pytest.raises(ValueError, match="does not merge with"):
+            with pytest.raises(ValueError, match="does not go together with"):
                 sum(pair)
         assert us + nothing == nothing + us != us
         both = paris + rome

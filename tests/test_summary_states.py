@@ -265,13 +265,13 @@ def test_groups_of_different_columns():
         grouped.to_frame()
     cells = re.findall(r"<t[hd]>(.*?)</t[hd]>", grouped._repr_html_())
     assert {"x.mean", "y.mean", "z.max", "a", "b", "1.5"} <= set(cells)
-    with pytest.raises(ValueError, match="cannot merge Summaries of 2 columns") as raised:
+    with pytest.raises(ValueError, match="Summaries of 2 columns do not go together with") as raised:
         grouped + GroupedSummary({"b": grouped["a"]})
     assert raised.value.__notes__ == ["in the group 'b'"]
 
 
 def test_groups_of_one_and_of_several_columns_do_not_merge():
-    with pytest.raises(TypeError, match="does not merge with Summaries of several"):
+    with pytest.raises(TypeError, match="does not go together with Summaries of several"):
         GroupedSummary({"a": Summary([1.0])}) + GroupedSummary({"b": summarize([[1.0]], axis=0)})
 
 

@@ -400,3 +400,26 @@ def test_frames_of_narwhals_and_lazy_ones_of_polars():
     series = narwhals.from_native(pl.Series([1, 2, 3]), series_only=True)
     keys = narwhals.from_native(pl.Series(["a", "b", "a"]), series_only=True)
     assert summarize(series, by=keys)["a"].sum == 4.0
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        (lambda x: np.array(x, "M8[us]"), ["2024", "NaT", "2025"]),
+        (lambda x: pd.Series(pd.to_datetime(x)), ["2024", "2024", "2025"]),
+        (lambda x: pl.Series(x, dtype=pl.Decimal(9, 2)), ["1.1", None, "1.25"]),
+        (lambda x: pl.Series(x, dtype=pl.Float64), [1.0, None, 2.0]),
+    ],
+)
+def test_batches_may_be_arrays_of_times_or_decimals(column, values):
+    whole = Summary(column(values), best=2)
+    assert Summary((column([value]) for value in values), best=2) == whole
+    begun = Summary(column(values[:1]), best=2)
+    before = begun.copy()
+    with pytest.raises((TypeError, ValueError)):
+        begun.update(iter([column(values), np.array(["a"])]))
+    assert begun == before
+    begun.update(column([value]) for value in values[1:])
+    assert begun == whole
+    with pytest.raises((TypeError, ValueError)):
+        Summary([True]).update(iter([np.array(["2024"], "M8[us]")]))

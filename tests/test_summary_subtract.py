@@ -238,7 +238,7 @@ def test_times_and_decimals():
     assert repr(money).startswith("<Summary count=1 mean=")
     before = money.to_bytes()
     for other in (Summary([1.5]), Summary(days)):
-        with pytest.raises(ValueError, match="does not merge"):
+        with pytest.raises(ValueError, match="does not go together"):
             money -= other
     assert money.to_bytes() == before
     with pytest.raises(ValueError, match="never added"):
@@ -366,7 +366,7 @@ def test_errors_name_the_group():
         total - summarize([1.0, 1.0], by=[None, None])
     with pytest.raises(ValueError, match="columns"):
         summarize([[1.0, 2.0]], by=["a"]) - summarize([[1.0, 2.0, 3.0]], by=["a"])
-    with pytest.raises(TypeError, match="does not merge"):
+    with pytest.raises(TypeError, match="does not go together"):
         summarize([[1.0, 2.0]], by=["a"]) - summarize([1.0], by=["a"])
     assert total.to_bytes() == before
     assert (total - summarize([0.0], by=[None])).missing_key_count == 0
@@ -400,3 +400,19 @@ def test_sums_far_from_each_other():
     left = Summary([*x, 7.0]) - Summary([7.0])
     assert left.power_sum(1) == sum(map(Fraction, x))
     assert left.power_sum(2) == sum(Fraction(v) ** 2 for v in x)
+
+
+def test_units_are_compared_before_values():
+    coarse, fine = [Decimal("1.1"), Decimal("2.2")], [Decimal("1.10"), Decimal("2.20")]
+    message = "the state of decimals of 1 place does not go together with one of "
+    for other in (fine, [1.0, 2.0]):
+        for total, part in (
+            (Summary(coarse), Summary(other)),
+            (summarize({"p": coarse}, axis=0), summarize({"p": other}, axis=0)),
+            (summarize(coarse, by=["a", "b"]), summarize(other, by=["a", "b"])),
+        ):
+            with pytest.raises(ValueError, match=message):
+                total - part
+    for total, part in (([[1.0, 2.0]], [[1.0]]), ([[1.0, 2.0]], [[1.0, 2.0, 3.0]])):
+        with pytest.raises(ValueError, match="do not go together with"):
+            summarize(total, axis=0) - summarize(part, axis=0)

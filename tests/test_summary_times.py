@@ -171,7 +171,9 @@ def test_what_merges():
     both = KINDS["paris"] + KINDS["kolkata"]
     assert both.max.tzinfo == UTC
     assert both == KINDS["kolkata"] + KINDS["paris"]
-    with pytest.raises(ValueError, match="datetimes in 'us' does not merge with one of numbers: give both in one unit"):
+    with pytest.raises(
+        ValueError, match="datetimes in 'us' does not go together with one of numbers: give both in one unit"
+    ):
         KINDS["us"] + KINDS["numbers"]
     kept = KINDS["us"].copy()
     with pytest.raises(ValueError, match="does not merge"):

@@ -34,15 +34,13 @@ class Naive:
         return math.floor(Fraction(at) / self.every)
 
     def add(self, values, at, ids):
-        first = None if self.last is None else self.last - self.length / self.every + 1
         for value, time, identifier in zip(values, at, ids, strict=True):
             pane = self.pane(time)
-            if first is not None and pane < first:
+            self.last = pane if self.last is None else max(pane, self.last)
+            if pane < self.last - self.length / self.every + 1:
                 self.late += 1
             else:
                 self.rows.append((pane, value, identifier))
-        panes = [*map(self.pane, at), *([] if self.last is None else [self.last])]
-        self.last = max(panes, default=None)
 
     def slide(self, to):
         self.last = self.pane(to)
@@ -131,6 +129,7 @@ def test_sliding_costs_few_merges(monkeypatch, values):
 
 @given(st.integers(1, 10**6), st.lists(st.integers(-(2**40), 2**40), min_size=1, max_size=9), st.data())
 def test_panes_are_whole_parts(every, ticks, data):
+    ticks = sorted(ticks)  # so that none is late
     expected = [tick // every for tick in ticks]
     last = max(expected)
     values = np.arange(len(ticks))
@@ -214,7 +213,7 @@ def test_values_may_be_times_or_decimals():
         window.add([Decimal("2.5"), Decimal("3.5")], at=[9, 10], ids=[5, 6], sample_weight=[1, 2])
         assert window.summary == Summary([Decimal("1.5"), Decimal("2.5"), *[Decimal("3.5")] * 2], quantiles=True)
     before = window.summary
-    with pytest.raises(ValueError, match="does not merge"):
+    with pytest.raises(ValueError, match="does not go together"):
         window.add([1.5, 2.5], at=[9, 10])
     assert window.summary == before
     assert window._begun == 6
@@ -344,3 +343,24 @@ def test_a_window_without_times():
     assert window.summary == Summary([1.0, 2.0], moments=4)
     assert window != SummaryWindow(every=1, length=2, moments=4)
     assert window != 3
+
+
+@pytest.mark.parametrize("values", [[1.0, 2.0, 3.0], [Decimal("1.5"), Decimal("2.5"), Decimal("3.5")]])
+@pytest.mark.parametrize(("weights", "late"), [(None, 1), ([1, 2, 1], 2), ([1.0, 2.0, 0.0], 2)])
+def test_values_that_others_of_one_add_make_late_are_told(values, weights, late):
+    window = SummaryWindow(every=1, length=5)
+    with pytest.warns(UserWarning, match=f"{late} values are older than the window, which begins at 7"):
+        window.add(values, at=[10, 0, 11], sample_weight=weights)
+    assert window.late_count == late
+    sorted_ones = SummaryWindow(every=1, length=5)
+    sorted_ones.add(values, at=[0, 10, 10**15])  # each is in the window when it comes
+    assert sorted_ones.late_count == 0
+
+
+@given(st.lists(st.none() | st.decimals(-99, 99, places=2) | st.decimals(-9, 9, places=1), min_size=1, max_size=6))
+def test_decimals_of_different_places_are_those_of_the_whole_list(values):
+    values = [Decimal("0.25"), 3, *values]
+    for form in (values, tuple(values), pd.Series(values, dtype=object), np.array(values, dtype=object), iter(values)):
+        window = SummaryWindow(every=1, length=len(values))
+        window.add(form, at=range(len(values)))
+        assert window.summary == Summary(values)

@@ -173,6 +173,7 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
             return self.copy()
         if len(self):
             check_columns(len(self), self._names, len(other), other._names)
+        scales = self._united([self, other] if len(self) else [other])  # values of different units do not compare
         with room_for(f"{len(other)} summaries"):
             mine = self._states.select(self._which) if len(self) else _core.SummaryStates.merged([], [], len(other))
             theirs = other._states.select(other._which)
@@ -181,7 +182,7 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
             except ValueError as error:
                 name_position(error, lambda position: f"in the column {other._labels()[position]!r}")
                 raise
-            return self._of_states(left, other._names, self._united([self, other] if len(self) else [other]))
+            return self._of_states(left, other._names, scales)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Summaries):
@@ -319,6 +320,8 @@ def name_position(error: ValueError, words: Callable[[int], str]) -> None:
 def check_columns(width: int, names: Names, other_width: int, other_names: Names) -> None:
     """Check that Summaries have the same columns as others."""
     if width != other_width:
-        raise ValueError(f"cannot merge Summaries of {width} columns with Summaries of {other_width}")
+        raise ValueError(f"Summaries of {width} columns do not go together with Summaries of {other_width}")
     if names != other_names:
-        raise ValueError(f"cannot merge Summaries of columns {listed(names)} with Summaries of {listed(other_names)}")
+        raise ValueError(
+            f"Summaries of columns {listed(names)} do not go together with Summaries of {listed(other_names)}"
+        )

@@ -79,6 +79,13 @@ class Decimals:
         """How many are missing."""
         return 0 if self.absent is None else int(np.count_nonzero(self.absent))
 
+    def of_equal_places(self) -> list[Decimal | None]:
+        """Give them all with the same number of places, so that some of them stand for the same."""
+        whole = self.values if isinstance(self.values, list) else self.values.tolist()
+        absent = [False] * len(whole) if self.absent is None else self.absent.tolist()
+        digits = ((f"{value}E-{self.places}", missing) for value, missing in zip(whole, absent, strict=True))
+        return [None if missing else Decimal(text) for text, missing in digits]
+
     def present(self) -> WholeNumbers:
         """Give those that are there."""
         if self.absent is None:

@@ -201,11 +201,11 @@ class GroupStates:
                 if shape != self.shape_of(place):
                     _refuse(self.shape_of(place), shape, keys[place])
         starts = self._starts[:-1] if self.shape is None else np.arange(len(self), dtype=np.intp) * self.shape.width
+        scales: Mapping[Shape, Scales] = self._scales
+        if scales or part._scales:  # values of different units do not compare
+            scales = _common_scales(pair for each in (self, part) for pair in each._scales_and_values())
         with _naming_groups(keys, starts):
             states = self.states.subtracted(part.states, part._flat(places, starts))
-        scales: Mapping[Shape, Scales] = self._scales
-        if scales or part._scales:
-            scales = _common_scales(pair for each in (self, part) for pair in each._scales_and_values())
         return GroupStates(states, self._shapes if self.shape is None else self.shape, scales)
 
     def have_rows(self) -> NDArray[np.bool_]:
@@ -282,7 +282,7 @@ def _joined(
     joined = [shape for shape in shapes if shape is not None]
     if len({shape.single for shape in joined}) > 1:
         raise TypeError(
-            "groups must all be Summary or all Summaries: a Summary of one column does not merge with "
+            "groups must all be Summary or all Summaries: a Summary of one column does not go together with "
             "Summaries of several"
         )
     return joined
@@ -290,7 +290,7 @@ def _joined(
 
 def _refuse(first: Shape, second: Shape, key: Any) -> None:
     if first.single != second.single:
-        raise TypeError(f"group {key!r}: a Summary of one column does not merge with Summaries of several")
+        raise TypeError(f"group {key!r}: a Summary of one column does not go together with Summaries of several")
     try:
         check_columns(first.width, first.names, second.width, second.names)
     except ValueError as error:

@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from foldstat._common.fractions import as_fraction
 from foldstat._common.html import table_html
+from foldstat.summary._decimals import Places
 from foldstat.summary._more_reads import MoreReads
 from foldstat.summary._quantiles import bounds_of, keeps_quantiles, quantiles_of
-from foldstat.summary._scaled_state import scaled_state
+from foldstat.summary._scaled_state import scale_of, scaled_state
 
 if TYPE_CHECKING:
     from foldstat._core import SummaryState
@@ -229,7 +230,7 @@ class Reads(MoreReads):
         Returns
         -------
         fractions.Fraction
-            The sum, without any rounding.
+            The sum, without any rounding: of times in the unit that they are stored in, and of instants since 1970.
 
         Raises
         ------
@@ -247,7 +248,8 @@ class Reads(MoreReads):
         self._need_moments(k)
         if self._nan_counts():
             raise ValueError(f"a fraction cannot be NaN: {nan_words(self.nan_count)}; read it with nan='skip'")
-        return as_fraction(*self._state.power_sum(int(k)))
+        total, scale = as_fraction(*self._state.power_sum(int(k))), scale_of(self._state)
+        return total * scale.size**k if isinstance(scale, Places) else total
 
     def _need_moments(self, k: int) -> None:
         moments = self._state.moments

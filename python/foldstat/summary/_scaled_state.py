@@ -6,7 +6,8 @@ none merge with everything, and anything else is refused whatever the order is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
@@ -17,11 +18,12 @@ from numpy.typing import NDArray
 from foldstat import _core
 from foldstat._common import bytes as _bytes
 from foldstat._common.fractions import as_fraction, rounded_root
-from foldstat.summary._decimals import is_missing_decimal
+from foldstat.summary._decimals import Places, is_missing_decimal
 from foldstat.summary._feed import feed
-from foldstat.summary._input import check_index, native
+from foldstat.summary._input import check_index, native, offers_arrow
 from foldstat.summary._scaled_input import listed_times, scaled, unfit
 from foldstat.summary._scales import AnyScale, Scales, decode_scale, encode_scale, scale_at, united
+from foldstat.summary._streams import opened
 from foldstat.summary._ticks import Ticks, is_missing_time
 
 if TYPE_CHECKING:
@@ -240,7 +242,15 @@ def feed_any(
     if isinstance(x, np.ndarray) and x.dtype.kind in "fiub" and scaled_state(state) is None:  # the most usual
         feed(state, x, ids, sample_weight, n_jobs, name)
         return state
-    x = listed_times(native(x))
+    x = native(x)
+    if isinstance(x, Iterator) and not offers_arrow(x) and ids is None and sample_weight is None:
+        x, batches = opened(x)
+        if batches is not None:
+            first = next(batches)
+            x = batches = itertools.chain([first], batches)
+            if not isinstance(first, Mapping) and not hasattr(first, "columns"):
+                return _fed_batches(state, batches, n_jobs, name)
+    x = listed_times(x)
     (numbers, found), times = scaled(x, name), scaled_state(state)
     if found is None and times is None:
         check_index(x, ids, "ids", name)
@@ -262,6 +272,16 @@ def feed_any(
     state = _rescaled(state, scale)
     feed(begun, found.masked(), ids, sample_weight, n_jobs, name)
     ticks_in(state).commit(begun)
+    return state
+
+
+def _fed_batches(state: SummaryState, batches: Iterable[Any], n_jobs: int | None, name: str) -> SummaryState:
+    """Add arrays one after the other, or nothing if one fails; give the state that has them."""
+    begun = timed(ticks_in(state).begin(), scale_of(state))
+    for batch in batches:
+        begun = feed_any(begun, batch, None, None, n_jobs, name)
+    state = _rescaled(state, common_scale([state, begun]))
+    ticks_in(state).commit(ticks_in(begun))
     return state
 
 
@@ -295,7 +315,20 @@ def whole_of(state: SummaryState, value: Any) -> tuple[SummaryState, int | None]
         return _rescaled(state, scale), int(found.values[0])
     if not isinstance(numbers, np.ndarray):
         raise TypeError(f"{name} must be a finite number or a time, got {value!r}")
+    if isinstance(scale_of(state), Places):
+        _, found = _fitting(state, Ticks(numbers, None, Places("0")), name)
+        numbers = found.values
+    elif scaled_state(state) is not None:
+        raise TypeError(f"{name} holds numbers, and this Summary is of {scale_of(state)}")
     return state, int(numbers[0])
+
+
+def check_missing(state: SummaryState, value: Any) -> None:
+    """Check that a plain value is no number, which beside times or decimals has no unit; NaN is a null there."""
+    alone = ticks_in(state).begin()
+    alone.push(value, None, 1)  # which refuses what is no number either
+    if alone.count:
+        raise TypeError(f"push(value): value holds numbers, and this Summary is of {scale_of(state)}")
 
 
 # ---------------------------------------------------------------- bytes

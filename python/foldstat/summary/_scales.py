@@ -16,7 +16,7 @@ AnyScale: TypeAlias = Scale | Places
 # Of several summaries: one for all of them, or one for each. None is that of numbers.
 Scales: TypeAlias = "AnyScale | tuple[AnyScale | None, ...] | None"
 
-_MERGED = "the state of {} does not merge with one of {}: give both in one unit, or keep two summaries"
+_APART = "the state of {} does not go together with one of {}: give both in one unit, or keep two summaries"
 
 
 def of_each(scales: Sequence[AnyScale | None]) -> Scales:
@@ -51,11 +51,11 @@ def united(found: Iterable[tuple[AnyScale | None, bool]]) -> AnyScale | None:
             numbers = numbers or has_values
             continue
         if scale is not None and (scale.kind, scale.unit) != (other.kind, other.unit):
-            raise ValueError(_MERGED.format(*sorted([str(scale), str(other)])))
+            raise ValueError(_APART.format(*sorted([str(scale), str(other)])))
         zone = other.zone if scale is None or scale.zone == other.zone else "UTC"
         scale = replace(other, zone=zone)
     if scale is not None and numbers:
-        raise ValueError(_MERGED.format(scale, "numbers"))
+        raise ValueError(_APART.format(scale, "numbers"))
     return scale
 
 

@@ -17,9 +17,11 @@ from foldstat.summary._more_reads import formatted
 from foldstat.summary._nulls import plain
 from foldstat.summary._reads import Identifier, NanPolicy, Reads, SummaryReads, as_policy, summary_html
 from foldstat.summary._scaled_state import (
+    check_missing,
     feed_any,
     merge_all,
     merged,
+    scaled_state,
     state_from_bytes,
     subtracted,
     ticks_in,
@@ -268,7 +270,7 @@ class Summary(Monoid, Reads):
         Raises
         ------
         TypeError
-            If the value is not a number.
+            If the value is not a number, or is one and the summary is of times or decimals.
         OverflowError
             If an integer needs more than 64 bits.
         ValueError
@@ -286,6 +288,9 @@ class Summary(Monoid, Reads):
         value = plain(value)
         if isinstance(value, (*TIMES, Decimal)):
             self._state, value = whole_of(self._state, value)
+        elif scaled_state(self._state) is not None:
+            check_missing(self._state, value)
+            value = None
         ticks_in(self._state).push(value, id, as_times(times))
 
     @classmethod

@@ -57,7 +57,8 @@ class SummaryWindow:
     Notes
     -----
     Time goes on with the latest value, or with `slide`. Values that come late are merged into their pane
-    while it is in the window. Older ones are left out, counted in `late_count`, and a warning says so.
+    while it is in the window. Older ones are left out, counted in `late_count`, and a warning says so:
+    those of one `add` come one after the other.
 
     To go on by a pane costs a merge or two, on average, however many panes there are: those of the older
     part of the window are kept merged with all that follow them there, the newer part as one sum. A value
@@ -151,10 +152,14 @@ class SummaryWindow:
             if one:
                 place, kind = self._panes.place(at, "at")
                 added = {place: Summary(values, **given, **self._settings)}
+                late = 0 if self._now is None or place >= self._first else _rows_of(added[place])
             else:
                 places, kind = self._places(values, n, at)
                 added = self._by_pane(values, places, given)
-            late = self._take(added, kind)
+                if len(places):  # the latest may count 0 times
+                    added.setdefault(int(places.max()), self._empty)
+                late = self._count_late(places, sample_weight)
+            self._take(added, kind, late)
             self._begun += n or 0
         if late:
             begin = self._panes.begin(self._first, self._kind)
@@ -176,7 +181,10 @@ class SummaryWindow:
         found = np.unique(places)
         if len(found) <= 1:
             return {int(place): Summary(values, **given, **self._settings) for place in found}
-        if ticks_of(values, "values") is None and decimals_of(values) is None:
+        exact = decimals_of(values)
+        if exact is not None and not is_of(values, "polars", "Series"):
+            values = exact.of_equal_places()
+        if exact is None and ticks_of(values, "values") is None:
             groups = self._groups(values, places, **given)
             wanted = (place for place in groups if self._has_use_of(place, int(found[-1])))
             return {place: groups[place].copy() for place in wanted}
@@ -203,16 +211,29 @@ class SummaryWindow:
         template = self._empty._state
         return by_key(table, places, template, ids, sample_weight, thread_count(n_jobs), strict=True)
 
+    def _count_late(self, places: NDArray[np.int64], sample_weight: Any) -> int:
+        """Tell how many values are older than the window is when they come, one after the other."""
+        now = np.maximum.accumulate(places)
+        if self._now is not None:
+            now = np.maximum(now, self._now)
+        # Differences of 64 bits may need the bit of the sign.
+        late = (now - places).view(np.uint64) >= np.uint64(min(self._panes.number, 2**63 + 1))
+        if sample_weight is None or not late.any():
+            return int(np.count_nonzero(late))
+        weights = np.broadcast_to(np.asarray(sample_weight), places.shape)[late]
+        kind = self._empty._state.weights
+        times = kind is None and (weights == np.floor(weights)).all() if weights.dtype.kind == "f" else kind is None
+        return int(sum(weights.tolist())) if times else int(np.count_nonzero(weights))
+
     def _has_use_of(self, place: int, last: int) -> bool:
         """Tell whether a pane is in the window when all are there, or too late, which is counted."""
         return place > last - self._panes.number or (self._now is not None and place < self._first)
 
-    def _take(self, added: dict[int, Summary], kind: TimeKind) -> int:
-        """Merge summaries into their panes, or nothing if that fails; give how many values are too late."""
+    def _take(self, added: dict[int, Summary], kind: TimeKind, late: int) -> None:
+        """Merge summaries into their panes, or nothing if that fails."""
         self._check_kind(kind, "at")
         common_scale([summary._state for summary in (*self._sums.one(), *added.values())])
         begin = min(added, default=0) if self._now is None else self._first
-        late = sum(map(_rows_of, (summary for place, summary in added.items() if place < begin)))
         now = max([place for place in (self._now, *added) if place is not None], default=None)
         begin = begin if now is None else max(begin, now - self._panes.number + 1)
         self._sums.add({place: summary for place, summary in added.items() if place >= begin and _rows_of(summary)})
@@ -220,7 +241,6 @@ class SummaryWindow:
         self._now, self._kind = now, kind or self._kind
         if now is not None:
             self._sums.let_go(self._first)
-        return late
 
     @property
     def _first(self) -> int:
