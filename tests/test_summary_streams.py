@@ -400,3 +400,32 @@ def test_frames_of_narwhals_and_lazy_ones_of_polars():
     series = narwhals.from_native(pl.Series([1, 2, 3]), series_only=True)
     keys = narwhals.from_native(pl.Series(["a", "b", "a"]), series_only=True)
     assert summarize(series, by=keys)["a"].sum == 4.0
+
+
+@given(st.integers(1, 4), st.integers(1, 4), st.integers(0, 2))
+def test_a_list_as_by_is_never_given_to_each_batch_as_its_keys(rows, batches, known):
+    """As many texts as a batch has rows are no keys of these: there are more rows than these."""
+    names = [f"name {i}" for i in range(rows)]
+    columns = {"x": np.arange(rows)} | {name: np.arange(rows) for name in names[:known]}
+    made = (pd.DataFrame(columns) for _ in range(batches))
+    if known >= rows:
+        groups = summarize(made, by=names)
+        assert {key: group[0].count for key, group in groups.items()} == {(i,) * rows: batches for i in range(rows)}
+        return
+    with pytest.raises(ValueError, match=f"comes in batches.*'name {known}' is no column"):
+        summarize(made, by=names)
+
+
+def test_a_later_batch_without_a_column_of_keys_is_refused():
+    first, second = {"x": [1.0, 2.0], "k": [1, 2], "l": [3, 4]}, {"x": [1.0, 2.0], "k": [1, 2]}
+    with pytest.raises(ValueError, match="comes in batches.*'l' is no column"):
+        summarize(iter([first, second]), by=["k", "l"])
+
+
+def test_a_list_of_keys_for_all_rows_of_a_reader_is_read_as_such():
+    whole = pa.table({"x": [1.0, 2.0, 3.0, 4.0]})
+    keys = ["a", "b", "a", "b"]
+    groups = summarize(whole.to_reader(max_chunksize=2), by=keys)
+    assert {key: group.sum.tolist() for key, group in groups.items()} == {"a": [4.0], "b": [6.0]}
+    with pytest.raises(ValueError, match="comes in batches.*'a' is no column"):
+        summarize(pl.LazyFrame(whole.to_pydict()), by=keys)

@@ -170,7 +170,7 @@ def _arrow_source(x: Any, name: str) -> ArrowColumn | Frame:
         columns = _core.arrow_columns(x)
     if is_of(x, "polars", "DataFrame"):
         columns = [_short(x, i) if column.type in _WIDE else column for i, column in enumerate(columns)]
-    tabular = len(columns) != 1 or hasattr(x, "columns") or hasattr(x, "column_names")
+    tabular = len(columns) != 1 or any(hasattr(x, of) for of in ("columns", "column_names", "read_next_batch"))
     if tabular and not is_of(x, "polars", "Series"):
         return _frame(columns, [column.name or str(i) for i, column in enumerate(columns)], name)
     return _arrow(columns[0], name)
