@@ -418,7 +418,7 @@ def test_a_list_as_by_is_never_given_to_each_batch_as_its_keys(rows, batches, kn
 
 def test_a_later_batch_without_a_column_of_keys_is_refused():
     first, second = {"x": [1.0, 2.0], "k": [1, 2], "l": [3, 4]}, {"x": [1.0, 2.0], "k": [1, 2]}
-    with pytest.raises(ValueError, match="comes in batches.*'l' is no column"):
+    with pytest.raises(ValueError, match=r"comes in batches.*'l' is no column"):
         summarize(iter([first, second]), by=["k", "l"])
 
 
@@ -427,5 +427,5 @@ def test_a_list_of_keys_for_all_rows_of_a_reader_is_read_as_such():
     keys = ["a", "b", "a", "b"]
     groups = summarize(whole.to_reader(max_chunksize=2), by=keys)
     assert {key: group.sum.tolist() for key, group in groups.items()} == {"a": [4.0], "b": [6.0]}
-    with pytest.raises(ValueError, match="comes in batches.*'a' is no column"):
+    with pytest.raises(ValueError, match=r"comes in batches.*'a' is no column"):
         summarize(pl.LazyFrame(whole.to_pydict()), by=keys)

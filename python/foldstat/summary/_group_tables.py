@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from foldstat._common.frames import FrameKind, build_levelled
@@ -34,9 +35,22 @@ def _columns(groups: GroupStates, shown: range, shape: Shape) -> dict[str, Cells
     labels = range(shape.width) if shape.names is None else shape.names
     return {
         f"{label}.{name}": cells
-        for label, (every, some) in zip(labels, columns, strict=True)
+        for label, (every, some) in zip(_apart(labels), columns, strict=True)
         for name, cells in some._table(every._kept()).items()
     }
+
+
+def _apart(labels: Iterable[Any]) -> list[str]:
+    """Print labels, those that look like one before them with a number, as a table has one column of a name."""
+    printed = list(map(str, labels))
+    taken, found = set(printed), dict.fromkeys(printed, 0)
+    for position, label in enumerate(printed):
+        found[label] = times = found.get(label, 0) + 1
+        while times > 1 and printed[position] in taken:
+            printed[position] = f"{label}_{times}"
+            times += 1
+        taken.add(printed[position])
+    return printed
 
 
 def _rows(groups: GroupStates, shown: range) -> list[dict[str, Any]]:
@@ -48,7 +62,7 @@ def _rows(groups: GroupStates, shown: range) -> list[dict[str, Any]]:
     for place in shown:
         group = groups.group(place)
         assert isinstance(group, Summaries)
-        tables = zip(group._labels(), group, strict=True)
+        tables = zip(_apart(group._labels()), group, strict=True)
         found.append({f"{label}.{name}": cell for label, one in tables for name, cell in statistics(one).items()})
     return found
 
