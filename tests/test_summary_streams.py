@@ -8,6 +8,8 @@ import sqlite3
 import sys
 import threading
 import types
+from datetime import datetime, timedelta
+from decimal import Decimal
 
 import narwhals
 import narwhals.stable.v1 as stable
@@ -429,3 +431,49 @@ def test_a_list_of_keys_for_all_rows_of_a_reader_is_read_as_such():
     assert {key: group.sum.tolist() for key, group in groups.items()} == {"a": [4.0], "b": [6.0]}
     with pytest.raises(ValueError, match=r"comes in batches.*'a' is no column"):
         summarize(pl.LazyFrame(whole.to_pydict()), by=keys)
+
+
+SERIES = {
+    "pandas": pd.Series,
+    "polars": pl.Series,
+    "pyarrow": pa.array,
+    "objects": lambda values: np.array(values, dtype=object),
+}
+VALUES = {
+    "decimals": st.decimals(-(10**6), 10**6, places=2, allow_nan=False),
+    "datetimes": st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)),
+    "durations": st.timedeltas(timedelta(-1000), timedelta(1000)),
+}
+
+
+@pytest.mark.parametrize("kind", SERIES)
+@pytest.mark.parametrize("values", VALUES)
+@given(st.data())
+def test_batches_of_times_and_decimals_are_their_values(kind, values, data):
+    batches = data.draw(st.lists(st.lists(VALUES[values], min_size=1, max_size=4), min_size=1, max_size=4))
+    everything = [value for batch in batches for value in batch]
+    expected = Summary(pl.Series(everything).to_list(), best=3, quantiles=True)
+    made = (SERIES[kind](batch) for batch in batches)
+    found = Summary(made, best=3, quantiles=True)
+    assert (found.count, found.min, found.max, found.mean) == (
+        len(everything),
+        min(everything),
+        max(everything),
+        expected.mean,
+    )
+    assert [place for _, place in found.best] == [place for _, place in expected.best]
+    found.update(SERIES[kind](batch) for batch in batches)
+    assert (found.count, found.mean) == (2 * len(everything), expected.mean)
+
+
+def test_batches_of_times_are_added_all_or_none():
+    found = Summary([datetime(2024, 1, 1)])
+    before = found.to_bytes()
+    with pytest.raises(TypeError, match="holds numbers, and this Summary is of datetimes"):
+        found.update(iter([np.array(["2025-01-01"], "M8[us]"), np.array([1.0])]))
+    assert found.to_bytes() == before
+
+
+def test_the_first_batch_may_hold_nothing():
+    found = Summary(iter([pd.Series([], dtype=object), pd.Series([None, Decimal("2.5")])]))
+    assert (found.min, found.null_count) == (Decimal("2.5"), 1)

@@ -6,7 +6,8 @@ none merge with everything, and anything else is refused whatever the order is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
@@ -19,9 +20,10 @@ from foldstat._common import bytes as _bytes
 from foldstat._common.fractions import as_fraction, rounded_root
 from foldstat.summary._decimals import is_missing_decimal
 from foldstat.summary._feed import feed
-from foldstat.summary._input import check_index, native
+from foldstat.summary._input import check_index, native, offers_arrow
 from foldstat.summary._scaled_input import listed_times, scaled, unfit
 from foldstat.summary._scales import AnyScale, Scales, decode_scale, encode_scale, scale_at, united
+from foldstat.summary._streams import opened
 from foldstat.summary._ticks import Ticks, is_missing_time
 
 if TYPE_CHECKING:
@@ -241,6 +243,10 @@ def feed_any(
         feed(state, x, ids, sample_weight, n_jobs, name)
         return state
     x = listed_times(native(x))
+    if ids is None and sample_weight is None:
+        x, batches = _scaled_batches(state, x, name)
+        if batches is not None:
+            return _feed_batches(state, batches, n_jobs, name, strict=strict)
     (numbers, found), times = scaled(x, name), scaled_state(state)
     if found is None and times is None:
         check_index(x, ids, "ids", name)
@@ -262,6 +268,38 @@ def feed_any(
     state = _rescaled(state, scale)
     feed(begun, found.masked(), ids, sample_weight, n_jobs, name)
     ticks_in(state).commit(begun)
+    return state
+
+
+def _scaled_batches(state: SummaryState, x: Any, name: str) -> tuple[Any, Iterator[Any] | None]:
+    """Give the data, and the batches that they come in if these are of times or decimals, as the first one tells."""
+    if not isinstance(x, Iterator) or offers_arrow(x):
+        return x, None
+    x, batches = opened(x)
+    if batches is None:
+        return x, None
+    first = next(batches)
+    rest = itertools.chain([first], batches)
+    untold = str(getattr(first, "dtype", getattr(first, "type", ""))).lower() in ("object", "null")
+    if untold or scaled_state(state) is not None or scaled(first, name)[1] is not None:
+        return rest, rest
+    return rest, None
+
+
+def _feed_batches(
+    state: SummaryState, batches: Iterator[Any], n_jobs: int | None, name: str, *, strict: bool
+) -> SummaryState:
+    """Add batches in the unit of the first, or none of them if one fails."""
+    times = scaled_state(state)
+    begun = timed(ticks_in(state).begin(), None if times is None else times.scale)
+    for batch in batches:
+        begun = feed_any(begun, batch, None, None, n_jobs, name, strict=strict)
+    found = scaled_state(begun)
+    if found is not None:
+        if times is None and has_values(state):
+            raise TypeError(f"{name} holds {found.scale}, and this Summary is of numbers")
+        state = _rescaled(state, found.scale)
+    ticks_in(state).commit(ticks_in(begun))
     return state
 
 
