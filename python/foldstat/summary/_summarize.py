@@ -294,7 +294,7 @@ def _of_columns(
 def _jointly(table: Table, template: SummaryState, ids: Any, weight: Any, threads: int | None) -> JointSummary:
     if table.is_vector:
         raise ValueError("cov=True needs columns: an array of two dimensions, or a frame")
-    weights = as_weights(weight, (table.n_rows,), template.weights, counted="rows")
+    weights = as_weights(weight, (table.n_rows,), template.weights, counted="rows", warn=False)
     if weights is not None and weights.dtype.kind == "f":
         raise ValueError(
             "sample_weight is of real weights, and cov=True sums products of columns that count whole numbers of "
