@@ -179,3 +179,17 @@ def test_decimals_of_hundreds_are_integers():
         assert (found.min, found.max, found.null_count) == (-1200.0, 500.0, 1)
     with pytest.raises(TypeError, match="holds 10000000000000000000, which needs more than 64 bits"):
         summarize(pa.table({"x": pa.array([Decimal(10**19)], pa.decimal128(5, -18))}), axis=0)
+
+
+@pytest.mark.parametrize(
+    "values", [[Decimal("1.1"), 1.5], [1.5, Decimal("1.1")], [Decimal("-Infinity")], [Decimal("1.1"), "a"]]
+)
+@pytest.mark.parametrize(
+    "make", [list, iter, tuple, lambda x: np.array(x, dtype=object), lambda x: pd.Series(x, dtype=object)]
+)
+def test_decimals_that_are_not_read_are_told_what_they_may_be_among(values, make):
+    position = next(i for i, value in enumerate(values) if isinstance(value, Decimal))
+    with pytest.raises(TypeError, match=rf"x\[{position}\] is of type Decimal: .*finite, among ints and None only"):
+        Summary(make(values))
+    with pytest.raises(TypeError, match=rf"\[{position}\] is of type Decimal: .*finite, among ints"):
+        summarize({"x": make(values)}, axis=0)

@@ -477,3 +477,20 @@ def test_batches_of_times_are_added_all_or_none():
 def test_the_first_batch_may_hold_nothing():
     found = Summary(iter([pd.Series([], dtype=object), pd.Series([None, Decimal("2.5")])]))
     assert (found.min, found.null_count) == (Decimal("2.5"), 1)
+
+
+@pytest.mark.parametrize("names", [["x"], ["x", "y"]])
+def test_a_reader_is_a_table_whatever_it_is_read_with(names):
+    whole = pa.table({name: [1.0, 2.0, 4.0] for name in names})
+    for arguments in ({}, {"sample_weight": [1, 1, 1]}, {"ids": [0, 1, 2], "best": 2}):
+        assert_identical(
+            summarize(whole.to_reader(max_chunksize=2), axis=0, **arguments), summarize(whole, axis=0, **arguments)
+        )
+
+
+def test_the_keys_of_a_reader_are_read_with_weights_and_ids():
+    whole = table(300)
+    for arguments in ({"sample_weight": np.arange(300)}, {"ids": np.arange(300)[::-1], "best": 3}):
+        for by in ("key", ["key", "n"]):
+            expected = summarize(whole, by=by, **arguments)
+            assert_identical(summarize(whole.to_reader(max_chunksize=70), by=by, **arguments), expected)

@@ -209,6 +209,9 @@ def as_column(x: Any, name: str = "x") -> Column:
     """Turn one column into an array of one dimension, or an Arrow column."""
     found = x if isinstance(x, _core.ArrowColumn) else as_numbers(x, name)
     if isinstance(found, Items):
+        found = Items(list(found.values), found.shape)
+        if any(isinstance(cell, (list, tuple)) or getattr(cell, "ndim", 0) for cell in found.values):
+            raise TypeError(f"{name} must hold numbers, got lists or arrays")
         found = found.together(name)
     if isinstance(found, Frame):
         raise TypeError(f"{name} must be one column, got {len(found.columns)}")

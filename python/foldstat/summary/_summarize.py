@@ -25,7 +25,7 @@ from foldstat.summary._joint import JointSummary
 from foldstat.summary._nulls import Masked
 from foldstat.summary._scaled_state import feed_any, timed
 from foldstat.summary._scales import scale_at
-from foldstat.summary._streams import merged, numbered, opened
+from foldstat.summary._streams import merged, numbered, opened, whole
 from foldstat.summary._summary import Summary
 from foldstat.summary._table import Table
 from foldstat.summary._weights import WeightKind, Weights, as_weights, told
@@ -201,7 +201,7 @@ def summarize(
         settings |= {"n_jobs": n_jobs, "strict": strict}
         each: Any = functools.partial(summarize, axis=axis, by=by, cov=cov, **settings)
         return merged(each(batch, ids=rows if best else None) for batch, rows in numbered(batches))
-    table = Table.read(X)
+    table = Table.read(X if by is None or batches is None else whole(X))
     if axis is not None:
         axis = table.axis(axis)
     if (by is not None or cov) and axis == 1:
