@@ -193,3 +193,14 @@ def test_decimals_that_are_not_read_are_told_what_they_may_be_among(values, make
         Summary(make(values))
     with pytest.raises(TypeError, match=rf"\[{position}\] is of type Decimal: .*finite, among ints"):
         summarize({"x": make(values)}, axis=0)
+
+
+def test_why_a_histogram_leaves_decimals_out_is_told():
+    frame = {"p": [Decimal("1.1"), Decimal("2.2")], "x": [1.0, 2.0], "s": ["a", "b"]}
+    with pytest.warns(UserWarning, match="left out") as told:
+        found = summarize(frame, axis=0, histogram=[0.0, 3.0])
+    assert found.names == ("x",)
+    first, second = (str(one.message) for one in told)
+    assert "'s'" in first
+    assert "'p'" not in first
+    assert "left out: X['p'] holds decimals of 1 place, which a histogram" in second

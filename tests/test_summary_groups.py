@@ -360,3 +360,20 @@ def test_a_table_keeps_columns_whose_names_look_alike(kind, names):
     for name, mean in zip(names, means, strict=True):
         assert [*map(str, names)].count(str(name)) > 1 or mean == f"{name}.mean"
         assert f"<th>{mean}</th>" in groups._repr_html_()
+
+
+def test_notebooks_show_what_keys_are_and_one_word_for_what_is_missing():
+    data = {"k": ["a", "b"], "l": [1, 2], "d": [datetime.date(2024, 1, 1), None], "x": [1.0, 2.0]}
+    for by, title in (("k", "k"), (["k", "l"], "k, l"), (["k", np.array([3, 4])], "k, key_1"), (np.array([3, 4]), "")):
+        shown = foldstat.summarize(data, by=by)
+        assert f"<tr><th>{title}</th><th>" in shown._repr_html_()
+    few = {"d": data["d"], "x": [1.0, float("nan")]}
+    for shown in (
+        foldstat.summarize(few, by=["a", "b"]),
+        foldstat.summarize(few, axis=0),
+        Summary([datetime.date(2024, 1, 1)]),
+        Summary([1.0]),
+    ):
+        html = shown._repr_html_()
+        assert "<td>nan</td>" in html
+        assert "None" not in html

@@ -13,7 +13,7 @@ from foldstat.summary._key_columns import KeyColumns
 from foldstat.summary._key_levels import levels
 from foldstat.summary._keyed import Keys
 from foldstat.summary._reads import statistics
-from foldstat.summary._scaled_each import Cells, column_of, objects_of
+from foldstat.summary._scaled_each import Cells, column_of, objects_of, shown_cells
 
 
 def frame_of(kind: FrameKind, keys: Keys, groups: GroupStates, known: KeyColumns | None) -> Any:
@@ -67,13 +67,18 @@ def _rows(groups: GroupStates, shown: range) -> list[dict[str, Any]]:
     return found
 
 
-def html_of(keys: Keys, groups: GroupStates) -> str:
+def html_of(keys: Keys, groups: GroupStates, known: KeyColumns | None) -> str:
     """Show groups, the beginning and the end of many."""
+    titles = [] if known is None else [column.name for column in known.columns]
+    title = ", ".join(f"key_{i}" if name is None else str(name) for i, name in enumerate(titles))
     places = shown_rows(len(keys))
     parts = [_rows(groups, part) for part in places]
     names = list(dict.fromkeys(name for part in parts for cells in part for name in cells))
     rows = (
-        [[keys[place], *(cells.get(name, "") for name in names)] for place, cells in zip(shown, part, strict=True)]
+        [
+            [keys[place], *shown_cells(cells.get(name, "") for name in names)]
+            for place, cells in zip(shown, part, strict=True)
+        ]
         for shown, part in zip(places, parts, strict=True)
     )
-    return shown_table_html(["", *names], rows, len(keys))
+    return shown_table_html([title if any(name is not None for name in titles) else "", *names], rows, len(keys))

@@ -352,7 +352,7 @@ class GroupedSummary(Monoid, Keyed[Group]):
         return frame_of(as_kind(kind), self._keys, self._groups, self._known)
 
     def _repr_html_(self) -> str:
-        return html_of(self._keys, self._groups)
+        return html_of(self._keys, self._groups, self._known)
 
     def __repr__(self) -> str:
         shown = ", ".join(repr(key) for key in itertools.islice(self, 5))
