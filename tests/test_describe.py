@@ -318,3 +318,11 @@ else:
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_what_pandas_says_of_types_names_the_argument():
+    frame = pd.DataFrame({"a": [1]})
+    with pytest.raises(TypeError, match=r"include='numbers': .*not understood"):
+        describe(frame, include="numbers")
+    with pytest.raises(ValueError, match="include='number' and exclude='number': "):
+        describe(frame, include="number", exclude="number")

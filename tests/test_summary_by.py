@@ -174,3 +174,12 @@ def test_axes_have_the_names_of_pandas():
             summarize(X, axis=wrong)
     with pytest.raises(ValueError, match="out of range"):
         summarize([1.0], axis="columns")
+
+
+@pytest.mark.parametrize("kind", MAKE)
+def test_a_name_in_by_that_no_column_has_is_told(kind):
+    frame = MAKE[kind]({"city": ["a"] * 5, "n": range(5)})
+    with pytest.raises(ValueError, match=r"a key for each of the 5 rows, got 2; .*'x' is no column"):
+        summarize(frame, by=["city", "x"])
+    with pytest.raises(ValueError, match=r"got 2; .*has a name twice"):
+        summarize(frame, by=["city", "city"])

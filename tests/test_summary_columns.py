@@ -394,3 +394,19 @@ def test_messages_name_what_is_out_of_range(arguments, message):
     for axis in (None, 0):
         with pytest.raises(ValueError, match=message):
             foldstat.summarize([1], axis=axis, **arguments)
+
+
+@pytest.mark.parametrize("cells", [[[1], [2]], [[1], [2, 3]], [(1,), None], [np.ones(2), np.ones(2)]])
+def test_columns_of_lists_are_left_out_with_a_warning(cells):
+    lists = pd.Series(cells, dtype=object)
+    for frame in (pd.DataFrame({"l": lists, "x": [1.0, 2.0]}), pl.DataFrame({"l": cells, "x": [1.0, 2.0]})):
+        for arguments in ({"axis": 0}, {"by": [1, 1]}, {"cov": True}):
+            with pytest.warns(UserWarning, match="left out: 'l'"):
+                foldstat.summarize(frame, **arguments)
+            with pytest.raises(TypeError, match=r"\['l'\] must hold numbers"):
+                foldstat.summarize(frame, strict=True, **arguments)
+
+
+def test_ragged_lists_are_told_as_such():
+    with pytest.raises(ValueError, match="lists of different shapes"):
+        foldstat.summarize([[1.0], [2.0, 3.0]], axis=0)

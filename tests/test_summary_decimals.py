@@ -232,3 +232,28 @@ def test_power_sums_are_those_of_the_decimals(values, weight):
         assert summarize(values, by=[1] * len(values), sample_weight=weights, moments=4)[1].power_sum(k) == exact
     half = Summary(values, sample_weight=[0.5] * len(values), weights="reliability")
     assert half.power_sum(2) == sum(Fraction(value) ** 2 for value in values) / 2
+
+
+@pytest.mark.parametrize(
+    "values", [[Decimal("1.1"), 1.5], [1.5, Decimal("1.1")], [Decimal("-Infinity")], [Decimal("1.1"), "a"]]
+)
+@pytest.mark.parametrize(
+    "make", [list, iter, tuple, lambda x: np.array(x, dtype=object), lambda x: pd.Series(x, dtype=object)]
+)
+def test_decimals_that_are_not_read_are_told_what_they_may_be_among(values, make):
+    position = next(i for i, value in enumerate(values) if isinstance(value, Decimal))
+    with pytest.raises(TypeError, match=rf"x\[{position}\] is of type Decimal: .*finite, among ints and None only"):
+        Summary(make(values))
+    with pytest.raises(TypeError, match=rf"\[{position}\] is of type Decimal: .*finite, among ints"):
+        summarize({"x": make(values)}, axis=0)
+
+
+def test_why_a_histogram_leaves_decimals_out_is_told():
+    frame = {"p": [Decimal("1.1"), Decimal("2.2")], "x": [1.0, 2.0], "s": ["a", "b"]}
+    with pytest.warns(UserWarning, match="left out") as told:
+        found = summarize(frame, axis=0, histogram=[0.0, 3.0])
+    assert found.names == ("x",)
+    first, second = (str(one.message) for one in told)
+    assert "'s'" in first
+    assert "'p'" not in first
+    assert "left out: X['p'] holds decimals of 1 place, which a histogram" in second

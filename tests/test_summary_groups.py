@@ -345,3 +345,35 @@ def test_tables_of_keys_that_no_column_holds():
         assert list(found.to_frame("pandas").index) == list(found)
     named = foldstat.summarize(pd.DataFrame({"a": [1.0], 7: [2.0]}), axis=0)
     assert named.to_frame("pyarrow")["column"].to_pylist() == ["a", "7"]
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "pyarrow"])
+@given(st.lists(st.sampled_from(["a", "b", "a_2", "a_3", "1", 1, 2, "2_2"]), min_size=1, max_size=8))
+def test_a_table_keeps_columns_whose_names_look_alike(kind, names):
+    frame = pd.DataFrame([list(range(len(names)))] * 2, columns=pd.Index(names, dtype=object))
+    groups = foldstat.summarize(frame, by=["k", "k"])
+    table = groups.to_frame(kind)
+    columns = list(table.columns) if kind != "pyarrow" else table.column_names
+    means = [column for column in columns if str(column).endswith(".mean")]
+    assert [table[mean].to_numpy()[0] for mean in means] == list(range(len(names)))
+    assert len(set(columns)) == len(columns)
+    for name, mean in zip(names, means, strict=True):
+        assert [*map(str, names)].count(str(name)) > 1 or mean == f"{name}.mean"
+        assert f"<th>{mean}</th>" in groups._repr_html_()
+
+
+def test_notebooks_show_what_keys_are_and_one_word_for_what_is_missing():
+    data = {"k": ["a", "b"], "l": [1, 2], "d": [datetime.date(2024, 1, 1), None], "x": [1.0, 2.0]}
+    for by, title in (("k", "k"), (["k", "l"], "k, l"), (["k", np.array([3, 4])], "k, key_1"), (np.array([3, 4]), "")):
+        shown = foldstat.summarize(data, by=by)
+        assert f"<tr><th>{title}</th><th>" in shown._repr_html_()
+    few = {"d": data["d"], "x": [1.0, float("nan")]}
+    for shown in (
+        foldstat.summarize(few, by=["a", "b"]),
+        foldstat.summarize(few, axis=0),
+        Summary([datetime.date(2024, 1, 1)]),
+        Summary([1.0]),
+    ):
+        html = shown._repr_html_()
+        assert "<td>nan</td>" in html
+        assert "None" not in html

@@ -8,6 +8,8 @@ import sqlite3
 import sys
 import threading
 import types
+from datetime import datetime, timedelta
+from decimal import Decimal
 
 import narwhals
 import narwhals.stable.v1 as stable
@@ -423,3 +425,95 @@ def test_batches_may_be_arrays_of_times_or_decimals(column, values):
     assert begun == whole
     with pytest.raises((TypeError, ValueError)):
         Summary([True]).update(iter([np.array(["2024"], "M8[us]")]))
+
+
+@given(st.integers(1, 4), st.integers(1, 4), st.integers(0, 2))
+def test_a_list_as_by_is_never_given_to_each_batch_as_its_keys(rows, batches, known):
+    """As many texts as a batch has rows are no keys of these: there are more rows than these."""
+    names = [f"name {i}" for i in range(rows)]
+    columns = {"x": np.arange(rows)} | {name: np.arange(rows) for name in names[:known]}
+    made = (pd.DataFrame(columns) for _ in range(batches))
+    if known >= rows:
+        groups = summarize(made, by=names)
+        assert {key: group[0].count for key, group in groups.items()} == {(i,) * rows: batches for i in range(rows)}
+        return
+    with pytest.raises(ValueError, match=f"comes in batches.*'name {known}' is no column"):
+        summarize(made, by=names)
+
+
+def test_a_later_batch_without_a_column_of_keys_is_refused():
+    first, second = {"x": [1.0, 2.0], "k": [1, 2], "l": [3, 4]}, {"x": [1.0, 2.0], "k": [1, 2]}
+    with pytest.raises(ValueError, match=r"comes in batches.*'l' is no column"):
+        summarize(iter([first, second]), by=["k", "l"])
+
+
+def test_a_list_of_keys_for_all_rows_of_a_reader_is_read_as_such():
+    whole = pa.table({"x": [1.0, 2.0, 3.0, 4.0]})
+    keys = ["a", "b", "a", "b"]
+    groups = summarize(whole.to_reader(max_chunksize=2), by=keys)
+    assert {key: group.sum.tolist() for key, group in groups.items()} == {"a": [4.0], "b": [6.0]}
+    with pytest.raises(ValueError, match=r"comes in batches.*'a' is no column"):
+        summarize(pl.LazyFrame(whole.to_pydict()), by=keys)
+
+
+SERIES = {
+    "pandas": pd.Series,
+    "polars": pl.Series,
+    "pyarrow": pa.array,
+    "objects": lambda values: np.array(values, dtype=object),
+}
+VALUES = {
+    "decimals": st.decimals(-(10**6), 10**6, places=2, allow_nan=False),
+    "datetimes": st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)),
+    "durations": st.timedeltas(timedelta(-1000), timedelta(1000)),
+}
+
+
+@pytest.mark.parametrize("kind", SERIES)
+@pytest.mark.parametrize("values", VALUES)
+@given(st.data())
+def test_batches_of_times_and_decimals_are_their_values(kind, values, data):
+    batches = data.draw(st.lists(st.lists(VALUES[values], min_size=1, max_size=4), min_size=1, max_size=4))
+    everything = [value for batch in batches for value in batch]
+    expected = Summary(pl.Series(everything).to_list(), best=3, quantiles=True)
+    made = (SERIES[kind](batch) for batch in batches)
+    found = Summary(made, best=3, quantiles=True)
+    assert (found.count, found.min, found.max, found.mean) == (
+        len(everything),
+        min(everything),
+        max(everything),
+        expected.mean,
+    )
+    assert [place for _, place in found.best] == [place for _, place in expected.best]
+    found.update(SERIES[kind](batch) for batch in batches)
+    assert (found.count, found.mean) == (2 * len(everything), expected.mean)
+
+
+def test_batches_of_times_are_added_all_or_none():
+    found = Summary([datetime(2024, 1, 1)])
+    before = found.to_bytes()
+    with pytest.raises(TypeError, match="holds numbers, and this Summary is of datetimes"):
+        found.update(iter([np.array(["2025-01-01"], "M8[us]"), np.array([1.0])]))
+    assert found.to_bytes() == before
+
+
+def test_the_first_batch_may_hold_nothing():
+    found = Summary(iter([pd.Series([], dtype=object), pd.Series([None, Decimal("2.5")])]))
+    assert (found.min, found.null_count) == (Decimal("2.5"), 1)
+
+
+@pytest.mark.parametrize("names", [["x"], ["x", "y"]])
+def test_a_reader_is_a_table_whatever_it_is_read_with(names):
+    whole = pa.table({name: [1.0, 2.0, 4.0] for name in names})
+    for arguments in ({}, {"sample_weight": [1, 1, 1]}, {"ids": [0, 1, 2], "best": 2}):
+        assert_identical(
+            summarize(whole.to_reader(max_chunksize=2), axis=0, **arguments), summarize(whole, axis=0, **arguments)
+        )
+
+
+def test_the_keys_of_a_reader_are_read_with_weights_and_ids():
+    whole = table(300)
+    for arguments in ({"sample_weight": np.arange(300)}, {"ids": np.arange(300)[::-1], "best": 3}):
+        for by in ("key", ["key", "n"]):
+            expected = summarize(whole, by=by, **arguments)
+            assert_identical(summarize(whole.to_reader(max_chunksize=70), by=by, **arguments), expected)

@@ -1,6 +1,7 @@
 """Real weights: exact sums against fractions, reads against NumPy, laws of merging, refusals."""
 
 import math
+import warnings
 from datetime import timedelta
 from fractions import Fraction
 from itertools import pairwise
@@ -346,6 +347,7 @@ def test_which_weights_are_numbers_of_times():
 def test_the_first_bad_weight_is_named(bad, n, kind):
     w = np.full(n, 0.5)
     w[[n - 2, n - 1]] = bad
+    said = "is missing or NaN" if math.isnan(bad) else f"= {bad} is"
     X = np.ones((n, 3))
     calls = [lambda: Summary(X[:, 0], sample_weight=w, weights=kind)]
     calls += [lambda: Summary([None] * n, sample_weight=w, weights=kind)]
@@ -353,7 +355,7 @@ def test_the_first_bad_weight_is_named(bad, n, kind):
     calls += [lambda: summarize(X, axis=0, sample_weight=w, weights=kind)]
     calls += [lambda: summarize(X, by=np.arange(n) % 2, sample_weight=w, weights=kind)]
     for call in calls:
-        with pytest.raises(ValueError, match=rf"sample_weight\[{n - 2}\] = {bad} is"):
+        with pytest.raises(ValueError, match=rf"sample_weight\[{n - 2}\] {said}"):
             call()
     s = Summary([1.0])
     with pytest.raises(ValueError, match="sample_weight"):
@@ -430,3 +432,21 @@ def test_order_of_merging_many_weighted_parts():
     cuts = [0, *sorted(rng.integers(0, 40_000, 30).tolist()), 40_000]
     parts = [Summary(x[a:b], sample_weight=w[a:b], weights="reliability", n_jobs=2) for a, b in pairwise(cuts)]
     assert_identical(Summary.merge_all(parts[::-1]), whole)
+
+
+def test_fractions_are_told_only_where_the_weights_are_taken():
+    x, fractions = np.ones((3, 2)), [0.5, 1.5, 1.0]
+    for problem, call in {
+        "must have shape": lambda: Summary(x[:, 0], sample_weight=fractions[:2]),
+        "is negative": lambda: Summary(x[:, 0], sample_weight=[0.5, 1.5, -1.0]),
+        "is missing": lambda: summarize(x, axis=0, sample_weight=[0.5, 1.5, None]),
+        "cov=True": lambda: summarize(x, cov=True, sample_weight=fractions),
+    }.items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(ValueError, match=problem):
+                call()
+    with pytest.warns(UserWarning, match="has fractions"):
+        Summary(x[:, 0], sample_weight=fractions)
+    with pytest.raises(TypeError, match="the weights themselves, got the text 'w'"):
+        summarize({"x": [1.0], "w": [2.0]}, axis=0, sample_weight="w")

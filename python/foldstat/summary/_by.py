@@ -12,16 +12,36 @@ from foldstat.summary._input import Label, check_index, is_of
 from foldstat.summary._table import Table
 
 
+class ColumnNames(list[Any]):
+    """Names of columns, and never keys of rows: what is said once of batches cannot be one for each of their rows."""
+
+
 def keys_of_rows(table: Table, by: Any) -> tuple[Coded, Table]:
     """Give the key of each row, and the table without the columns that are keys."""
     names = table.named(by)
+    if names is None and isinstance(by, ColumnNames):
+        raise ValueError(
+            f"{table.name} comes in batches, for which a list as by must be different names of columns: "
+            f"{table.strangers(by)}"
+        )
     if names is None and isinstance(by, (list, tuple)) and any(map(_is_column, by)):
         return _several(table, by)
     if names is None:
-        return coded(by), table
+        return _of_each_row(table, by), table
     columns, rest = table.without(names)
     parts = [coded(column) for column in columns]
     return combined(parts, list(names)) if isinstance(by, list) else parts[0].named(names[0]), rest
+
+
+def _of_each_row(table: Table, by: Any) -> Coded:
+    """Read keys; what was meant as names is told where their number does not fit."""
+    keys = coded(by)
+    if len(keys.codes) == table.n_rows:
+        return keys
+    message = f"by must have a key for each of the {table.n_rows} rows, got {len(keys.codes)}"
+    if isinstance(by, list) and by and all(map(table.is_name, by)) and table.names is not None:
+        message += f"; as a list of names of columns: {table.strangers(by)}"
+    raise ValueError(message)
 
 
 def _is_column(key: Any) -> bool:

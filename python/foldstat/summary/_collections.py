@@ -16,7 +16,7 @@ from foldstat._common.room import room_for
 from foldstat.summary._each import Names, SequenceOfEach, listed
 from foldstat.summary._input import as_label
 from foldstat.summary._reads import NanPolicy, SummaryReads, as_policy
-from foldstat.summary._scaled_each import column_of, objects_of
+from foldstat.summary._scaled_each import column_of, objects_of, shown_cells
 from foldstat.summary._scaled_state import check_scales, scale_of, ticks_in, timed
 from foldstat.summary._scales import AnyScale, Scales, decode_scales, encode_scales, of_each, scale_at, united
 from foldstat.summary._summary import Summary
@@ -290,7 +290,10 @@ class Summaries(Monoid, SequenceOfEach[Summary]):
             (self._labels()[rows.start : rows.stop], self[rows.start : rows.stop]) for rows in shown_rows(len(self))
         ]
         tables = [(labels, part._table(self._kept())) for labels, part in parts]
-        rows = [zip(labels, *map(objects_of, table.values()), strict=True) for labels, table in tables]
+        rows = [
+            zip(labels, *(shown_cells(objects_of(cells)) for cells in table.values()), strict=True)
+            for labels, table in tables
+        ]
         return shown_table_html(["", *tables[0][1]], rows, len(self))
 
 

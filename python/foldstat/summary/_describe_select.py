@@ -38,13 +38,17 @@ def selected(columns: Columns, include: Any, exclude: Any) -> Columns:
         if exclude is not None:
             raise ValueError("exclude must be None when include is 'all'")
         return columns
+    given = {"include": include, "exclude": exclude}
+    asked = " and ".join(f"{name}={value!r}" for name, value in given.items() if value is not None)
     if is_of(columns.source, "pandas", "DataFrame"):
         numbered = columns.source.set_axis(range(len(columns.raws)), axis=1)
-        positions = [int(i) for i in numbered.select_dtypes(include=include, exclude=exclude).columns]
+        try:
+            positions = [int(i) for i in numbered.select_dtypes(include=include, exclude=exclude).columns]
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{asked}: {error}") from None
     else:
         positions = _positions(columns, include, exclude)
     if not positions:
-        asked = f"include={include!r}" if exclude is None else f"include={include!r} and exclude={exclude!r}"
         raise ValueError(f"no column of the frame is left by {asked}; its columns are {list(columns.labels)}")
     return columns.chosen(positions)
 

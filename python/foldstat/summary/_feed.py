@@ -12,7 +12,7 @@ from foldstat import _core
 from foldstat._common.threads import thread_count
 from foldstat.summary._arguments import Ids, as_ids
 from foldstat.summary._input import Column, Frame, Items, as_numbers, check_index, flat, offers_arrow
-from foldstat.summary._nulls import Masked, exact_array, is_null, plain_items
+from foldstat.summary._nulls import OF_DECIMAL, Masked, exact_array, is_null, plain_items
 from foldstat.summary._streams import n_columns, opened
 from foldstat.summary._weights import Weights, as_weights, told
 
@@ -151,6 +151,8 @@ def _named(name: str) -> Iterator[None]:
         text = str(error)
         if not text.startswith("items["):
             raise
+        place, of_decimal, _ = text.partition(" is of type Decimal;")
+        text = f"{place} {OF_DECIMAL}" if of_decimal else text
         raise type(error)(name + text.removeprefix("items")) from None
 
 

@@ -331,7 +331,7 @@ class GroupedSummary(Monoid, Keyed[Group]):
             they are of, else ``key``. Tuples are one column, but those of several columns of a frame; as text in
             Polars and pyarrow, which have no tuples, like keys of several types. Categories stay categories, and
             times are in their zone. Columns are statistics, ``count``, ``mean`` and so on; of groups of several
-            columns ``price.mean`` and so on.
+            columns ``price.mean`` and so on; of a second column of this name ``price_2.mean``.
 
         Raises
         ------
@@ -352,7 +352,7 @@ class GroupedSummary(Monoid, Keyed[Group]):
         return frame_of(as_kind(kind), self._keys, self._groups, self._known)
 
     def _repr_html_(self) -> str:
-        return html_of(self._keys, self._groups)
+        return html_of(self._keys, self._groups, self._known)
 
     def __repr__(self) -> str:
         shown = ", ".join(repr(key) for key in itertools.islice(self, 5))

@@ -37,6 +37,10 @@ _TEXT = (str, bytes, bytearray)
 _WIDE = ("int128", "uint128")  # of Polars, which are numbers, of which some are not read
 
 
+class UnfitError(TypeError):
+    """Of a column that holds what is wanted, which the settings of a summary do not go together with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """Columns of one length, whatever each of them holds."""
@@ -60,6 +64,7 @@ class Frame:
         """Read the columns that hold what is wanted, and say in a warning which do not; raise if strict."""
         found: dict[int, _Read] = {}
         others: list[str] = []
+        unfit: list[str] = []
         problems: list[str] = []
         labels = self.labels()
         for position, (label, column) in enumerate(zip(labels, self.columns, strict=True)):
@@ -67,17 +72,22 @@ class Frame:
                 found[position] = read(column, f"{name}[{label!r}]")
             except TypeError as error:
                 strict = strict or getattr(column, "type", None) in _WIDE
-                others.append(f"{label!r} ({_type_words(column)})")
                 problems.append(str(error))
+                if isinstance(error, UnfitError):
+                    unfit.append(str(error))
+                else:
+                    others.append(f"{label!r} ({_type_words(column)})")
             except (ValueError, OverflowError) as error:  # of numbers, that are not read as they are
                 strict = True
                 problems.append(str(error))
         if problems and (strict or not found):
             raise TypeError(f"only columns of numbers can be summarised, leave others out first: {'; '.join(problems)}")
-        if not others:
+        if not problems:
             return list(found.values()), self.names
-        message = f"columns of {name} that are not {wanted} are left out: {', '.join(others)}"
-        warnings.warn(message, UserWarning, stacklevel=level_of_caller())
+        messages = [f"columns of {name} that are not {wanted} are left out: {', '.join(others)}"] if others else []
+        messages += [f"columns of {name} are left out: {'; '.join(unfit)}"] if unfit else []
+        for message in messages:
+            warnings.warn(message, UserWarning, stacklevel=level_of_caller())
         names = self.names or tuple(range(len(labels)))  # numbers would be those of other columns
         return list(found.values()), tuple(names[position] for position in found)
 
@@ -170,7 +180,7 @@ def _arrow_source(x: Any, name: str) -> ArrowColumn | Frame:
         columns = _core.arrow_columns(x)
     if is_of(x, "polars", "DataFrame"):
         columns = [_short(x, i) if column.type in _WIDE else column for i, column in enumerate(columns)]
-    tabular = len(columns) != 1 or hasattr(x, "columns") or hasattr(x, "column_names")
+    tabular = len(columns) != 1 or any(hasattr(x, of) for of in ("columns", "column_names", "read_next_batch"))
     if tabular and not is_of(x, "polars", "Series"):
         return _frame(columns, [column.name or str(i) for i, column in enumerate(columns)], name)
     return _arrow(columns[0], name)
@@ -209,6 +219,9 @@ def as_column(x: Any, name: str = "x") -> Column:
     """Turn one column into an array of one dimension, or an Arrow column."""
     found = x if isinstance(x, _core.ArrowColumn) else as_numbers(x, name)
     if isinstance(found, Items):
+        found = Items(list(found.values), found.shape)
+        if any(isinstance(cell, (list, tuple)) or getattr(cell, "ndim", 0) for cell in found.values):
+            raise TypeError(f"{name} must hold numbers, got lists or arrays")
         found = found.together(name)
     if isinstance(found, Frame):
         raise TypeError(f"{name} must be one column, got {len(found.columns)}")

@@ -6,6 +6,7 @@ import importlib
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 
 _OF_A_COLUMN = 1536  # bytes that a short column takes as an object of pyarrow's
+
+
+# What is said of a decimal that came where only numbers are read.
+OF_DECIMAL = "is of type Decimal: these are read in one dimension, all of them finite, among ints and None only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +106,8 @@ def exact_array(values: Any, name: str) -> NDArray[Any] | Masked:
         values = [_plain_row(value) for value in values]
     try:
         array = np.asarray(values)
-    except ValueError as error:
-        raise ValueError(f"{name} is not an array of numbers: {error}") from None
+    except ValueError:
+        raise ValueError(f"{name} must be an array of numbers, got lists of different shapes") from None
     if array.size == 0 or array.dtype.kind in "biu":
         return array.astype(np.float64) if array.dtype.kind == "O" else array
     return from_objects(np.asarray(values, dtype=object), name)
@@ -120,9 +125,12 @@ def from_objects(objects: NDArray[Any], name: str) -> NDArray[Any] | Masked:
         if value is None:
             continue
         if not isinstance(value, _NUMBERS) or isinstance(value, np.longdouble):
+            place = _place(name, position, objects.shape)
             raise TypeError(
-                f"{_place(name, position, objects.shape)} is of type {type(value).__name__}; accepted are floats, "
-                "ints, bools, None and NumPy's scalars of these"
+                f"{place} {OF_DECIMAL}"
+                if isinstance(value, Decimal)
+                else f"{place} is of type {type(value).__name__}; accepted are floats, ints, bools, None and NumPy's "
+                "scalars of these"
             )
         present.append(value.item() if isinstance(value, np.generic) else value)
     numbers = _one_dtype(present, name)

@@ -497,7 +497,7 @@ def statistics(summary: Reads) -> dict[str, Any]:
 def summary_html(summary: Reads) -> str:
     """Show one summary: a row per statistic, then the best values."""
     try:
-        rows = [[name, value] for name, value in statistics(summary).items()]
+        rows = [[name, "nan" if value is None else value] for name, value in statistics(summary).items()]
         best = [] if summary._lacks_members() else summary.best
     except ValueError as error:  # a NaN that must not be read
         counts = [["count", summary.count], ["nulls", summary.null_count], ["nan", summary.nan_count]]

@@ -57,6 +57,11 @@ def objects_of(cells: Cells) -> NDArray[Any]:
     return cells if isinstance(cells, np.ndarray) else cells.objects()
 
 
+def shown_cells(cells: Iterable[Any]) -> list[Any]:
+    """Give statistics as notebooks show them: what is missing looks the same in those of times and of numbers."""
+    return ["nan" if cell is None else cell for cell in cells]
+
+
 def column_of(cells: Cells, kind: FrameKind) -> Any:
     """Give statistics as what a library makes a column of."""
     if not isinstance(cells, np.ndarray):

@@ -12,7 +12,7 @@ import numpy as np
 from foldstat import _core
 from foldstat._common.checks import shown
 from foldstat.summary._decimals import Places, decimals_of
-from foldstat.summary._input import Column, Frame, as_column, decimals_in, too_wide
+from foldstat.summary._input import Column, Frame, UnfitError, as_column, decimals_in, too_wide
 from foldstat.summary._instants import TIMES
 from foldstat.summary._scales import AnyScale, Scales, of_each
 from foldstat.summary._ticks import Scale, Ticks, is_missing_time, ticks_of
@@ -81,7 +81,7 @@ def measured(frame: Frame, name: str, state: SummaryState, *, strict: bool) -> t
         column, scale = _measured(raw, of)
         problem = None if scale is None else unfit(state, scale)
         if problem is not None:
-            raise TypeError(f"{of} {problem}")
+            raise UnfitError(f"{of} {problem}")
         return column, scale
 
     found, names = frame.kept(name, read, "numbers, times or decimals", strict=strict)

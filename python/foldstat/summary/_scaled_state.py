@@ -7,7 +7,7 @@ none merge with everything, and anything else is refused whatever the order is.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
@@ -242,15 +242,11 @@ def feed_any(
     if isinstance(x, np.ndarray) and x.dtype.kind in "fiub" and scaled_state(state) is None:  # the most usual
         feed(state, x, ids, sample_weight, n_jobs, name)
         return state
-    x = native(x)
-    if isinstance(x, Iterator) and not offers_arrow(x) and ids is None and sample_weight is None:
-        x, batches = opened(x)
+    x = listed_times(native(x))
+    if ids is None and sample_weight is None:
+        x, batches = _scaled_batches(state, x, name)
         if batches is not None:
-            first = next(batches)
-            x = batches = itertools.chain([first], batches)
-            if not isinstance(first, Mapping) and not hasattr(first, "columns"):
-                return _fed_batches(state, batches, n_jobs, name)
-    x = listed_times(x)
+            return _feed_batches(state, batches, n_jobs, name, strict=strict)
     (numbers, found), times = scaled(x, name), scaled_state(state)
     if found is None and times is None:
         check_index(x, ids, "ids", name)
@@ -275,12 +271,34 @@ def feed_any(
     return state
 
 
-def _fed_batches(state: SummaryState, batches: Iterable[Any], n_jobs: int | None, name: str) -> SummaryState:
-    """Add arrays one after the other, or nothing if one fails; give the state that has them."""
-    begun = timed(ticks_in(state).begin(), scale_of(state))
+def _scaled_batches(state: SummaryState, x: Any, name: str) -> tuple[Any, Iterator[Any] | None]:
+    """Give the data, and the batches that they come in if these are of times or decimals, as the first one tells."""
+    if not isinstance(x, Iterator) or offers_arrow(x):
+        return x, None
+    x, batches = opened(x)
+    if batches is None:
+        return x, None
+    first = next(batches)
+    rest = itertools.chain([first], batches)
+    untold = str(getattr(first, "dtype", getattr(first, "type", ""))).lower() in ("object", "null")
+    if untold or scaled_state(state) is not None or scaled(first, name)[1] is not None:
+        return rest, rest
+    return rest, None
+
+
+def _feed_batches(
+    state: SummaryState, batches: Iterator[Any], n_jobs: int | None, name: str, *, strict: bool
+) -> SummaryState:
+    """Add batches in the unit of the first, or none of them if one fails."""
+    times = scaled_state(state)
+    begun = timed(ticks_in(state).begin(), None if times is None else times.scale)
     for batch in batches:
-        begun = feed_any(begun, batch, None, None, n_jobs, name)
-    state = _rescaled(state, common_scale([state, begun]))
+        begun = feed_any(begun, batch, None, None, n_jobs, name, strict=strict)
+    found = scaled_state(begun)
+    if found is not None:
+        if times is None and has_values(state):
+            raise TypeError(f"{name} holds {found.scale}, and this Summary is of numbers")
+        state = _rescaled(state, found.scale)
     ticks_in(state).commit(ticks_in(begun))
     return state
 

@@ -65,6 +65,15 @@ def _opener(x: Any) -> Callable[[], Any] | None:
     return None
 
 
+def whole(x: Any) -> Any:
+    """Give all that a reader gives as one table, whose columns can be keys; anything else as it is."""
+    opener = _opener(x)
+    if opener is None:
+        return x
+    reader = opener()
+    return reader.read_all() if hasattr(reader, "read_all") else x
+
+
 def _read(opener: Callable[[], Any]) -> Iterator[Any]:
     reader = opener()
     yield reader.schema.empty_table()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import itertools
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
@@ -13,7 +15,7 @@ from foldstat._common.checks import flag
 from foldstat._common.room import room_for
 from foldstat._common.threads import thread_count
 from foldstat.summary._arguments import Ids, as_ids, empty_state
-from foldstat.summary._by import keys_of_rows
+from foldstat.summary._by import ColumnNames, keys_of_rows
 from foldstat.summary._codes import MISSING, Coded
 from foldstat.summary._collections import Summaries
 from foldstat.summary._group_states import GroupStates, Shape
@@ -23,7 +25,7 @@ from foldstat.summary._joint import JointSummary
 from foldstat.summary._nulls import Masked
 from foldstat.summary._scaled_state import feed_any, timed
 from foldstat.summary._scales import scale_at
-from foldstat.summary._streams import merged, numbered, opened
+from foldstat.summary._streams import merged, numbered, opened, whole
 from foldstat.summary._summary import Summary
 from foldstat.summary._table import Table
 from foldstat.summary._weights import WeightKind, Weights, as_weights, told
@@ -190,6 +192,8 @@ def summarize(
         return Summary._of(feed_any(template, X, ids, sample_weight, n_jobs, "X", strict=strict))
     X, by = native(X), native(by)
     X, batches = opened(X)
+    if batches is not None and isinstance(by, list) and all(type(name) is str for name in by):
+        by, batches = _names_or_keys(X, by, batches)
     if batches is not None and _is_read_in_batches(X, axis, by, ids, sample_weight):
         settings: dict[str, Any] = {"moments": moments, "best": best, "largest": largest, "quantiles": quantiles}
         settings |= {"quantile_buckets": quantile_buckets, "relative_error": relative_error}
@@ -197,7 +201,7 @@ def summarize(
         settings |= {"n_jobs": n_jobs, "strict": strict}
         each: Any = functools.partial(summarize, axis=axis, by=by, cov=cov, **settings)
         return merged(each(batch, ids=rows if best else None) for batch, rows in numbered(batches))
-    table = Table.read(X)
+    table = Table.read(X if by is None or batches is None else whole(X))
     if axis is not None:
         axis = table.axis(axis)
     if (by is not None or cov) and axis == 1:
@@ -221,9 +225,18 @@ def summarize(
         return Summaries._of_states(states, table.names, table.scales)
 
 
+def _names_or_keys(X: Any, by: list[Any], batches: Iterator[Any]) -> tuple[list[Any], Iterator[Any]]:
+    """Tell whether texts are names of columns; those of a reader, whose columns are known, may be keys of its rows."""
+    if not offers_arrow(X):
+        return ColumnNames(by), batches
+    first = next(batches)
+    known = Table.read(first).named(by) is not None
+    return ColumnNames(by) if known else by, itertools.chain([first], batches)
+
+
 def _is_read_in_batches(X: Any, axis: int | str | None, by: Any, ids: Any, weight: Any) -> bool:
     """Whether results of batches merge to that of the whole; if not, a reader is read as a whole."""
-    names = by is None or isinstance(by, (str, int)) or (isinstance(by, list) and all(type(n) is str for n in by))
+    names = by is None or isinstance(by, (str, int, ColumnNames))
     if names and axis not in (1, "columns") and ids is None and weight is None:
         return True
     if offers_arrow(X):
@@ -281,7 +294,7 @@ def _of_columns(
 def _jointly(table: Table, template: SummaryState, ids: Any, weight: Any, threads: int | None) -> JointSummary:
     if table.is_vector:
         raise ValueError("cov=True needs columns: an array of two dimensions, or a frame")
-    weights = as_weights(weight, (table.n_rows,), template.weights, counted="rows")
+    weights = as_weights(weight, (table.n_rows,), template.weights, counted="rows", warn=False)
     if weights is not None and weights.dtype.kind == "f":
         raise ValueError(
             "sample_weight is of real weights, and cov=True sums products of columns that count whole numbers of "
@@ -303,8 +316,6 @@ def by_key(
     """Summarise the rows of each key, with the settings of the template."""
     keys, table = keys_of_rows(table, by)
     table = table.measured(template, strict=strict)
-    if len(keys.codes) != table.n_rows:
-        raise ValueError(f"by must have a key for each of the {table.n_rows} rows, got {len(keys.codes)}")
     who, weights = _per_row_arguments(table, template, ids, weight)
     columns = table.columns()
     if not columns:

@@ -137,6 +137,15 @@ class Table:
             return self._knows(by)
         return isinstance(by, (str, int, np.integer)) and not isinstance(by, bool)
 
+    def strangers(self, names: list[Any]) -> str:
+        """Say what keeps a list from being names of columns."""
+        if self.names is None:
+            return f"{self.name} has no named columns"
+        for name in names:
+            if not self._knows(name):
+                return f"{name!r} is no column, columns are {list(self.names)}"
+        return f"{names!r} has a name twice"
+
     def _knows(self, name: Any) -> bool:
         if isinstance(name, tuple):
             return is_of(self.source, "pandas", "DataFrame") and name in list(self.source.columns)

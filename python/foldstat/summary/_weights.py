@@ -32,24 +32,24 @@ def as_weight_kind(weights: Any) -> WeightKind | None:
 
 
 def as_weights(
-    sample_weight: Any, shape: tuple[int, ...], kind: str | None, *, counted: str = "values"
+    sample_weight: Any, shape: tuple[int, ...], kind: str | None, *, counted: str = "values", warn: bool = True
 ) -> Weights | None:
     """Check weights: as integers of 64 bits if they are numbers of times, as float64 if they are any.
 
     `shape` is that of the values; weights may have the same, be in one row in C order, or be one number.
     `kind` is what real weights of this summary are, if it says so. Weights that are negative or not finite
-    are refused here where they have to be looked at, and else by what `told` goes round.
+    are refused here where they have to be looked at, and else by what `told` goes round. A warning says that real
+    weights are read as reliabilities, unless the caller refuses them.
     """
     if sample_weight is None:
         return None
-    weights = _of_one_kind(_numbers(sample_weight), kind)
+    given = _numbers(sample_weight)
     n = int(np.prod(shape, dtype=np.int64))
-    if weights.ndim == 0:
-        return np.full(n, weights)
-    if weights.shape not in (shape, (n,)):
+    if given.ndim and given.shape not in (shape, (n,)):
         wanted = shape if len(shape) != 1 else f"({n},), one for each of the {n} {counted}"
-        raise ValueError(f"sample_weight must have shape {wanted}, got {weights.shape}")
-    return weights.ravel()
+        raise ValueError(f"sample_weight must have shape {wanted}, got {given.shape}")
+    weights = _of_one_kind(given, kind, warn=warn)
+    return weights.ravel() if weights.ndim else np.full(n, weights)
 
 
 @contextmanager
@@ -67,6 +67,8 @@ def told(sample_weight: Any) -> Iterator[None]:
 def _numbers(sample_weight: Any) -> NDArray[Any]:
     if isinstance(sample_weight, np.ma.MaskedArray):
         raise TypeError("sample_weight is a masked array: fill its masked entries first, for instance with 0")
+    if isinstance(sample_weight, (str, bytes)):
+        raise TypeError(f"sample_weight must be the weights themselves, got the text {sample_weight!r}")
     weights = np.asarray(sample_weight)
     if weights.dtype.kind == "O":
         weights = _from_objects(weights)
@@ -75,13 +77,15 @@ def _numbers(sample_weight: Any) -> NDArray[Any]:
     return weights
 
 
-def _of_one_kind(weights: NDArray[Any], kind: str | None) -> Weights:
+def _of_one_kind(weights: NDArray[Any], kind: str | None, *, warn: bool) -> Weights:
     if kind is None and weights.dtype.kind == "f" and not _is_whole(weights):
-        warnings.warn(
-            "sample_weight has fractions, so that weights are read as reliabilities, of any scale: say so by "
-            "weights='reliability', or weights='frequency' if their sum is the number of values",
-            stacklevel=level_of_caller(),
-        )
+        _refuse_strange(weights)
+        if warn:
+            warnings.warn(
+                "sample_weight has fractions, so that weights are read as reliabilities, of any scale: say so by "
+                "weights='reliability', or weights='frequency' if their sum is the number of values",
+                stacklevel=level_of_caller(),
+            )
         return _real(weights)
     if kind == "reliability" or (weights.dtype.kind == "f" and kind is not None):
         return _real(weights)
@@ -134,7 +138,7 @@ def _refuse_strange(weights: NDArray[Any]) -> None:
         return
     first = weights if weights.ndim == 0 else weights[np.unravel_index(int(np.argmax(bad)), bad.shape)]
     if first != first:
-        problem = "is NaN"
+        problem = "is missing or NaN: give 0 to leave a value out"
     else:
         problem = "is negative: a value cannot be absent more than once" if first < 0 else "is infinite"
     _refuse(bad, weights, problem)
@@ -143,8 +147,7 @@ def _refuse_strange(weights: NDArray[Any]) -> None:
 def _refuse(bad: ArrayLike, weights: NDArray[Any], problem: str) -> None:
     if not np.any(bad):
         return
-    if weights.ndim == 0:
-        raise ValueError(f"sample_weight = {weights[()]} {problem}")
     where = tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), weights.shape))
-    shown = ", ".join(map(str, where))
-    raise ValueError(f"sample_weight[{shown}] = {weights[where]} {problem}")
+    place = f"[{', '.join(map(str, where))}]" if where else ""
+    found = "" if weights[where] != weights[where] else f" = {weights[where]}"
+    raise ValueError(f"sample_weight{place}{found} {problem}")
