@@ -6,6 +6,7 @@ import datetime
 import decimal
 import pickle
 import warnings
+from decimal import Decimal
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
@@ -334,3 +335,29 @@ def test_quantiles_lie_between_the_ends():
             grouped = summarize(array.cast(dtype), by=["a", "b"], quantiles=True)
             several = Summaries(grouped.values())
             assert several.median.tolist() == several.min.tolist() == [group.median for group in grouped.values()]
+
+
+@pytest.mark.parametrize("kind", ["frequency", "reliability"])
+@given(
+    st.lists(st.tuples(st.integers(-(10**6), 10**6), st.sampled_from([0.25, 0.5, 1.0, 3.5])), min_size=1, max_size=9)
+)
+def test_weighted_times_and_decimals_of_each_are_those_alone(kind, rows):
+    numbers, weights = (list(column) for column in zip(*rows, strict=True))
+    kinds = (
+        np.array(numbers, "m8[s]"),
+        np.array(numbers, "M8[s]"),
+        [Decimal(number).scaleb(-2) for number in numbers],
+    )
+    for values in kinds:
+        alone = Summary(values, sample_weight=weights, weights=kind)
+        groups = summarize(values, by=[0] * len(numbers), sample_weight=weights, weights=kind)
+        assert groups[0] == alone
+        frame = groups.to_frame("pandas")
+        each = Summaries([alone, alone])
+        for name in ("mean", "std"):
+            expected = getattr(alone, name) if name == "mean" else alone.std()
+            found = getattr(each, name) if name == "mean" else each.std()
+            assert str(found[1]) == str(expected)
+            assert str(frame[name][0]) in (str(pd.Series([expected])[0]), str(expected))
+        for travels in (alone, groups, each):
+            assert type(travels).from_bytes(travels.to_bytes()) == travels == pickle.loads(pickle.dumps(travels))

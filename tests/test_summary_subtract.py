@@ -10,6 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -416,3 +417,12 @@ def test_units_are_compared_before_values():
     for total, part in (([[1.0, 2.0]], [[1.0]]), ([[1.0, 2.0]], [[1.0, 2.0, 3.0]])):
         with pytest.raises(ValueError, match="do not go together with"):
             summarize(total, axis=0) - summarize(part, axis=0)
+
+
+def test_layouts_whose_groups_are_gone_leave_nothing():
+    times = summarize(pd.DataFrame({"a": pd.to_datetime(["2024-01-01"])}), by=["p"])
+    numbers = summarize(pd.DataFrame({"b": [1.0]}), by=["r"])
+    left = (times + numbers) - times
+    assert left == numbers
+    assert left.to_bytes() == numbers.to_bytes()
+    assert GroupedSummary.from_bytes(left.to_bytes()) == numbers

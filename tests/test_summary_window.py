@@ -364,3 +364,27 @@ def test_decimals_of_different_places_are_those_of_the_whole_list(values):
         window = SummaryWindow(every=1, length=len(values))
         window.add(form, at=range(len(values)))
         assert window.summary == Summary(values)
+
+
+def test_weights_and_ids_of_times_over_several_panes():
+    times = pd.Series(pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-03"]))
+
+    def added(**given):
+        window = SummaryWindow(every=10, length=100, best=2)
+        window.add(times, at=[0, 10, 20], **given)
+        return window.summary
+
+    ids = {"ids": [7, 8, 9]}
+    assert added(**ids) == Summary(times, best=2, **ids)
+    for weights, settings in ((2, {}), ([1, 2, 3], {}), ([1.5, 2.0, 3.0], {"weights": "reliability"})):
+        window = SummaryWindow(every=10, length=100, **settings)
+        window.add(times, at=[0, 10, 20], sample_weight=weights)
+        assert window.summary == Summary(times, sample_weight=np.broadcast_to(weights, 3), **settings)
+    for weights, error in (
+        (pd.Series([1, 2, 3], index=[2, 1, 0]), "labels"),
+        (np.ma.array([1, 2, 3], mask=[0, 0, 1]), "masked"),
+        ([1] * 8, r"shape \(3,\)"),
+        ([1, -1, 1], r"sample_weight\[1\] = -1"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=error):
+            added(sample_weight=weights)

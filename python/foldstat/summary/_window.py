@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 from foldstat._common.callers import level_of_caller
 from foldstat._common.room import room_for
 from foldstat._common.threads import thread_count
-from foldstat.summary._arguments import as_ids
-from foldstat.summary._decimals import decimals_of
-from foldstat.summary._input import check_index, is_of, offers_arrow
+from foldstat.summary._input import check_index, offers_arrow
 from foldstat.summary._instants import TIMES
 from foldstat.summary._pane_sums import PaneSums
 from foldstat.summary._panes import Panes, TimeKind, kind_words
@@ -24,7 +22,7 @@ from foldstat.summary._scaled_state import common_scale
 from foldstat.summary._summarize import by_key
 from foldstat.summary._summary import Summary
 from foldstat.summary._table import Table
-from foldstat.summary._ticks import ticks_of
+from foldstat.summary._weights import told
 
 _NOT_SETTINGS = ("x", "ids", "sample_weight", "n_jobs")
 
@@ -181,26 +179,9 @@ class SummaryWindow:
         found = np.unique(places)
         if len(found) <= 1:
             return {int(place): Summary(values, **given, **self._settings) for place in found}
-        exact = decimals_of(values)
-        if exact is not None and not is_of(values, "polars", "Series"):
-            values = exact.of_equal_places()
-        if exact is None and ticks_of(values, "values") is None:
-            groups = self._groups(values, places, **given)
-            wanted = (place for place in groups if self._has_use_of(place, int(found[-1])))
-            return {place: groups[place].copy() for place in wanted}
-        who = None if given["ids"] is None else list(as_ids(given["ids"], (len(places),)) or ())
-        weights = None if given["sample_weight"] is None else np.asarray(given["sample_weight"])
-        summaries = {}
-        for place in filter(lambda place: self._has_use_of(place, int(found[-1])), found.tolist()):
-            rows = np.flatnonzero(places == place)
-            summaries[place] = Summary(
-                _rows(values, rows),
-                ids=None if who is None else [who[row] for row in rows.tolist()],
-                sample_weight=None if weights is None else weights[rows],
-                n_jobs=given["n_jobs"],
-                **self._settings,
-            )
-        return summaries
+        groups = self._groups(values, places, **given)
+        wanted = (place for place in groups if self._has_use_of(place, int(found[-1])))
+        return {place: groups[place].copy() for place in wanted}
 
     def _groups(self, values: Any, places: NDArray[np.int64], ids: Any, sample_weight: Any, n_jobs: Any) -> Any:
         table = Table.read(values, "values")
@@ -209,7 +190,8 @@ class SummaryWindow:
         check_index(values, ids, "ids", "values")
         check_index(values, sample_weight, "sample_weight", "values")
         template = self._empty._state
-        return by_key(table, places, template, ids, sample_weight, thread_count(n_jobs), strict=True)
+        with told(sample_weight):
+            return by_key(table, places, template, ids, sample_weight, thread_count(n_jobs), strict=True)
 
     def _count_late(self, places: NDArray[np.int64], sample_weight: Any) -> int:
         """Tell how many values are older than the window is when they come, one after the other."""
@@ -366,13 +348,6 @@ def _listed(values: Any) -> tuple[Any, int | None]:
             values = list(values)
     several = hasattr(values, "columns") or isinstance(values, dict) or not hasattr(values, "__len__")
     return values, None if several or np.ndim(values) != 1 else len(values)
-
-
-def _rows(values: Any, rows: NDArray[np.intp]) -> Any:
-    """Give some of the values, in the words of their own library."""
-    if isinstance(values, (list, tuple)):
-        return [values[row] for row in rows.tolist()]
-    return values.gather(rows) if is_of(values, "polars", "Series") else values.take(rows)
 
 
 def _rows_of(summary: Summary) -> int:
