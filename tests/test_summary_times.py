@@ -176,7 +176,7 @@ def test_what_merges():
     ):
         KINDS["us"] + KINDS["numbers"]
     kept = KINDS["us"].copy()
-    with pytest.raises(ValueError, match="does not merge"):
+    with pytest.raises(ValueError, match="does not go together"):
         kept += KINDS["ns"]
     assert kept == KINDS["us"]
 

@@ -274,7 +274,7 @@ def test_what_is_no_window(arguments, error, message):
 @pytest.mark.parametrize(
     ("every", "values", "at", "error", "message"),
     [
-        (1, [1.0], None, TypeError, "at must be a number, as every is a number: got None"),
+        (1, [1.0], None, ValueError, "at is missing: got None"),
         (1, [1.0], NOON, TypeError, "at must be a number, as every is a number"),
         (1, [1.0], "now", TypeError, "at must hold numbers"),
         (1, [1.0, 2.0], [1], ValueError, "at must be one time, or one for each of the 2 values, got 1"),
@@ -388,3 +388,16 @@ def test_weights_and_ids_of_times_over_several_panes():
     ):
         with pytest.raises((TypeError, ValueError), match=error):
             added(sample_weight=weights)
+
+
+def test_errors_name_what_was_given():
+    window, timed = (SummaryWindow(every=w, length=w) for w in (1, datetime.timedelta(1)))
+    for values in ("1", ["1"]):
+        with pytest.raises(TypeError, match=r"^values"):
+            window.add(values, at=1)
+    for either in (window, timed):
+        for at in (None, pd.NaT):
+            with pytest.raises(ValueError, match=r"^at is missing: got N"):
+                either.add([1.0], at=at)
+    with pytest.raises(TypeError, match=r"^every must have a unit of one length"):
+        SummaryWindow(every=np.timedelta64(1, "M"), length=np.timedelta64(5, "M"))

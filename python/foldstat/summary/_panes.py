@@ -61,12 +61,14 @@ class Panes:
 
     def place(self, at: Any, name: str) -> tuple[int, TimeKind]:
         """Give the pane of one time, and what kind of time it is."""
+        if is_missing_time(at):
+            raise ValueError(f"{name} is missing: got {at!r}")
         if not self.timed:
             number = _number(at, name)
             if type(number) is type(self.size) is int:
                 return number // self.size, _NUMBERS
             return int(self._of_numbers(np.asarray([number]), name)[0]), _NUMBERS
-        if is_missing_time(at) or not isinstance(at, TIMES):
+        if not isinstance(at, TIMES):
             raise TypeError(f"{name} must be a date, an instant or a duration, as every is a duration: got {at!r}")
         kind, attoseconds = exactly(at)
         return attoseconds // self.size, _going_on(kind, name)
@@ -115,6 +117,8 @@ def _width(given: Any, name: str) -> tuple[Any, bool]:
     if isinstance(given, (datetime.timedelta, np.timedelta64)):
         if given != given:
             raise ValueError(f"{name} must be a duration above 0, got {given!r}")
+        if isinstance(given, np.timedelta64) and np.datetime_data(given)[0] in ("Y", "M", "generic"):
+            raise TypeError(f"{name} must have a unit of one length (weeks, days and what is shorter), got {given!r}")
         size = exactly(given)[1]
         if size <= 0:
             raise ValueError(f"{name} must be a duration above 0, got {given!r}")

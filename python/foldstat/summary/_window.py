@@ -18,7 +18,7 @@ from foldstat.summary._input import check_index, offers_arrow
 from foldstat.summary._instants import TIMES
 from foldstat.summary._pane_sums import PaneSums
 from foldstat.summary._panes import Panes, TimeKind, kind_words
-from foldstat.summary._scaled_state import common_scale
+from foldstat.summary._scaled_state import common_scale, feed_any
 from foldstat.summary._summarize import by_key
 from foldstat.summary._summary import Summary
 from foldstat.summary._table import Table
@@ -149,7 +149,7 @@ class SummaryWindow:
             given = {"ids": ids, "sample_weight": sample_weight, "n_jobs": n_jobs}
             if one:
                 place, kind = self._panes.place(at, "at")
-                added = {place: Summary(values, **given, **self._settings)}
+                added = {place: self._summed(values, **given)}
                 late = 0 if self._now is None or place >= self._first else _rows_of(added[place])
             else:
                 places, kind = self._places(values, n, at)
@@ -178,10 +178,13 @@ class SummaryWindow:
         """Summarise the values of each pane."""
         found = np.unique(places)
         if len(found) <= 1:
-            return {int(place): Summary(values, **given, **self._settings) for place in found}
+            return {int(place): self._summed(values, **given) for place in found}
         groups = self._groups(values, places, **given)
         wanted = (place for place in groups if self._has_use_of(place, int(found[-1])))
         return {place: groups[place].copy() for place in wanted}
+
+    def _summed(self, values: Any, ids: Any, sample_weight: Any, n_jobs: int | None) -> Summary:
+        return Summary._of(feed_any(self._empty._state.copy(), values, ids, sample_weight, n_jobs, "values"))
 
     def _groups(self, values: Any, places: NDArray[np.int64], ids: Any, sample_weight: Any, n_jobs: Any) -> Any:
         table = Table.read(values, "values")
