@@ -426,3 +426,15 @@ def test_layouts_whose_groups_are_gone_leave_nothing():
     assert left == numbers
     assert left.to_bytes() == numbers.to_bytes()
     assert GroupedSummary.from_bytes(left.to_bytes()) == numbers
+
+
+@pytest.mark.parametrize("weights", [None, "reliability"])
+def test_one_value_that_is_left_has_no_spread(weights):
+    given = {} if weights is None else {"weights": weights}
+    for settings in ({}, {"moments": 4} if weights is None else {"best": 1}):
+        total, part = (Summary(x, **given, **settings) for x in ([0.0, 4.0], [1.0]))
+        before = total.copy()
+        with pytest.raises(ValueError, match="the one value that is left would have a variance"):
+            total -= part
+        assert total == before
+        assert (total - Summary([4.0], **given, **settings)).sum == 0.0

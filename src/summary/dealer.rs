@@ -84,7 +84,7 @@ impl<'a> Dealer<'a> {
         if let Some(kept) = &mut self.kept {
             while kept.len() < targets {
                 memory::check(WHAT)?;
-                kept.push(Accumulator::new(self.template)?);
+                memory::push(kept, Accumulator::new(self.template)?, WHAT)?;
             }
             return Ok(());
         }

@@ -3,7 +3,9 @@
 use super::exact::{Exact, Leading, QUOTIENT_BITS, RADICAND_BITS, Wide, with_sign};
 use super::number::Number;
 use super::parts::{Counts, Extremes, Parts};
-use super::subtract::{check_range, left_over, negative_scatter, negative_squares, too_large};
+use super::subtract::{
+    check_range, left_over, negative_scatter, negative_squares, spread_of_one, too_large,
+};
 use super::sums::{
     First, Octet, Origins, Scaled, Second, Sums, SumsBuilder, WINDOWS, Window, extent,
     extent_without_zeros, max_abs, peel, signed_zeros, split, wider,
@@ -195,7 +197,10 @@ impl Short {
             return Err(too_large());
         }
         let Some((products, square, _)) = self.scatter_terms() else { return Ok(false) };
-        if products.is_less(&square) { Err(negative_scatter()) } else { Ok(true) }
+        if products.is_less(&square) {
+            return Err(negative_scatter());
+        }
+        if *count == 1 && square.is_less(&products) { Err(spread_of_one()) } else { Ok(true) }
     }
 
     // ------------------------------------------------------------ as parts

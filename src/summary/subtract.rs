@@ -41,6 +41,11 @@ pub(super) fn negative_scatter() -> Error {
     Error::NeverAdded("the variance of the values that are left would be negative".to_owned())
 }
 
+/// Σx² ≠ x² of one value.
+pub(super) fn spread_of_one() -> Error {
+    Error::NeverAdded("the one value that is left would have a variance".to_owned())
+}
+
 /// A sum above what the largest values have.
 pub(super) fn too_large() -> Error {
     Error::NeverAdded("so few values as are left cannot have the sums that are left".to_owned())
@@ -169,6 +174,9 @@ impl Sums {
         if is_less(&(&n * &s2), &(&s1 * &s1)) {
             return Err(negative_scatter());
         }
+        if count == 1 && is_less(&(&s1 * &s1), &s2) {
+            return Err(spread_of_one());
+        }
         // Likewise of x², and of x beside x².
         if let Some(higher) = higher {
             let (s3, s4) = (higher.third.exact(), higher.fourth.exact());
@@ -211,6 +219,9 @@ impl Weighted {
         let (s1, s2) = (first.exact(), second.exact());
         if is_less(&(&w * &s2), &(&s1 * &s1)) {
             return Err(negative_scatter());
+        }
+        if count == 1 && is_less(&(&s1 * &s1), &(&w * &s2)) {
+            return Err(spread_of_one());
         }
         Ok(())
     }
