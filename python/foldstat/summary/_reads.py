@@ -103,7 +103,7 @@ class Reads(MoreReads):
         Examples
         --------
         >>> from foldstat import Summary
-        >>> Summary([3.0, 4.0], sample_weight=[0.5, 0.25]).weight_power_sum(1)
+        >>> Summary([3.0, 4.0], sample_weight=[0.5, 0.25], weights="reliability").weight_power_sum(1)
         Fraction(3, 4)
         """
         if k not in (1, 2):
