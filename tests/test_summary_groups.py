@@ -362,6 +362,7 @@ def test_a_table_keeps_columns_whose_names_look_alike(kind, names):
         assert f"<th>{mean}</th>" in groups._repr_html_()
 
 
+@pytest.mark.filterwarnings("ignore:columns of X that are not numbers")
 def test_notebooks_show_what_keys_are_and_one_word_for_what_is_missing():
     data = {"k": ["a", "b"], "l": [1, 2], "d": [datetime.date(2024, 1, 1), None], "x": [1.0, 2.0]}
     for by, title in (("k", "k"), (["k", "l"], "k, l"), (["k", np.array([3, 4])], "k, key_1"), (np.array([3, 4]), "")):

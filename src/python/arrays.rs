@@ -324,8 +324,13 @@ impl<'py, T: Element + Copy, D: Dimension> NewArray<'py, T, D> {
         if places.len() != values.len() {
             return Err(Error::Bug("a result does not fit its shape".to_owned()).into());
         }
-        for (places, values) in places.chunks_mut(AT_ONCE).zip(values.chunks(AT_ONCE)) {
+        if values.len() <= AT_ONCE {
             places.copy_from_slice(values);
+            return Ok(array.finish());
+        }
+        for (places, values) in places.chunks_mut(AT_ONCE).zip(values.chunks(AT_ONCE)) {
+            // Other threads of Python, which may be those that send signals, go on meanwhile.
+            py.detach(|| places.copy_from_slice(values));
             py.check_signals()?;
         }
         Ok(array.finish())
