@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::bytes::{Kind, Opened, open};
 use crate::error::Error;
 use crate::fold::{Context, Pool};
 use crate::mixture::{self, Geometry, Method, MixtureStatistics, Sample};
@@ -24,7 +25,10 @@ struct Fields {
 impl Fields {
     fn of(statistics: &MixtureStatistics) -> Self {
         let bytes = statistics.to_bytes().unwrap();
-        let words = &bytes[b"foldstat-mixture-statistics\x01".len() + 1..];
+        let Ok(Opened::Payload { payload, .. }) = open(&bytes, Kind::MixtureStatistics) else {
+            panic!("statistics are in an envelope");
+        };
+        let words = &payload[1..];
         let word = |i: usize| -> [u8; 8] { words[8 * i..8 * i + 8].try_into().unwrap() };
         let size = |i| u64::from_le_bytes(word(i)) as usize;
         let (k, d) = (size(0), size(1));
