@@ -401,3 +401,18 @@ def test_errors_name_what_was_given():
                 either.add([1.0], at=at)
     with pytest.raises(TypeError, match=r"^every must have a unit of one length"):
         SummaryWindow(every=np.timedelta64(1, "M"), length=np.timedelta64(5, "M"))
+
+
+@pytest.mark.parametrize("at", [0, [0, 0]])
+def test_late_values_are_as_many_as_their_weights_say(at):
+    for settings, weights, late in (
+        ({"weights": "frequency"}, [2, 3], 5),
+        ({"weights": "frequency"}, [2.0, 3.0], 2),
+        ({"weights": "reliability"}, [2, 3], 2),
+        ({}, [2.0, 3.0], 5),
+    ):
+        window = SummaryWindow(every=1, length=2, **settings)
+        window.add([1.0], at=9)
+        with pytest.warns(UserWarning, match=f"^{late} values are older"):
+            window.add([1.0, 2.0], at=at, sample_weight=weights)
+        assert window.late_count == late

@@ -22,7 +22,7 @@ from foldstat.summary._scaled_state import common_scale, feed_any
 from foldstat.summary._summarize import by_key
 from foldstat.summary._summary import Summary
 from foldstat.summary._table import Table
-from foldstat.summary._weights import told
+from foldstat.summary._weights import as_weights, told
 
 _NOT_SETTINGS = ("x", "ids", "sample_weight", "n_jobs")
 
@@ -205,10 +205,9 @@ class SummaryWindow:
         late = (now - places).view(np.uint64) >= np.uint64(min(self._panes.number, 2**63 + 1))
         if sample_weight is None or not late.any():
             return int(np.count_nonzero(late))
-        weights = np.broadcast_to(np.asarray(sample_weight), places.shape)[late]
-        kind = self._empty._state.weights
-        times = kind is None and (weights == np.floor(weights)).all() if weights.dtype.kind == "f" else kind is None
-        return int(sum(weights.tolist())) if times else int(np.count_nonzero(weights))
+        weights: Any = as_weights(sample_weight, places.shape, self._empty._state.weights, warn=False)
+        real = weights.dtype.kind == "f"
+        return int(np.count_nonzero(weights[late])) if real else sum(weights[late].tolist())
 
     def _has_use_of(self, place: int, last: int) -> bool:
         """Tell whether a pane is in the window when all are there, or too late, which is counted."""
