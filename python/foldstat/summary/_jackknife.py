@@ -139,10 +139,13 @@ def jackknife(parts: Any, read: str | Callable[[Summary], float], **settings: An
             lambda: (blocks[start : start + _AT_ONCE] for start in range(0, len(blocks), _AT_ONCE)),
         )
     _check_scale(total, read)
+    if not total.count:
+        raise _too_few(0)
+    estimate = _number(read_named(total, read) if isinstance(read, str) else _called(read, total))
     if read in _OF_RANKS and not total.quantile_error and blocks is None:
-        found = [_of_ranks(total, chunks, str(read))]
+        found = [_of_ranks(total, chunks, str(read), estimate)]
     else:
-        found = [_without(total, chunk, read) for chunk in chunks()]
+        found = [_without(total, chunk, read, estimate) for chunk in chunks()]
         if read in _OF_RANKS and total.quantile_error:
             warnings.warn(
                 f"{read} is read to a relative error of {total.quantile_error:.2g}, which may hide how it changes: "
@@ -150,12 +153,14 @@ def jackknife(parts: Any, read: str | Callable[[Summary], float], **settings: An
                 UserWarning,
                 stacklevel=level_of_caller(),
             )
-    nothing = (np.empty(0),) * 3
-    replicates, counts, away = map(np.concatenate, zip(nothing, *found, strict=True))
+    replicates, counts, away = map(np.concatenate, zip(*found, strict=True))
     if len(replicates) < 2:
-        raise ValueError(f"the jackknife needs two parts with values or more, got {len(replicates)}")
-    estimate = _number(read_named(total, read) if isinstance(read, str) else _called(read, total))
+        raise _too_few(len(replicates))
     return Jackknife(estimate, *_estimates(away, counts), replicates)
+
+
+def _too_few(parts: int) -> ValueError:
+    return ValueError(f"the jackknife needs two parts with values or more, got {parts}")
 
 
 def _named(read: str) -> dict[str, Any]:
@@ -242,15 +247,14 @@ def _of_values(parts: Any, settings: dict[str, Any]) -> tuple[Summary, Callable[
 
 
 def _without(
-    total: Summary, parts: Summaries, read: str | Callable[[Summary], float]
+    total: Summary, parts: Summaries, read: str | Callable[[Summary], float], estimate: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Read what is left without each of the parts that have values.
 
-    Given are the statistic, how many values each part has, and how far the statistic is from that of all.
+    Given are the statistic, how many values each part has, and how far the statistic is from `estimate`, that of all.
     """
     counts = parts.count
     some = counts > 0
-    estimate = _number(read_named(total, read) if isinstance(read, str) else _called(read, total))
     if isinstance(read, str):
         states = parts._states.left_out(ticks_in(total._state), parts._which)
         left = Summaries._of_states(states, scales=scale_of(total._state))
@@ -269,7 +273,7 @@ def _without(
 
 
 def _of_ranks(
-    total: Summary, chunks: Callable[[], Iterator[Summaries]], read: str
+    total: Summary, chunks: Callable[[], Iterator[Summaries]], read: str, estimate: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Read quantiles without each single value: they depend only on which of few ranks are above its own."""
     present, ticks = [], []
@@ -287,11 +291,11 @@ def _of_ranks(
     for part in chunks():
         for kind in np.flatnonzero((start <= wanted) & (wanted < start + len(part))).tolist():
             place = int(wanted[kind]) - start
-            read_of[kind] = _without(total, part[place : place + 1], read)[0][0]
+            read_of[kind] = _without(total, part[place : place + 1], read, estimate)[0][0]
         start += len(part)
     replicates = np.empty(n)
     replicates[order] = read_of[kind_of_rank]
-    return replicates, np.ones(n), replicates - _number(read_named(total, read))
+    return replicates, np.ones(n), replicates - estimate
 
 
 def _exactly_away(total: Summary, parts: Sequence[Summary], read: Any) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ import numpy as np
 from foldstat import _core
 from foldstat._common.checks import shown
 from foldstat.summary._decimals import Places, decimals_of
-from foldstat.summary._input import Column, Frame, UnfitError, as_column, decimals_in, too_wide
+from foldstat.summary._input import Column, Frame, UnfitError, as_column, decimals_in, offers_arrow, too_wide
 from foldstat.summary._instants import TIMES
 from foldstat.summary._scales import AnyScale, Scales, of_each
 from foldstat.summary._ticks import Scale, Ticks, is_missing_time, ticks_of
@@ -48,7 +48,7 @@ def _without_nat(x: Any) -> Any:
 
 def listed_times(x: Any) -> Any:
     """List what an iterator gives if these are times: their unit is known at the end."""
-    if not isinstance(x, Iterator) or hasattr(x, "__arrow_c_stream__"):
+    if not isinstance(x, Iterator) or offers_arrow(x):
         return x
     begun = []
     for item in x:
