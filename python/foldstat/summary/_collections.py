@@ -16,8 +16,9 @@ from foldstat._common.room import room_for
 from foldstat.summary._each import Names, SequenceOfEach, listed
 from foldstat.summary._input import as_label
 from foldstat.summary._reads import NanPolicy, SummaryReads, as_policy
+from foldstat.summary._scaled_bytes import check_scales
 from foldstat.summary._scaled_each import column_of, objects_of, shown_cells
-from foldstat.summary._scaled_state import check_scales, scale_of, ticks_in, timed
+from foldstat.summary._scaled_state import scale_of, ticks_in, timed
 from foldstat.summary._scales import AnyScale, Scales, decode_scales, encode_scales, of_each, scale_at, united
 from foldstat.summary._summary import Summary
 

@@ -22,7 +22,7 @@ from foldstat.summary._collections import Summaries
 from foldstat.summary._group_states import GroupStates, Shape
 from foldstat.summary._key_bytes import decode_key, decode_keys, encode_keys
 from foldstat.summary._key_columns import KeyColumns
-from foldstat.summary._scaled_state import check_scales
+from foldstat.summary._scaled_bytes import check_scales
 from foldstat.summary._scales import decode_scales, encode_scales
 
 KIND = "GroupedSummary"

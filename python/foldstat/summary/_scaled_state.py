@@ -22,15 +22,14 @@ from foldstat.summary._decimals import Places, is_missing_decimal
 from foldstat.summary._feed import feed
 from foldstat.summary._input import check_index, native, offers_arrow
 from foldstat.summary._scaled_input import listed_times, scaled, unfit
-from foldstat.summary._scales import AnyScale, Scales, decode_scale, encode_scale, scale_at, united
+from foldstat.summary._scales import AnyScale, encode_scale, united
 from foldstat.summary._streams import opened
 from foldstat.summary._ticks import Ticks, is_missing_time
 
 if TYPE_CHECKING:
     from foldstat._core import SummaryState
 
-_KIND = "ScaledSummary"
-_WHAT = "a Summary of times or decimals"
+KIND = "ScaledSummary"
 
 
 class ScaledState:
@@ -61,7 +60,7 @@ class ScaledState:
         return hash((self.scale, self._ticks))
 
     def to_bytes(self) -> bytes:
-        return _bytes.seal(_KIND, [*encode_scale(self.scale), self._ticks.to_payload()])
+        return _bytes.seal(KIND, [*encode_scale(self.scale), self._ticks.to_payload()])
 
     # ---------------------------------------------------------------- reads
 
@@ -347,57 +346,3 @@ def check_missing(state: SummaryState, value: Any) -> None:
     alone.push(value, None, 1)  # which refuses what is no number either
     if alone.count:
         raise TypeError(f"push(value): value holds numbers, and this Summary is of {scale_of(state)}")
-
-
-# ---------------------------------------------------------------- bytes
-
-
-def state_from_bytes(data: bytes) -> SummaryState:
-    """Decode what `to_bytes` of either state gave."""
-    if _core.kind_of_bytes(data) != _KIND:
-        return _core.SummaryState.from_bytes(data)
-    version, fields = _bytes.unseal(_KIND, data)
-    *named, ticks = fields or [b""]
-    scale = decode_scale(_WHAT, named)
-    state = _core.SummaryState.from_bytes(ticks) if version == 1 else _core.SummaryState.from_payload(ticks)
-    check_scales(_WHAT, [state], range(1), scale)
-    return timed(state, scale)
-
-
-def check_scales(what: str, states: Any, places: range, scales: Scales) -> None:
-    """Raise a ValueError if there are no values that have these states and stand for that."""
-    for position, place in enumerate(places if scales is not None else ()):
-        scale = scale_at(scales, position)
-        if scale is not None and not _fits(states[place], scale):
-            raise _bytes.malformed(what, f"{scale} have no such sums and extremes")
-
-
-def _fits(state: SummaryState, scale: AnyScale) -> bool:
-    """Tell whether there are values that have this state, as far as reading it as times or decimals needs."""
-    try:
-        _check_settings(state, scale, "")
-    except (TypeError, ValueError):
-        return False
-    infinite = state.positive_infinity_count + state.negative_infinity_count
-    if infinite or not state.count:
-        return not infinite
-    n = as_fraction(*state.weight_power_sum(1))
-    first, second = (as_fraction(*state.power_sum(k)) for k in (1, 2))
-    if (state.weights is None and first % 1) or first**2 > n * second:
-        return False
-    if state.is_reduced:
-        return second <= n * 2**126 and _is_readable(first / n, scale)
-    ends: list[Any] = [state.min, state.max, *(value for value, _ in state.best)]
-    if any(end % 1 or not state.min <= end <= state.max for end in ends):  # infinity % 1 is NaN
-        return False
-    low, high = map(int, ends[:2])
-    if not (n * low <= first <= n * high and second <= n * max(low**2, high**2)):
-        return False
-    return all(_is_readable(Fraction(end), scale) for end in (low, high))
-
-
-def _is_readable(ticks: Fraction, scale: AnyScale) -> bool:
-    try:
-        return scale.read(ticks) is not None
-    except (OverflowError, ValueError):
-        return False

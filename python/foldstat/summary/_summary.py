@@ -16,13 +16,13 @@ from foldstat.summary._instants import TIMES
 from foldstat.summary._more_reads import formatted
 from foldstat.summary._nulls import plain
 from foldstat.summary._reads import Identifier, NanPolicy, Reads, SummaryReads, as_policy, summary_html
+from foldstat.summary._scaled_bytes import state_from_bytes
 from foldstat.summary._scaled_state import (
     check_missing,
     feed_any,
     merge_all,
     merged,
     scaled_state,
-    state_from_bytes,
     subtracted,
     ticks_in,
     whole_of,
