@@ -6,12 +6,14 @@ use ndarray::{Array, ArrayView1, Dimension, Ix1, Ix2, Ix3};
 use numpy::npyffi::PY_ARRAY_API;
 use numpy::prelude::*;
 use numpy::{Element, PyArray, PyArrayDyn, PyUntypedArray, dtype};
+use pyo3::PyTypeInfo;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::error::Error;
 use crate::memory;
+use crate::python::enter::enter;
 use crate::python::objects;
 use crate::rows::Rows;
 
@@ -276,8 +278,10 @@ fn too_large<D: Dimension>(shape: &D) -> Error {
     Error::Memory { what: "a result", bytes }
 }
 
-/// Values that are copied before signals are looked for: new memory is slow, some 1 GB/s.
+/// Values that are copied at once.
 const AT_ONCE: usize = 1 << 20;
+/// Nanoseconds that copying a value takes, about: new memory is slow, some 1 GB/s.
+const COPY_NANOSECONDS: f64 = 8.0;
 
 /// A result array of NumPy's, in C order and full of zeros, that nobody else has seen yet.
 #[derive(Debug)]
@@ -328,11 +332,14 @@ impl<'py, T: Element + Copy, D: Dimension> NewArray<'py, T, D> {
             places.copy_from_slice(values);
             return Ok(array.finish());
         }
-        for (places, values) in places.chunks_mut(AT_ONCE).zip(values.chunks(AT_ONCE)) {
-            // Other threads of Python, which may be those that send signals, go on meanwhile.
-            py.detach(|| places.copy_from_slice(values));
-            py.check_signals()?;
-        }
+        let work = COPY_NANOSECONDS * values.len() as f64;
+        enter(py, work, Some(1), None, |context| {
+            for (places, values) in places.chunks_mut(AT_ONCE).zip(values.chunks(AT_ONCE)) {
+                context.check()?;
+                places.copy_from_slice(values);
+            }
+            Ok(())
+        })?;
         Ok(array.finish())
     }
 
@@ -366,4 +373,16 @@ pub fn bytes<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyBytes>
         Ok(())
     });
     object.map_err(|error| objects::named(py, error, "a bytes object", bytes.len()))
+}
+
+/// What a class whose objects travel as bytes gives for pickle: its ``from_bytes``, and the bytes.
+pub type Reduced<'py> = (Bound<'py, PyAny>, (Bound<'py, PyBytes>,));
+
+/// Gives it.
+///
+/// # Errors
+///
+/// Those of Python, if the class has no such method.
+pub fn reduced<'py, T: PyTypeInfo>(bytes: Bound<'py, PyBytes>) -> PyResult<Reduced<'py>> {
+    Ok((bytes.py().get_type::<T>().getattr("from_bytes")?, (bytes,)))
 }

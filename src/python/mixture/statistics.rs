@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::fold::{Monoid, Partition};
 use crate::memory;
 use crate::mixture::{self, Geometry, MixtureStatistics, Sample, constraint};
-use crate::python::arrays::{self, NewArray};
+use crate::python::arrays::{self, NewArray, Reduced, reduced};
 use crate::python::enter::enter;
 use crate::rows::Rows;
 
@@ -120,12 +120,8 @@ impl PyMixtureStatistics {
         Ok(Self(MixtureStatistics::from_bytes(data)?))
     }
 
-    fn __reduce__<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
-        let reader = py.get_type::<Self>().getattr("from_bytes")?;
-        Ok((reader, (self.to_bytes(py)?,)))
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
+        reduced::<Self>(self.to_bytes(py)?)
     }
 
     fn __copy__(&self) -> PyResult<Self> {

@@ -13,7 +13,7 @@ use super::VALUE_NANOSECONDS;
 use super::input::{self, RowWeights, Segment};
 use crate::error::Error;
 use crate::fold::{Partition, RowsMut};
-use crate::python::arrays::{self, NewArray};
+use crate::python::arrays::{self, NewArray, Reduced, reduced};
 use crate::python::enter::enter;
 use crate::summary::{Joint, JointReads};
 
@@ -223,12 +223,8 @@ impl JointState {
         hasher.finish()
     }
 
-    fn __reduce__<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
-        let reader = py.get_type::<Self>().getattr("from_bytes")?;
-        Ok((reader, (self.to_bytes(py)?,)))
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
+        reduced::<Self>(self.to_bytes(py)?)
     }
 
     /// Number of columns.

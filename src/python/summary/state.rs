@@ -15,7 +15,7 @@ use super::states::{self, Shared};
 use super::{VALUE_NANOSECONDS, convert, each, items};
 use crate::error::Error;
 use crate::memory;
-use crate::python::arrays::{self, NewArray};
+use crate::python::arrays::{self, NewArray, Reduced, reduced};
 use crate::python::enter::enter;
 use crate::python::objects;
 use crate::summary::{
@@ -322,12 +322,8 @@ impl SummaryState {
         hasher.finish()
     }
 
-    fn __reduce__<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
-        let reader = py.get_type::<Self>().getattr("from_bytes")?;
-        Ok((reader, (self.to_bytes(py)?,)))
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
+        reduced::<Self>(self.to_bytes(py)?)
     }
 
     /// Whether it is the neutral element of merging.

@@ -17,7 +17,7 @@ use crate::bytes::{Kind, Opened, Reader, Writer, open, seal};
 use crate::error::Error;
 use crate::fold::{Context, Partition, RowsMut};
 use crate::memory;
-use crate::python::arrays::{self, NewArray};
+use crate::python::arrays::{self, NewArray, Reduced, reduced};
 use crate::python::enter::enter;
 use crate::python::objects;
 use crate::summary::{Number, State, Summary};
@@ -540,12 +540,8 @@ impl SummaryStates {
         Ok(memory::gathered(states, WHAT)?.into())
     }
 
-    fn __reduce__<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
-        let reader = py.get_type::<Self>().getattr("from_bytes")?;
-        Ok((reader, (self.to_bytes(py)?,)))
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
+        reduced::<Self>(self.to_bytes(py)?)
     }
 
     // ------------------------------------------------------------ reads
