@@ -17,7 +17,7 @@ use super::weighted::{WeightKind, Weighted};
 use crate::error::Error;
 use block::Kept;
 
-pub(super) use block::{Block, Counting, Owners};
+pub(super) use block::{Block, Counting, Owners, blocks};
 
 /// All parts of one summary while values are added.
 ///
@@ -114,8 +114,7 @@ impl Accumulator {
 
     /// Notes finite values that were added to [`Accumulator::sums_mut`].
     pub(super) fn note(&mut self, count: usize, (min, max): Range) {
-        self.counts.count = self.counts.count.wrapping_add(count as u64);
-        self.rows += count as u128;
+        self.count_finite(count as u64);
         if min <= max {
             self.extremes.take(min.into(), max.into());
         }

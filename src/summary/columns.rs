@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use super::accumulate::{Accumulator, Counting, Owners};
+use super::accumulate::{Accumulator, Counting, Owners, blocks};
 use super::column::{Column, Ids, Weights, bad_weight};
 use super::number::Number;
 use super::octets::{self, Octets};
 use super::parts::Parts;
-use super::reader::{Reader, blocks};
+use super::reader::Reader;
 use super::states::{Numbers, Run, State};
 use super::summary::Summary;
 use super::sums::{Lanes, SumsBuilder};
@@ -56,8 +56,7 @@ pub fn summarize_columns<'d>(
         return table.summarize_runs(context, rows);
     }
     let mut summaries = memory::with_capacity(columns.len(), WHAT)?;
-    for start in (0..columns.len()).step_by(AT_ONCE) {
-        let batch = start..(start + AT_ONCE).min(columns.len());
+    for batch in blocks(0..columns.len(), AT_ONCE) {
         summaries.extend(table.summarize(context, rows, batch)?.into_iter().map(State::from));
     }
     Ok(summaries)

@@ -9,6 +9,7 @@
 use std::ops::{Range, RangeInclusive};
 use std::sync::{Mutex, PoisonError};
 
+use super::accumulate::blocks;
 use super::column::{Column, Ids, Values, Weights, with_view};
 use super::columns::{check_rows, check_total};
 use super::dealer::{Dealer, MOST_TARGETS};
@@ -110,7 +111,7 @@ fn tasks_of(
         } else {
             TASK
         };
-        (0..rows).step_by(task).map(move |start| (index, start..(start + task).min(rows)))
+        blocks(0..rows, task).map(move |rows| (index, rows))
     };
     memory::collected(stretches.iter().enumerate().flat_map(of_one), WHAT)
 }
@@ -160,8 +161,7 @@ impl<'a> Worker<'a> {
         groups.clear();
         memory::reserve(groups, rows.len(), WHAT)?;
         let mut buffer = Vec::new();
-        for start in rows.clone().step_by(LOOK_UP) {
-            let block = start..(start + LOOK_UP).min(rows.end);
+        for block in blocks(rows.clone(), LOOK_UP) {
             self.numbers.look_up(keys_of(&stretch.keys, block, &mut buffer), groups)?;
         }
         self.dealer.add(stretch, rows, self.numbers.keys.len())
@@ -256,8 +256,7 @@ fn dense_keys(stretches: &[Stretch<'_>]) -> Option<RangeInclusive<i64>> {
     let mut buffer = Vec::new();
     let (mut low, mut high) = (i64::MAX, i64::MIN);
     for stretch in stretches {
-        for start in (0..stretch.keys.len()).step_by(LOOK_UP) {
-            let block = start..(start + LOOK_UP).min(stretch.keys.len());
+        for block in blocks(0..stretch.keys.len(), LOOK_UP) {
             let (least, most) = extent(keys_of(&stretch.keys, block, &mut buffer));
             (low, high) = (low.min(least), high.max(most));
         }
@@ -325,8 +324,7 @@ fn choose(
     memory::resize(groups, rows.len(), 0, WHAT)?;
     let (mut count, mut offset) = (0, 0_u32);
     let mut buffer = Vec::new();
-    for start in rows.clone().step_by(LOOK_UP) {
-        let block = start..(start + LOOK_UP).min(rows.end);
+    for block in blocks(rows.clone(), LOOK_UP) {
         for &key in keys_of(keys, block, &mut buffer) {
             // Without a branch: which keys are chosen cannot be foreseen. One below the first wraps round.
             let number = key.wrapping_sub(first).cast_unsigned();

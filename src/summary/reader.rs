@@ -4,15 +4,9 @@ use std::ops::Range;
 
 use ndarray::s;
 
-use super::accumulate::{Accumulator, Block, Counting, Owners};
+use super::accumulate::{Accumulator, Block, Counting, Owners, blocks};
 use super::column::{Column, Ids, Weights};
 use super::sums::SumsBuilder;
-
-/// Rows in blocks of `size`, the last one possibly shorter.
-pub(super) fn blocks(rows: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
-    let end = rows.end;
-    rows.step_by(size).map(move |start| start..(start + size).min(end))
-}
 
 /// Reads a column block by block: where it lies if it can, else through a buffer.
 pub(super) struct Reader<'d> {

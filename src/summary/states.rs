@@ -1,6 +1,6 @@
 //! [`State`]: a summary in few bytes, for very many groups, columns or rows side by side.
 
-use super::accumulate::{Accumulator, Block, Counting, Owners};
+use super::accumulate::{Accumulator, Block, Counting, Owners, blocks};
 use super::exact::Exact;
 use super::number::Number;
 use super::parts::{Counts, Parts};
@@ -324,8 +324,7 @@ impl Run<'_, '_> {
         let Owners { ids, first, rows } = self.owners;
         match self.values {
             Numbers::Floats(values) => {
-                for start in (0..values.len()).step_by(SumsBuilder::BLOCK) {
-                    let part = start..(start + SumsBuilder::BLOCK).min(values.len());
+                for part in blocks(0..values.len(), SumsBuilder::BLOCK) {
                     accumulator.add(&Block {
                         values: &values[part.clone()],
                         counting: self.counting.part(part.clone()),

@@ -110,9 +110,9 @@ impl Sums {
     fn add_windows(&mut self, window: Window, sums: &[i128; WINDOWS]) {
         for (index, (&sum, unit)) in sums.iter().zip(window.units()).enumerate() {
             if index < 2 {
-                self.first.add_integer(sum, place(unit, First::POINT));
+                self.first.add_integer(sum, First::place(unit));
             } else {
-                self.second.add_integer(sum, place(unit, Second::POINT));
+                self.second.add_integer(sum, Second::place(unit));
             }
         }
     }
@@ -161,11 +161,6 @@ impl Sums {
             },
         })
     }
-}
-
-/// Bit of a fixed-point number that stands for 2^`unit`.
-fn place(unit: i32, point: usize) -> usize {
-    point.checked_add_signed(unit as isize).expect("windows stay in the range of f64")
 }
 
 /// The bits that are set in a number of times: a value that counts w times is added once to the sums

@@ -6,6 +6,15 @@ use crate::error::Error;
 use crate::summary::best::Id;
 use crate::summary::column::{Ids, is_weight};
 
+/// Rows in blocks of `size`, the last one possibly shorter.
+pub(in crate::summary) fn blocks(
+    rows: Range<usize>,
+    size: usize,
+) -> impl Iterator<Item = Range<usize>> {
+    let end = rows.end;
+    rows.step_by(size).map(move |start| start..(start + size).min(end))
+}
+
 /// Some values of a column, next to one another.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::summary) struct Block<'b, 'd> {

@@ -1,6 +1,6 @@
 //! How values that count more or less than once get into an [`Accumulator`].
 
-use super::block::Kept;
+use super::block::{Kept, blocks};
 use super::{Accumulator, Block, Counting, Owners, Range, Sums, SumsBuilder, Weighted};
 use super::{WeightedBuilder, set_bits, union, wider};
 use crate::error::Error;
@@ -106,17 +106,20 @@ impl Accumulator {
         self.bad_weight |= !is_weight(weight);
     }
 
+    fn repeated(&mut self) -> &mut WeightedBuilder {
+        self.repeated.get_or_insert_with(|| WeightedBuilder::new(true))
+    }
+
     fn weighing(&mut self) -> &mut WeightedBuilder {
         self.weighing.get_or_insert_with(|| WeightedBuilder::new(false))
     }
 
     /// Adds a block with numbers of times or weights: in parts that the kernels take, if they do.
     pub(super) fn add_counted(&mut self, block: &Block<'_, '_>) {
-        for start in (0..block.values.len()).step_by(WeightedBuilder::BLOCK) {
-            let part = start..(start + WeightedBuilder::BLOCK).min(block.values.len());
+        for part in blocks(0..block.values.len(), WeightedBuilder::BLOCK) {
             let (owners, first) = match block.owners.rows {
                 Some(rows) => (Owners { rows: Some(&rows[part.clone()]), ..block.owners }, 0),
-                None => (block.owners, start),
+                None => (block.owners, part.start),
             };
             let part = Block {
                 values: &block.values[part.clone()],
@@ -155,8 +158,7 @@ impl Accumulator {
             }
         };
         let (min, max) = live.extremes;
-        self.counts.count = self.counts.count.wrapping_add(count);
-        self.rows += u128::from(count);
+        self.count_finite(count);
         if min <= max {
             self.extremes.take(min.into(), max.into());
             self.add_to_parts(block, live.extremes);
@@ -170,18 +172,15 @@ impl Accumulator {
             return None;
         }
         let ahead = [behind(values), behind(times)];
-        self.repeated
-            .get_or_insert_with(|| WeightedBuilder::new(true))
-            .add_times(values, times, ahead)
+        self.repeated().add_times(values, times, ahead)
     }
 
     /// Adds what is finite to counts and sums, and returns its extremes.
     pub(super) fn add_finite_of(&mut self, kept: &Kept) -> Range {
         let mut extremes = NONE;
-        for start in (0..kept.values.len()).step_by(WeightedBuilder::BLOCK) {
-            let end = (start + WeightedBuilder::BLOCK).min(kept.values.len());
+        for part in blocks(0..kept.values.len(), WeightedBuilder::BLOCK) {
             let finite = |index: &usize| kept.values[*index].is_finite();
-            let places: Vec<usize> = (start..end).filter(finite).collect();
+            let places: Vec<usize> = part.filter(finite).collect();
             let values: Vec<f64> = places.iter().map(|&place| kept.values[place]).collect();
             let added = if !kept.weights.is_empty() {
                 let weights: Vec<f64> = places.iter().map(|&place| kept.weights[place]).collect();
@@ -199,7 +198,7 @@ impl Accumulator {
         extremes
     }
 
-    fn count_finite(&mut self, count: u64) {
+    pub(super) fn count_finite(&mut self, count: u64) {
         self.counts.count = self.counts.count.wrapping_add(count);
         self.rows += u128::from(count);
     }
@@ -222,8 +221,7 @@ impl Accumulator {
             self.count_numbers(value, times);
             extremes = wider(extremes, value);
             if !self.higher {
-                let builder = self.repeated.get_or_insert_with(|| WeightedBuilder::new(true));
-                builder.sums_mut().add_times(value, times);
+                self.repeated().sums_mut().add_times(value, times);
             }
         }
         if self.higher {

@@ -7,6 +7,8 @@
 
 use std::sync::OnceLock;
 
+use crate::summary::sums::power_of_two;
+
 /// The finest scale: 4096 buckets per power of two.
 pub const FINEST: u8 = 12;
 /// Number of boundaries in [1, 2) at the finest scale.
@@ -22,7 +24,6 @@ const HIDDEN: u64 = 1 << MANTISSA_BITS;
 const SUBNORMAL_EXPONENTS: i32 = 51;
 /// Exponents from 2⁻¹⁰⁷⁴ to 2¹⁰²³.
 const EXPONENTS: i32 = 2098;
-const EXPONENT_BIAS: i32 = 1023;
 
 /// The significands 2^(j/4096), rounded to 53 bits, for j from 0 to 4096 (which is 2).
 fn boundaries() -> &'static [u64; BOUNDARIES + 1] {
@@ -158,16 +159,6 @@ impl Scale {
             [const { OnceLock::new() }; FINEST as usize + 1];
         *TABLES[usize::from(self.0)].get_or_init(|| Lookup::new(self.0))
     }
-}
-
-/// 2^`exponent`, for exponents from -1074 to 1023.
-fn power_of_two(exponent: i32) -> f64 {
-    let bits = if exponent < 1 - EXPONENT_BIAS {
-        1 << (exponent + 1074)
-    } else {
-        ((exponent + EXPONENT_BIAS) as u64) << MANTISSA_BITS
-    };
-    f64::from_bits(bits)
 }
 
 /// Finds buckets by one look-up, one addition and one shift.

@@ -187,13 +187,8 @@ impl SumsBuilder {
         let Some(scale) = self.powers.scale(smallest, largest) else {
             return self.add_to_bins(octets.as_flattened());
         };
-        let mut add = |octets: &[Octet]| match self.powers.add(octets, scale, ahead, &mut self.sums)
-        {
-            true => Ok(()),
-            false => Err(NotFinite),
-        };
         if smallest >= scale.smallest() {
-            return add(octets);
+            return self.powers.add(octets, scale, ahead, &mut self.sums);
         }
         // Few values are much smaller than the largest, and zeros in their place are nothing.
         let values = octets.as_flattened();
@@ -206,7 +201,7 @@ impl SumsBuilder {
         for (others, octet) in others.iter_mut().zip(octets) {
             *others = octet.map(|value| if is_small(value) { 0.0 } else { value });
         }
-        add(&others[..octets.len()])?;
+        self.powers.add(&others[..octets.len()], scale, ahead, &mut self.sums)?;
         self.add_to_bins(&small)
     }
 

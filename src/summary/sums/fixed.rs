@@ -37,6 +37,16 @@ impl<const L: usize, const P: usize> Fixed<L, P> {
 
     const _WIDE_ENOUGH: () = assert!(64 * L > (1074 + 1024) * P + 64);
 
+    /// The bit that stands for 2^`unit`.
+    ///
+    /// # Panics
+    ///
+    /// If that is below the last one: a bug in the caller.
+    #[must_use]
+    pub fn place(unit: i32) -> usize {
+        Self::POINT.checked_add_signed(unit as isize).expect("units are not below the last bit")
+    }
+
     /// Adds ±`magnitude`·2^`bit` units; `magnitude` is least significant limb first.
     ///
     /// Bits above the widest power and its headroom are lost: there are none.

@@ -77,19 +77,16 @@ pub struct Units {
 impl Points {
     /// Moves them to where they belong; Σw and Σw² only if `weights`.
     pub fn move_into(self, units: Units, weights: bool, sums: &mut WeightedSums) {
-        let place = |point: usize, unit: i32| {
-            point.checked_add_signed(unit as isize).expect("units stay in the range of f64")
-        };
         let Units { x, w } = units;
         if weights {
             let weight = [self.weight as u64, (self.weight >> 64) as u64];
-            sums.weight.add_limbs(&weight, false, place(First::POINT, w));
-            sums.square.add_limbs(&self.square.limbs(), false, place(Second::POINT, 2 * w));
+            sums.weight.add_limbs(&weight, false, First::place(w));
+            sums.square.add_limbs(&self.square.limbs(), false, Second::place(2 * w));
         }
-        let first = place(Second::POINT, x + w);
+        let first = Second::place(x + w);
         let negative = self.first.carries > i64::MAX as u64;
         sums.first.add_limbs(&self.first.magnitude(), negative, first);
-        let second = place(Third::POINT, 2 * x + w);
+        let second = Third::place(2 * x + w);
         sums.second.add_limbs(&self.second[0].limbs(), false, second);
         sums.second.add_limbs(&self.second[1].limbs(), false, second + 64);
     }

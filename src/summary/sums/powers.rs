@@ -22,8 +22,9 @@
 //! values; 22 cycles per register where a core has two units that do either, 24 where two multiply
 //! and two others add. That is 6 cycles a value with AVX2 and 6 to 3 with AVX-512.
 
+use super::builder::NotFinite;
 use super::windows::{Octet, exponent, power_of_two};
-use super::{Sums, place};
+use super::{First, Fourth, Second, Sums, Third};
 use crate::simd::{Kernel, Lanes, Lanes64, Level, Lines, Part, Vector, dispatch};
 
 /// log₂ of 1/B.
@@ -111,21 +112,25 @@ impl PowersBuilder {
             .or_else(|| Scale::covering(largest))
     }
 
-    /// Adds a block of values that fit the scale; false, and nothing is added, if one is NaN.
+    /// Adds a block of values that fit the scale.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFinite`], and then nothing was added, if one is NaN.
     pub(super) fn add(
         &mut self,
         octets: &[Octet],
         scale: Scale,
         ahead: Lines,
         sums: &mut Sums,
-    ) -> bool {
-        let Some(found) = columns(octets, scale, ahead) else { return false };
+    ) -> Result<(), NotFinite> {
+        let found = columns(octets, scale, ahead).ok_or(NotFinite)?;
         if self.0.as_ref().is_none_or(|(open, _)| *open != scale) {
             self.close(sums);
         }
         let (_, open) = self.0.get_or_insert_with(|| (scale, Box::default()));
         open.each(&found, |sum, &found| *sum += i128::from(found));
-        true
+        Ok(())
     }
 
     /// Moves the sums to where they belong.
@@ -133,19 +138,17 @@ impl PowersBuilder {
         let (Some((scale, columns)), Some(higher)) = (self.0.take(), &mut sums.higher) else {
             return;
         };
-        let bit =
-            |power: i32, column: usize, point: usize| place(unit(scale, power, column), point);
         for (column, &sum) in columns.first.iter().enumerate() {
-            sums.first.add_integer(sum, bit(1, column, super::First::POINT));
+            sums.first.add_integer(sum, First::place(unit(scale, 1, column)));
         }
         for (column, &sum) in columns.second.iter().enumerate() {
-            sums.second.add_integer(sum, bit(2, column, super::Second::POINT));
+            sums.second.add_integer(sum, Second::place(unit(scale, 2, column)));
         }
         for (column, &sum) in columns.third.iter().enumerate() {
-            higher.third.add_integer(sum, bit(3, column, super::Third::POINT));
+            higher.third.add_integer(sum, Third::place(unit(scale, 3, column)));
         }
         for (column, &sum) in columns.fourth.iter().enumerate() {
-            higher.fourth.add_integer(sum, bit(4, column, super::Fourth::POINT));
+            higher.fourth.add_integer(sum, Fourth::place(unit(scale, 4, column)));
         }
     }
 }
@@ -376,7 +379,7 @@ mod tests {
         let scale = Scale::covering(largest).expect("sizes that are covered");
         assert!(sizes().all(|size| size >= scale.smallest()), "sizes of one scale");
         let (mut sums, mut builder) = (Sums::new(true), PowersBuilder::default());
-        assert!(builder.add(octets, scale, Lines::NONE, &mut sums));
+        builder.add(octets, scale, Lines::NONE, &mut sums).unwrap();
         builder.close(&mut sums);
         sums
     }

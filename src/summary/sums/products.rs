@@ -47,8 +47,7 @@ impl PairBuilder {
         let Some((window, sums)) = self.open.take() else { return };
         let total = self.sum.get_or_insert_with(|| Box::new(Second::ZERO));
         for (sum, unit) in sums.into_iter().zip(window.units()) {
-            let bit = Second::POINT.checked_add_signed(unit as isize);
-            total.add_integer(sum, bit.expect("windows stay in the range of products"));
+            total.add_integer(sum, Second::place(unit));
         }
     }
 }

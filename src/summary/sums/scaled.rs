@@ -116,8 +116,7 @@ impl<const N: usize> Scaled<N> {
     pub fn add_to<const L: usize, const P: usize>(&self, sum: &mut Fixed<L, P>) {
         let (magnitude, negative) = self.magnitude();
         if !self.is_zero() {
-            let bit = Fixed::<L, P>::POINT.checked_add_signed(self.exponent as isize);
-            sum.add_limbs(&magnitude, negative, bit.expect("sums are multiples of their unit"));
+            sum.add_limbs(&magnitude, negative, Fixed::<L, P>::place(self.exponent));
         }
     }
 

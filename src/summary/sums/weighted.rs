@@ -7,7 +7,7 @@ use super::fixed::{First, Second, Third};
 use super::peel::{any_nan, max_abs};
 use super::points::{self, Points, Units};
 use super::slices::{self, Ahead, DEPTH, NARROW, narrow_bits, narrow_spread};
-use super::windows::{Octet, exponent};
+use super::windows::{Octet, exponent, power_of_two};
 use crate::simd::{Lines, dispatch};
 
 /// Exact sums over values x with weights w.
@@ -384,14 +384,6 @@ impl Narrow {
 
 fn add_each<const N: usize>(sums: &mut [i128; N], found: &[i64; N]) {
     sums.iter_mut().zip(found).for_each(|(sum, &found)| *sum += i128::from(found));
-}
-
-/// 2ⁿ for n from −1074 on.
-fn power_of_two(n: i32) -> f64 {
-    if n < -1022 {
-        return f64::from_bits(1_u64.checked_shl((n + 1074) as u32).unwrap_or(0));
-    }
-    super::windows::power_of_two(n)
 }
 
 fn live_pairs(x: &[f64], w: &[f64]) -> impl Iterator<Item = (f64, f64)> {

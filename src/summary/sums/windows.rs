@@ -17,10 +17,14 @@ pub(super) fn exponent(x: f64) -> i32 {
     (x.to_bits() >> 52 & 0x7ff) as i32 - 1023
 }
 
-/// 2ⁿ for n in −1022..=1023.
+/// 2ⁿ for n up to 1023; 0 below −1074.
 #[must_use]
 pub fn power_of_two(n: i32) -> f64 {
-    f64::from_bits(((n + 1023) as u64) << 52)
+    f64::from_bits(match n {
+        -1022.. => ((n + 1023) as u64) << 52,
+        -1074..-1022 => 1 << (n + 1074),
+        _ => 0,
+    })
 }
 
 #[inline(always)]
