@@ -314,6 +314,7 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)
 thread.join({wait})
 try:
     import foldstat
+    foldstat.GaussianMixture  # loads scikit-learn, which the first import may have left half imported
 except Exception as error:
     trace = error.__traceback__
     while trace.tb_next:
