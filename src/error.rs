@@ -87,8 +87,10 @@ pub enum Error {
         right: String,
     },
     /// Rows of a stream that are not there, or more than once.
-    #[error("rows {first}..{end} {problem}")]
+    #[error("{what} {first}..{end} {problem}")]
     Rows {
+        /// "rows", or "pieces" where the lengths of these are not known.
+        what: &'static str,
         /// "are missing" or "were counted twice".
         problem: &'static str,
         /// The first of them.

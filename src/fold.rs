@@ -36,5 +36,5 @@ pub use monoid::Monoid;
 pub use output::{Output, RowsMut};
 pub use partition::Partition;
 pub use pool::{Halted, Pool};
-pub use running::Fold;
+pub use running::{Fold, Leaves, MOST_LEAVES, Node};
 pub use threads::{Threads, resolve_threads};

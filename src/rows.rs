@@ -20,6 +20,9 @@ pub trait Element: Copy + Send + Sync + PartialOrd + AddAssign + 'static {
 
     /// Whether it is neither NaN nor infinite.
     fn is_finite(self) -> bool;
+
+    /// Its bits, all different for different numbers.
+    fn to_bits_u64(self) -> u64;
 }
 
 impl Element for f64 {
@@ -39,6 +42,11 @@ impl Element for f64 {
     fn is_finite(self) -> bool {
         self.is_finite()
     }
+
+    #[inline(always)]
+    fn to_bits_u64(self) -> u64 {
+        self.to_bits()
+    }
 }
 
 impl Element for f32 {
@@ -57,6 +65,11 @@ impl Element for f32 {
     #[inline(always)]
     fn is_finite(self) -> bool {
         self.is_finite()
+    }
+
+    #[inline(always)]
+    fn to_bits_u64(self) -> u64 {
+        u64::from(self.to_bits())
     }
 }
 
@@ -166,27 +179,36 @@ impl<'a> Rows<'a> {
     ///
     /// [`Error::NonFinite`] with the first offending row and column.
     pub fn check_finite(&self, name: &'static str, context: &Context) -> Result<(), Error> {
-        with_rows!(self, view => check_finite(*view, name, context))
+        context.fold(&self.partition(), |range| {
+            let block = self.row_block(range.clone());
+            block.check_finite_block(name, range.start)
+        })
+    }
+
+    /// The same of a single block on the calling thread, whose first row is `first_row`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::check_finite`].
+    pub fn check_finite_block(&self, name: &'static str, first_row: usize) -> Result<(), Error> {
+        with_rows!(self, view => check_finite(*view, name, first_row))
     }
 }
 
 fn check_finite<T: Element>(
-    view: ArrayView2<'_, T>,
+    block: ArrayView2<'_, T>,
     name: &'static str,
-    context: &Context,
+    first_row: usize,
 ) -> Result<(), Error> {
-    context.fold(&Partition::of_rows(view.nrows(), view.ncols()), |range| {
-        let block = view.slice_axis(Axis(0), Slice::from(range.clone()));
-        if all_finite(block) {
-            return Ok(());
-        }
-        let found = block.outer_iter().enumerate().find_map(|(row, values)| {
-            let column = values.iter().position(|value| !value.is_finite())?;
-            let kind = NonFiniteKind::of(values[column].to_f64())?;
-            Some(Error::NonFinite { name, row: range.start + row, column, kind })
-        });
-        found.map_or(Ok(()), Err)
-    })
+    if all_finite(block) {
+        return Ok(());
+    }
+    let found = block.outer_iter().enumerate().find_map(|(row, values)| {
+        let column = values.iter().position(|value| !value.is_finite())?;
+        let kind = NonFiniteKind::of(values[column].to_f64())?;
+        Some(Error::NonFinite { name, row: first_row + row, column, kind })
+    });
+    found.map_or(Ok(()), Err)
 }
 
 /// Whether a block holds finite values only, looking at it in the order of memory.

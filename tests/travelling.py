@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from foldstat import GroupedSummary, JointSummary, MixtureStatistics, Summaries, Summary, _core, summarize
+from foldstat.mixture import statistics
 from foldstat.walkers import Moments
 from foldstat.walkers.run._histogram import Histogram
 
@@ -28,6 +29,11 @@ DAY = datetime.datetime(2024, 5, 17, 12)
 def _mixture(family):
     shares = np.array([[0.25, 0.75], [1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
     return _core.statistics_from_responsibilities(np.nan_to_num(X), shares, family)
+
+
+def _placed(**place):
+    rows = np.random.default_rng(0).normal(size=(5000, 2))
+    return statistics(rows, [0.5, 0.5], [[-1.0, 0.0], [1.0, 0.0]], [1.0, 1.0], covariance_type="spherical", **place)
 
 
 def _moments(*, histograms):
@@ -65,6 +71,8 @@ OBJECTS = {
     "MixtureStatistics: tied": lambda: _mixture("tied"),
     "MixtureStatistics: diag": lambda: _mixture("diag"),
     "MixtureStatistics: spherical": lambda: _mixture("spherical"),
+    "MixtureStatistics: rows": lambda: _placed(first_row=2048),
+    "MixtureStatistics: pieces": lambda: _placed(piece=3),
     "Moments: neutral": Moments,
     "Moments: draws": lambda: _moments(histograms=False),
     "Moments: histogram": lambda: _moments(histograms=True),

@@ -222,6 +222,18 @@ impl Context {
         self.fold_into(partition, (), |rows, ()| map(rows))
     }
 
+    /// A [`fold`](Context::fold) over each of some ranges of blocks, all at the same time.
+    pub(super) fn fold_each<P: Monoid + Send>(
+        &self,
+        partition: &Partition,
+        ranges: &[Range<usize>],
+        map: impl Fn(Range<usize>) -> Result<P, Error> + Sync,
+    ) -> Result<Vec<P>, Error> {
+        let map = |rows, ()| map(rows);
+        let tree = Tree { context: self, partition, map, failed: AtomicUsize::new(usize::MAX) };
+        tree.branches(ranges)
+    }
+
     /// Hands each block of rows its own part of `output`.
     ///
     /// # Errors
@@ -318,6 +330,25 @@ impl<F> Tree<'_, F> {
         let mut merged = left?;
         merged.merge(&right?)?;
         Ok(merged)
+    }
+
+    fn branches<P>(&self, ranges: &[Range<usize>]) -> Result<Vec<P>, Error>
+    where
+        P: Monoid + Send,
+        F: Fn(Range<usize>, ()) -> Result<P, Error> + Sync,
+    {
+        match ranges {
+            [] => Ok(Vec::new()),
+            [range] => Ok(vec![self.branch(range.clone(), ())?]),
+            _ => {
+                let (left, right) = ranges.split_at(ranges.len() / 2);
+                let (left, right) =
+                    self.context.join(|| self.branches(left), || self.branches(right));
+                let mut values = left?;
+                values.append(&mut right?);
+                Ok(values)
+            }
+        }
     }
 
     fn leaf<P, O>(&self, leaf: usize, output: O) -> Result<P, Error>

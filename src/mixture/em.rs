@@ -1,5 +1,6 @@
 //! The EM loop: fold, read the folded statistics, repeat (Dempster, Laird & Rubin 1977).
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use super::STARTS;
@@ -52,14 +53,19 @@ pub struct Em<M> {
     iteration: usize,
 }
 
-/// A fit under way.
+/// A fit under way: all there is to know of it between two iterations.
 #[derive(Debug)]
-struct Run {
-    mixture: Arc<Mixture>,
-    covariances: Vec<f64>,
-    bound: f64,
-    converged: bool,
-    lower_bounds: Vec<f64>,
+pub struct Run {
+    /// The mixture after the last M-step, or the start.
+    pub mixture: Arc<Mixture>,
+    /// Its covariances.
+    pub covariances: Vec<f64>,
+    /// The last bound; −∞ before a fresh start.
+    pub bound: f64,
+    /// Whether it needs no more passes.
+    pub converged: bool,
+    /// The bounds of its iterations.
+    pub lower_bounds: Vec<f64>,
 }
 
 impl<M: Model> Em<M> {
@@ -74,7 +80,22 @@ impl<M: Model> Em<M> {
             lower_bounds: Vec::new(),
         };
         let runs = starts.into_iter().zip(previous).map(run).collect();
-        Self { model, options, runs, iteration: 0 }
+        Self::resumed(model, runs, 0, options)
+    }
+
+    /// After so many iterations, as [`Self::runs`] were then.
+    pub fn resumed(model: M, runs: Vec<Run>, iteration: usize, options: Options) -> Self {
+        Self { model, options, runs, iteration }
+    }
+
+    /// The fits, in the order of their starts.
+    pub fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    /// Iterations done.
+    pub fn iteration(&self) -> usize {
+        self.iteration
     }
 
     /// The mixtures whose statistics [`Self::advance`] wants next; none once all have ended.
@@ -83,9 +104,17 @@ impl<M: Model> Em<M> {
     ///
     /// [`Error::Memory`] if there is no room for the references.
     pub fn models(&self) -> Result<Vec<&Mixture>, Error> {
-        let under_way = self.iteration < self.options.max_iter;
-        let runs = self.runs.iter().filter(|run| under_way && !run.converged);
-        memory::collected(runs.map(|run| &*run.mixture), STARTS)
+        memory::collected(self.under_way().map(|run| &*run.mixture), STARTS)
+    }
+
+    /// The same, to be kept.
+    pub fn shared_models(&self) -> impl Iterator<Item = Arc<Mixture>> {
+        self.under_way().map(|run| Arc::clone(&run.mixture))
+    }
+
+    fn under_way(&self) -> impl Iterator<Item = &Run> {
+        let more = self.iteration < self.options.max_iter;
+        self.runs.iter().filter(move |run| more && !run.converged)
     }
 
     /// One iteration, given the statistics of all rows under each of [`Self::models`].
@@ -96,10 +125,10 @@ impl<M: Model> Em<M> {
     pub fn advance(
         &mut self,
         context: &Context,
-        folded: &[MixtureStatistics],
+        folded: &[impl Borrow<MixtureStatistics>],
     ) -> Result<(), Error> {
         self.iteration += 1;
-        let mut folded = folded.iter();
+        let mut folded = folded.iter().map(Borrow::borrow);
         for (task, run) in self.runs.iter_mut().enumerate().filter(|(_, run)| !run.converged) {
             let statistics =
                 folded.next().ok_or_else(|| Error::Bug("a pass lost statistics".into()))?;

@@ -9,6 +9,7 @@
 //! | `unit.rs` | sample weights without their unit |
 //! | `present.rs` | rows of positive weight, and their random numbers |
 //! | `statistics.rs` | sufficient statistics: the monoid |
+//! | `counted.rs`, `statistics_bytes.rs` | the same as they travel, with or without their places |
 //! | `block.rs` | rows packed into cache |
 //! | `softmax.rs` | log-sum-exp and responsibilities of a panel |
 //! | `law.rs` | squared distances → log-densities |
@@ -17,6 +18,7 @@
 //! | `triangular.rs`, `wide.rs` | the triangular products, rows or features across lanes |
 //! | `single.rs` | which blocks of rows of `f32` are computed in `f32` |
 //! | `pass.rs` | one pass: rows → statistics |
+//! | `chunks.rs`, `seen.rs` | the same over chunks of rows, and the proof that they are the same ones |
 //! | `score.rs` | one pass: rows → densities, responsibilities, labels |
 //! | `maximization.rs`, `factors.rs` | statistics → estimates → mixture |
 //! | `model.rs` | what EM fits: M-step and bound |
@@ -24,7 +26,9 @@
 //! | `em.rs` | EM as a machine, and the loop over rows in memory |
 
 mod block;
+mod chunks;
 mod constraints;
+mod counted;
 mod diagonal;
 mod em;
 mod factors;
@@ -39,10 +43,12 @@ mod prepared;
 mod present;
 mod sample;
 mod score;
+mod seen;
 mod single;
 mod softmax;
 mod start;
 mod statistics;
+mod statistics_bytes;
 mod tied;
 mod triangular;
 mod unit;
@@ -50,8 +56,10 @@ mod value;
 mod wide;
 mod wide_moments;
 
+pub use chunks::{ChunkedPass, Place};
 pub use constraints::{CONSTRAINTS, Constraint, constraint};
-pub use em::{Em, Fit, Options, em};
+pub use counted::Counted;
+pub use em::{Em, Fit, Options, Run, em};
 pub use factors::{precisions, precisions_cholesky, precisions_cholesky_from_precisions};
 pub use geometry::{Geometry, triangle};
 pub use initialise::{Method, initial_statistics};
@@ -60,6 +68,7 @@ pub use model::{MaximumLikelihood, Model};
 pub use pass::{Responsibilities, statistics, statistics_of_responsibilities};
 pub use sample::Sample;
 pub use score::{Columns, Outputs, score};
+pub use seen::Seen;
 pub use start::{Given, Start, Starts};
 pub use statistics::MixtureStatistics;
 pub use value::Mixture;

@@ -23,7 +23,7 @@ use super::tied::Tied;
 use super::value::Mixture;
 use super::wide::WIDE_FROM;
 use crate::error::Error;
-use crate::fold::{Context, Idle, Stop};
+use crate::fold::{Context, Fold, Idle, Stop};
 use crate::memory;
 use crate::rng;
 use crate::rows::{Element, Rows};
@@ -73,13 +73,13 @@ pub fn statistics(
     responsibilities: Responsibilities<'_>,
 ) -> Result<Vec<MixtureStatistics>, Error> {
     let rows = sample.rows();
-    let Some(first) = models.first().filter(|_| rows.n_rows() > 0) else {
+    if models.is_empty() || rows.n_rows() == 0 {
         let zeros = |m: &&Mixture| {
             let means = memory::copied(m.means(), SUMS)?;
             MixtureStatistics::zeros(m.geometry(), m.n_features(), means)
         };
         return memory::gathered(models.iter().map(zeros), SUMS);
-    };
+    }
     // Kernels in `f32` are for responsibilities of the model only.
     let extents = match responsibilities {
         Responsibilities::Model => {
@@ -88,12 +88,60 @@ pub fn statistics(
         _ => None,
     };
     let weights = sample.weights();
+    let extents = extents.map(Lies::Known);
     let input = Input { rows, weights, extents, responsibilities: responsibilities.reborrow() };
-    match first.geometry() {
-        Geometry::Full => fold::<Full<f32>, Full<f64>>(context, &input, models),
-        Geometry::Tied => fold::<Tied<f32>, Tied<f64>>(context, &input, models),
+    let partition = input.rows.partition();
+    with_blocks(context, &input, models, |block| context.fold(&partition, block))
+}
+
+/// Folds blocks of a stream under every model, sharing the pass between the models; the first of
+/// the rows is that of block `first_block`. `look` sees every block before.
+///
+/// The models must be of one geometry and size; none are needed.
+///
+/// # Errors
+///
+/// Those of `look` and of [`Fold::extend`].
+pub fn statistics_of_blocks<'a>(
+    context: &Context,
+    (rows, weights): (Rows<'a>, Option<ArrayView1<'a, f64>>),
+    models: &[&Mixture],
+    (fold, first_block): (&mut Fold<Vec<MixtureStatistics>>, u64),
+    look: &(dyn Fn(Range<usize>) -> Result<(), Error> + Sync),
+) -> Result<(), Error> {
+    let partition = rows.partition();
+    if models.is_empty() {
+        return fold.extend(context, first_block, &partition, |range| {
+            look(range)?;
+            Ok(Vec::new())
+        });
+    }
+    let extents = matches!(rows, Rows::F32(_)).then_some(Lies::Asked);
+    let input = Input { rows, weights, extents, responsibilities: Responsibilities::Model };
+    with_blocks(context, &input, models, |block| {
+        fold.extend(context, first_block, &partition, |range| {
+            look(range.clone())?;
+            block(range)
+        })
+    })
+}
+
+/// What the statistics of a block are found by.
+type BlockStatistics<'b> =
+    &'b (dyn Fn(Range<usize>) -> Result<Vec<MixtureStatistics>, Error> + Sync);
+
+/// Has the blocks of the input walked over by `walk`, with the kernels that the models need.
+fn with_blocks<T>(
+    context: &Context,
+    input: &Input<'_>,
+    models: &[&Mixture],
+    walk: impl FnOnce(BlockStatistics<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    match models[0].geometry() {
+        Geometry::Full => blocks::<Full<f32>, Full<f64>, _>(context, input, models, walk),
+        Geometry::Tied => blocks::<Tied<f32>, Tied<f64>, _>(context, input, models, walk),
         Geometry::Diagonal | Geometry::Spherical => {
-            fold::<Diagonal<f32>, Diagonal<f64>>(context, &input, models)
+            blocks::<Diagonal<f32>, Diagonal<f64>, _>(context, input, models, walk)
         }
     }
 }
@@ -136,9 +184,26 @@ pub fn statistics_of_responsibilities(
 struct Input<'a> {
     rows: Rows<'a>,
     weights: Option<ArrayView1<'a, f64>>,
-    /// Where kernels in `f32` may do.
-    extents: Option<&'a Extents>,
+    /// Where the rows of a block lie, if kernels in `f32` may do.
+    extents: Option<Lies<'a>>,
     responsibilities: Responsibilities<'a>,
+}
+
+/// How it is known where the rows of a block lie.
+#[derive(Clone, Copy)]
+enum Lies<'a> {
+    /// An earlier pass found out.
+    Known(&'a Extents),
+    /// Each block is looked at.
+    Asked,
+}
+
+impl Input<'_> {
+    /// Where the rows of a block lie.
+    fn extent(&self, range: &Range<usize>) -> Result<Option<Extent>, Error> {
+        let weights = self.weights.map(|weights| weights.slice_move(s![range.clone()]));
+        Extent::of(self.rows.row_block(range.clone()), weights)
+    }
 }
 
 /// Models as the kernels of one width of floats read them.
@@ -224,23 +289,31 @@ impl<'m, F: Prepared<f32>> Singles<'m, F> {
     }
 }
 
-fn fold<S: Prepared<f32>, D: Prepared<f64>>(
+fn blocks<S: Prepared<f32>, D: Prepared<f64>, T>(
     context: &Context,
     input: &Input<'_>,
     models: &[&Mixture],
-) -> Result<Vec<MixtureStatistics>, Error> {
+    walk: impl FnOnce(BlockStatistics<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
     // Given responsibilities may be small by intent: then only what underflows is left out.
     let sparse = matches!(input.responsibilities, Responsibilities::Model);
     let doubles = Kernels::<f64, D>::new(models, sparse)?;
     let means = doubles.means(None)?;
     let all = &doubles.members(&means, |_| true)?[..];
-    let singles = input.extents.map(|extents| Ok((Singles::<S>::new(models, sparse)?, extents)));
-    let singles = singles.transpose()?;
-    context.fold(&input.rows.partition(), |range| {
+    let singles = input.extents.as_ref().map(|_| Singles::<S>::new(models, sparse)).transpose()?;
+    walk(&|range| {
         let in_double =
             |members: &[_], range| doubles.statistics(context, input, members, None, range);
-        let Some((singles, extents)) = &singles else { return in_double(all, range) };
-        let Some(extent) = extents.of_block(&range) else { return in_double(all, range) };
+        let Some(singles) = &singles else { return in_double(all, range) };
+        let found;
+        let extent = match input.extents {
+            Some(Lies::Known(extents)) => extents.of_block(&range),
+            _ => {
+                found = input.extent(&range)?;
+                found.as_ref()
+            }
+        };
+        let Some(extent) = extent else { return in_double(all, range) };
         let admitted = singles.admitted(extent)?;
         if !admitted.contains(&true) {
             return in_double(all, range);

@@ -2,13 +2,12 @@
 
 use super::geometry::{Geometry, triangle};
 use super::unit::times_power;
-use crate::bytes::{Kind, Opened, open, seal};
 use crate::error::Error;
 use crate::fold::{Monoid, Stop};
 use crate::memory;
 
 /// What the memory is for, in errors.
-const WHAT: &str = "the statistics of a mixture";
+pub(super) const WHAT: &str = "the statistics of a mixture";
 
 /// Σr, Σr(x−c), Σr(x−c)(x−c)ᵀ about centres c, with Σw and the log-likelihood.
 ///
@@ -161,7 +160,7 @@ impl Moments {
         Ok(means)
     }
 
-    fn describe(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         format!(
             "statistics of {} '{}' components in {} features",
             self.n_components(),
@@ -225,6 +224,12 @@ impl MixtureStatistics {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether nothing was counted, not even about which centres.
+    #[must_use]
+    pub fn is_identity(&self) -> bool {
+        self.model.is_none()
     }
 
     /// How the scatter lies; `None` for the identity.
@@ -338,6 +343,19 @@ impl MixtureStatistics {
         })
     }
 
+    /// The same of rows that weigh `factor` times as much.
+    #[must_use]
+    pub fn times(mut self, factor: f64) -> Self {
+        self.total_weight *= factor;
+        self.log_likelihood *= factor;
+        if let Some(moments) = &mut self.model {
+            for sums in [&mut moments.counts, &mut moments.sums, &mut moments.scatter] {
+                sums.iter_mut().for_each(|value| *value *= factor);
+            }
+        }
+        self
+    }
+
     /// Whether no sum overflowed: otherwise nothing can be read from them.
     ///
     /// # Errors
@@ -363,97 +381,6 @@ impl MixtureStatistics {
     pub fn lower_bound(&self) -> f64 {
         self.log_likelihood / self.total_weight
     }
-
-    /// Little-endian bytes in an envelope: geometry, k, d, Σw, log-likelihood, the moments and the
-    /// number of rows.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::means`].
-    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        let mut bytes = Vec::new();
-        let Some(moments) = &self.model else {
-            return seal(Kind::MixtureStatistics, &[IDENTITY]);
-        };
-        let scalars = [self.total_weight, self.log_likelihood];
-        let parts =
-            [&scalars[..], &moments.counts, &moments.centers, &moments.sums, &moments.scatter];
-        let values: usize = parts.iter().map(|part| part.len()).sum();
-        memory::reserve(&mut bytes, 25 + 8 * values, WHAT)?;
-        bytes.push(moments.geometry as u8);
-        for size in [moments.n_components(), moments.n_features] {
-            bytes.extend((size as u64).to_le_bytes());
-        }
-        for value in parts.into_iter().flatten() {
-            bytes.extend(value.to_le_bytes());
-        }
-        bytes.extend(self.n_rows.to_le_bytes());
-        seal(Kind::MixtureStatistics, &bytes)
-    }
-
-    /// Reads what [`Self::to_bytes`] wrote, in this version or an earlier one; anything else is an
-    /// error, and allocates nothing large.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        match open(bytes, Kind::MixtureStatistics)? {
-            Opened::Payload { payload, .. } => Self::from_payload(payload),
-            Opened::Before(_) => Self::from_payload(payload_before(bytes)?),
-        }
-    }
-
-    fn from_payload(payload: &[u8]) -> Result<Self, Error> {
-        let (&code, rest) = payload.split_first().ok_or_else(|| corrupt("truncated"))?;
-        if code == IDENTITY && rest.is_empty() {
-            return Ok(Self::default());
-        }
-        let geometry =
-            *Geometry::ALL.get(usize::from(code)).ok_or_else(|| corrupt("unknown geometry"))?;
-        let (words, tail) = rest.as_chunks::<8>();
-        if !tail.is_empty() || words.len() < 5 {
-            return Err(corrupt("truncated"));
-        }
-        let size = |i: usize| {
-            usize::try_from(u64::from_le_bytes(words[i])).ok().filter(|&n| n <= words.len())
-        };
-        let (Some(k), Some(d)) = (size(0), size(1)) else {
-            return Err(corrupt("sizes do not fit its length"));
-        };
-        // k and d are at most the length of a slice in memory, so the products fit 128 bits.
-        let (values, n_rows) = (&words[2..words.len() - 1], words[words.len() - 1]);
-        let wide = |n: usize| n as u128;
-        let scatter_len = match geometry {
-            Geometry::Full => wide(k) * (wide(d) * (wide(d) + 1) / 2),
-            Geometry::Tied => wide(d) * (wide(d) + 1) / 2,
-            Geometry::Diagonal => wide(k) * wide(d),
-            Geometry::Spherical => wide(k),
-        };
-        if k == 0 || d == 0 {
-            return Err(corrupt("no components or no features"));
-        }
-        if wide(values.len()) != 2 + wide(k) + 2 * wide(k) * wide(d) + scatter_len {
-            return Err(corrupt("its length does not fit its sizes"));
-        }
-        let mut values = values.iter().map(|word| f64::from_le_bytes(*word));
-        if values.clone().any(|value| !value.is_finite()) {
-            return Err(corrupt("NaN or infinity inside"));
-        }
-        let mut take = |n: usize| memory::collected(values.by_ref().take(n), WHAT);
-        let scalars = take(2)?;
-        let counts = take(k)?;
-        if scalars[0] < 0.0 || counts.iter().any(|count| *count < 0.0) {
-            return Err(corrupt("a negative count"));
-        }
-        let model = Moments {
-            geometry,
-            n_features: d,
-            counts,
-            centers: take(k * d)?,
-            sums: take(k * d)?,
-            scatter: take(geometry.scatter_len(k, d))?,
-        };
-        let n_rows = u64::from_le_bytes(n_rows);
-        let [total_weight, log_likelihood] = [scalars[0], scalars[1]];
-        Ok(Self { model: Some(model), n_rows, total_weight, log_likelihood })
-    }
 }
 
 /// Adds the symmetric matrix of a lower triangle, row by row, where there is room for it.
@@ -475,28 +402,6 @@ impl std::hash::Hash for MixtureStatistics {
         for part in [&moments.counts, &moments.centers, &moments.sums, &moments.scatter] {
             part.iter().for_each(|value| bits(value).hash(state));
         }
-    }
-}
-
-const IDENTITY: u8 = 255;
-
-fn corrupt(message: &str) -> Error {
-    Error::Corrupt(format!("not the bytes of MixtureStatistics: {message}"))
-}
-
-/// The payload of bytes from the time without envelopes, whose magic had a version and whose
-/// checksum was FNV-1a of 64 bits (Fowler, Noll & Vo 1991).
-fn payload_before(bytes: &[u8]) -> Result<&[u8], Error> {
-    let (content, seal) = bytes.split_last_chunk::<8>().ok_or_else(|| corrupt("truncated"))?;
-    let checksum = content.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    if checksum != u64::from_le_bytes(*seal) {
-        return Err(corrupt("its checksum does not fit"));
-    }
-    match content.strip_prefix(Kind::MixtureStatistics.before()) {
-        Some([2, payload @ ..]) => Ok(payload),
-        _ => Err(corrupt("of a version that is not read any more")),
     }
 }
 

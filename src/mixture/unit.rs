@@ -27,7 +27,16 @@ impl<'a> UnitWeights<'a> {
     pub fn of(weights: Option<ArrayView1<'a, f64>>) -> Result<Self, Error> {
         let Some(weights) = weights else { return Ok(Self { values: None, exponent: 0 }) };
         check_weights(weights)?;
-        let exponent = exponent_of_mean(weights);
+        Self::scaled(Some(weights), exponent_of_mean(weights))
+    }
+
+    /// Checked weights in units of `2^exponent`: that of a stream, whose chunks must have one unit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for them.
+    pub fn scaled(weights: Option<ArrayView1<'a, f64>>, exponent: i32) -> Result<Self, Error> {
+        let Some(weights) = weights else { return Ok(Self { values: None, exponent: 0 }) };
         if exponent == 0 {
             return Ok(Self { values: Some(weights.into()), exponent });
         }
@@ -50,7 +59,11 @@ impl<'a> UnitWeights<'a> {
 }
 
 /// Checks that sample weights are finite and not negative.
-fn check_weights(weights: ArrayView1<'_, f64>) -> Result<(), Error> {
+///
+/// # Errors
+///
+/// [`Error::InvalidWeight`] with the first that is not.
+pub fn check_weights(weights: ArrayView1<'_, f64>) -> Result<(), Error> {
     let bad = |w: &f64| !(w.is_finite() && *w >= 0.0);
     match weights.iter().position(bad) {
         Some(row) => Err(Error::InvalidWeight { row, value: weights[row] }),

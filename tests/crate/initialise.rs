@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::bytes::{Kind, Opened, open};
 use crate::error::Error;
 use crate::fold::{Context, Pool};
-use crate::mixture::{self, Geometry, Method, MixtureStatistics, Sample};
+use crate::mixture::{self, Counted, Geometry, Method, MixtureStatistics, Sample};
 use crate::rng;
 use crate::rows::Rows;
 use ndarray::{Array1, Array2, ArrayView1, Axis, concatenate, s};
@@ -24,7 +24,7 @@ struct Fields {
 
 impl Fields {
     fn of(statistics: &MixtureStatistics) -> Self {
-        let bytes = statistics.to_bytes().unwrap();
+        let bytes = Counted::Loose(statistics.copied().unwrap()).to_bytes().unwrap();
         let Ok(Opened::Payload { payload, .. }) = open(&bytes, Kind::MixtureStatistics) else {
             panic!("statistics are in an envelope");
         };

@@ -24,7 +24,17 @@ import pandas as pd
 from matplotlib import pyplot as plt
 
 import foldstat
-from foldstat import GaussianMixture, JointSummary, MixtureStatistics, Summary, diagnostics, mixture, plot, summarize
+from foldstat import (
+    GaussianMixture,
+    JointSummary,
+    MixtureStatistics,
+    Summary,
+    diagnostics,
+    mixture,
+    plot,
+    sources,
+    summarize,
+)
 from foldstat import cells as notebook
 from foldstat import walkers as w
 
@@ -195,6 +205,11 @@ def wide_statistics(arrays: dict[str, np.ndarray]) -> MixtureStatistics:
     return mixture.statistics(arrays["X"], [0.5, 0.5], np.eye(2, d), np.stack([np.eye(d)] * 2))
 
 
+def placed_statistics(arrays: dict[str, np.ndarray]) -> MixtureStatistics:
+    d = arrays["X"].shape[1]
+    return mixture.statistics(arrays["X"], [0.5, 0.5], np.eye(2, d), np.stack([np.eye(d)] * 2), first_row=2048)
+
+
 entry("statistics add", lambda n: blobs(n, 300), wide_statistics, rows=400)(lambda s, _: s + s)
 entry("statistics bytes", lambda n: blobs(n, 300), wide_statistics, rows=400)(
     lambda s, _: MixtureStatistics.from_bytes(s.to_bytes())
@@ -318,6 +333,9 @@ entry("summarize", table)(lambda none, a: summarize(a["X"], **MOMENTS))
 entry("summarize columns", table)(lambda none, a: summarize(a["X"], axis=0, **MOMENTS))
 entry("summarize rows", table, rows=2000)(lambda none, a: summarize(a["X"], axis=1, moments=4, best=2))
 entry("summarize by", table)(lambda none, a: summarize(a["X"], by=a["by"], best=3, quantiles=True, relative_error=0.01))
+entry("summarize chunks", table)(lambda none, a: summarize([a["X"][:9000], a["X"][9000:]], axis=0, **MOMENTS))
+entry("matrices", table)(lambda none, a: [block.rows.copy() for block in sources.as_matrices([a["X"]])])
+entry("sample_rows", table)(lambda none, a: foldstat.sample_rows(a["X"], 500, 0))
 entry("summarize cov", table)(lambda none, a: summarize(a["X"], cov=True))
 entry("describe", table)(lambda none, a: foldstat.describe(pd.DataFrame(a["X"], columns=list("abcde"))).to_numpy())
 entry("joint reads", table, joint_of, rows=300)(lambda s, _: [s.cov(), s.corr(), s.means, s.line(0, 1)])
@@ -410,6 +428,13 @@ def walked(arrays: dict[str, np.ndarray]) -> w.Run:
     return walk(arrays["start"].copy())
 
 
+def walked_in_ranges(arrays: dict[str, np.ndarray]) -> list[w.Run]:
+    start = arrays["start"].copy()
+    cut = len(start) // 3
+    ranges = range(cut), range(cut, len(start))
+    return [walk(start, move=w.NormalStep(0.5), walkers=walkers) for walkers in ranges]
+
+
 def saved_and_loaded(run: w.Run, _: Any) -> w.Run:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.npz"
@@ -429,6 +454,8 @@ for kind in DENSITIES:
 entry("extend", starts, walked)(lambda run, _: run.extend(300))
 entry("save and load", starts, walked)(saved_and_loaded)
 entry("run pickle", starts, walked)(lambda run, _: pickle.loads(pickle.dumps(run)))
+entry("run join", starts, walked_in_ranges)(lambda parts, _: w.Run.join(parts))
+entry("sample executor", starts)(lambda none, a: walk(a["start"], move=w.NormalStep(0.5), executor=Here()))
 entry("run summary", starts, walked)(lambda run, _: run.summary())
 entry("run histogram", starts, walked)(lambda run, _: run.histogram(400, dims=(0, 1)))
 

@@ -17,7 +17,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
-from entries import blobs, grouped_of, numbers, table, told, walk, wide_statistics
+from entries import blobs, grouped_of, numbers, placed_statistics, table, told, walk, wide_statistics
 from test_address_space import limited
 
 from foldstat import GroupedSummary, JointSummary, MixtureStatistics, Summaries, Summary, summarize
@@ -50,6 +50,7 @@ KINDS = {
     "keys": (GroupedSummary, lambda: summarize(table(len(KEYS))["X"][:, 0], by=KEYS)),
     "moments": (w.Moments, lambda: walk(blobs(8)["X"][:, :2], n_steps=20, keep="moments").moments),
     "statistics": (MixtureStatistics, lambda: wide_statistics(blobs(50, 4))),
+    "statistics that know their rows": (MixtureStatistics, lambda: placed_statistics(blobs(2100, 2))),
 }
 
 

@@ -10,8 +10,8 @@ use super::value::{PyMixture, check_features, work};
 use super::{array, check_shape};
 use crate::error::Error;
 use crate::mixture::{
-    self, Constraint, Em, Fit, Given, MaximumLikelihood, Method, Mixture, Options, Sample, Start,
-    Starts, constraint,
+    self, Constraint, Counted, Em, Fit, Given, MaximumLikelihood, Method, Mixture, Options, Sample,
+    Start, Starts, constraint,
 };
 use crate::python::arrays::{self, NewArray};
 use crate::python::enter::enter;
@@ -49,7 +49,8 @@ pub(super) fn initial_statistics<'py>(
             mixture::initial_statistics(context, sample, n_components, geometry, method, &seeds)?;
         in_unit(found, sample)
     })?;
-    statistics.into_iter().map(PyMixtureStatistics::checked).collect()
+    let checked = |found| PyMixtureStatistics::checked(Counted::Loose(found));
+    statistics.into_iter().map(checked).collect()
 }
 
 /// How starts are found: number of components, method, seeds, and the weights, means and precisions that
@@ -191,7 +192,7 @@ fn of_initial(
     Ok(Starts::Initial { n_components, method: Method::from_name(&method)?, seeds, given })
 }
 
-fn to_dict<'py>(
+pub(super) fn to_dict<'py>(
     py: Python<'py>,
     fit: Fit,
     constraint: &'static dyn Constraint,

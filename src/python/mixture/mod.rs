@@ -5,8 +5,10 @@
 //! | `value.rs` | a mixture, whose methods are the kernels |
 //! | `statistics.rs` | sufficient statistics, and what makes them without a mixture |
 //! | `fit.rs` | starts and EM: the one door for a fit |
+//! | `chunks.rs` | passes over rows that come in chunks, and EM as a machine |
 //! | `factors.rs` | factorisations |
 
+mod chunks;
 mod factors;
 mod fit;
 mod statistics;
@@ -86,6 +88,11 @@ fn n_covariance_parameters(
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<value::PyMixture>()?;
     module.add_class::<statistics::PyMixtureStatistics>()?;
+    module.add_class::<chunks::MixturePass>()?;
+    module.add_class::<chunks::PyEm>()?;
+    module.add_function(wrap_pyfunction!(chunks::block_rows, module)?)?;
+    module.add_function(wrap_pyfunction!(chunks::in_units_of_weights, module)?)?;
+    module.add_function(wrap_pyfunction!(statistics::scaled_statistics, module)?)?;
     module.add_function(wrap_pyfunction!(covariance_types, module)?)?;
     module.add_function(wrap_pyfunction!(covariances_geometry, module)?)?;
     module.add_function(wrap_pyfunction!(covariances_shape, module)?)?;

@@ -1,5 +1,7 @@
 //! Sufficient statistics for Python: the monoid, and what makes it.
 
+use std::sync::OnceLock;
+
 use ndarray::{ArrayView2, s};
 use numpy::PyArray1;
 use pyo3::exceptions::PyTypeError;
@@ -8,80 +10,92 @@ use pyo3::types::PyBytes;
 
 use super::{ArrayOut, array};
 use crate::error::Error;
-use crate::fold::{Monoid, Partition};
+use crate::fold::{Fold, Leaves, Partition};
 use crate::memory;
-use crate::mixture::{self, Geometry, MixtureStatistics, Sample, constraint};
+use crate::mixture::{self, Counted, Geometry, MixtureStatistics, Sample, constraint};
 use crate::python::arrays::{self, NewArray, Reduced, reduced};
 use crate::python::enter::enter;
 use crate::rows::Rows;
 
 /// Sufficient statistics of a Gaussian mixture, a monoid: ``a + b`` merges, ``MixtureStatistics()`` is the identity.
+///
+/// Those made with ``first_row`` or ``piece`` know which rows they stand for: they may be added in any order, to the
+/// same bits; what is there twice is a ValueError then, and what is missing one when they are read.
 #[pyclass(name = "MixtureStatistics", module = "foldstat._core", frozen)]
-pub struct PyMixtureStatistics(MixtureStatistics);
+pub struct PyMixtureStatistics {
+    counted: Counted,
+    /// What the parts amount to, once somebody has asked.
+    whole: OnceLock<MixtureStatistics>,
+}
 
 #[pymethods]
 impl PyMixtureStatistics {
     #[new]
     fn new() -> Self {
-        Self(MixtureStatistics::identity())
+        Self::of(Counted::default())
     }
 
     /// The covariance family, or None for the identity.
     #[getter]
     fn covariance_type(&self) -> Option<&'static str> {
-        self.0.geometry().map(Geometry::name)
+        self.geometry().map(Geometry::name)
     }
     /// Number of components; 0 for the identity.
     #[getter]
     fn n_components(&self) -> usize {
-        self.0.n_components()
+        self.counted.sample().map_or(0, MixtureStatistics::n_components)
     }
     /// Number of features; 0 for the identity.
     #[getter]
     fn n_features(&self) -> usize {
-        self.0.n_features()
+        self.features()
+    }
+    /// First and end of the rows it stands for, or of the pieces; None where nobody numbered them.
+    #[getter]
+    fn span(&self) -> Option<(u64, u64)> {
+        self.counted.span().map(|rows| (rows.start, rows.end))
     }
     /// Number of rows of positive weight.
     #[getter]
-    fn n_rows(&self) -> u64 {
-        self.0.n_rows()
+    fn n_rows(&self) -> PyResult<u64> {
+        Ok(self.value()?.n_rows())
     }
     /// Σw: the number of rows where unweighted.
     #[getter]
-    fn total_weight(&self) -> f64 {
-        self.0.total_weight()
+    fn total_weight(&self) -> PyResult<f64> {
+        Ok(self.value()?.total_weight())
     }
     /// Σ w log p(x) under the model that gave the responsibilities.
     #[getter]
-    fn log_likelihood(&self) -> f64 {
-        self.0.log_likelihood()
+    fn log_likelihood(&self) -> PyResult<f64> {
+        Ok(self.value()?.log_likelihood())
     }
     /// Σ w r of each component, shape (n_components,).
     #[getter]
     fn responsibility_sums<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<f64>>> {
-        NewArray::of(py, self.0.n_components(), self.0.counts())
+        NewArray::of(py, self.n_components(), self.value()?.counts())
     }
     /// Σ w r x / Σ w r of each component, shape (n_components, n_features).
     #[getter]
     fn means<'py>(&self, py: Python<'py>) -> PyResult<ArrayOut<'py>> {
-        array(py, &[self.0.n_components(), self.0.n_features()], &self.0.means()?)
+        array(py, &[self.n_components(), self.n_features()], &self.value()?.means()?)
     }
     /// Σ w r (x−m)(x−m)ᵀ about ``means``, in the shape of the family's covariances.
     #[getter]
     fn scatter<'py>(&self, py: Python<'py>) -> PyResult<ArrayOut<'py>> {
-        let shape = match self.0.geometry() {
-            Some(geometry) => geometry.shape(self.0.n_components(), self.0.n_features()),
+        let value = self.value()?;
+        let shape = match self.geometry() {
+            Some(geometry) => geometry.shape(self.n_components(), self.n_features()),
             None => vec![0],
         };
-        let scatter = enter(py, self.work(), None, None, |context| self.0.scatter(context.stop()));
+        let scatter = enter(py, self.work(), None, None, |context| value.scatter(context.stop()));
         array(py, &shape, &scatter?)
     }
 
     fn __add__(&self, py: Python<'_>, other: &Self) -> PyResult<Self> {
-        self.0.check_compatible(&other.0)?;
         let merged = enter(py, self.work(), None, None, |context| {
-            let mut merged = self.0.copied()?;
-            merged.add(&other.0, context.stop())?;
+            let mut merged = self.counted.copied()?;
+            merged.add(&other.counted, context.stop())?;
             Ok(merged)
         })?;
         Self::checked(merged)
@@ -99,25 +113,26 @@ impl PyMixtureStatistics {
     }
 
     fn __eq__(&self, other: &Self) -> bool {
-        self.0 == other.0
+        self.counted == other.counted
     }
 
     fn __hash__(&self) -> u64 {
         use std::hash::{DefaultHasher, Hash, Hasher};
         let mut hasher = DefaultHasher::new();
-        self.0.hash(&mut hasher);
+        self.span().hash(&mut hasher);
+        self.counted.parts().for_each(|part| part.hash(&mut hasher));
         hasher.finish()
     }
 
     /// Versioned bytes that ``from_bytes`` reads on any machine.
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        arrays::bytes(py, &self.0.to_bytes()?)
+        arrays::bytes(py, &self.counted.to_bytes()?)
     }
 
     /// Reads what ``to_bytes`` wrote; ValueError for anything else.
     #[staticmethod]
     fn from_bytes(data: &[u8]) -> PyResult<Self> {
-        Ok(Self(MixtureStatistics::from_bytes(data)?))
+        Ok(Self::of(Counted::from_bytes(data)?))
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
@@ -125,7 +140,7 @@ impl PyMixtureStatistics {
     }
 
     fn __copy__(&self) -> PyResult<Self> {
-        Ok(Self(self.0.copied()?))
+        Ok(Self::of(self.counted.copied()?))
     }
 
     fn __deepcopy__(&self, _memo: &Bound<'_, PyAny>) -> PyResult<Self> {
@@ -133,32 +148,86 @@ impl PyMixtureStatistics {
     }
 
     fn __repr__(&self) -> String {
-        match self.covariance_type() {
-            None => "MixtureStatistics()".to_owned(),
-            Some(family) => format!(
-                "<MixtureStatistics of {} '{family}' components in {} features, total weight {}, log-likelihood {}>",
-                self.n_components(),
-                self.n_features(),
-                self.total_weight(),
-                self.log_likelihood()
+        let Some(family) = self.covariance_type() else { return "MixtureStatistics()".to_owned() };
+        let (k, d) = (self.n_components(), self.n_features());
+        let what = format!("<MixtureStatistics of {k} '{family}' components in {d} features");
+        let rows = match &self.counted {
+            Counted::Loose(_) => String::new(),
+            Counted::Placed(fold) => format!(", {}", described(fold)),
+        };
+        match self.value() {
+            Ok(value) => format!(
+                "{what}{rows}, total weight {}, log-likelihood {}>",
+                value.total_weight(),
+                value.log_likelihood()
             ),
+            Err(_) => format!("{what}{rows}>"),
         }
     }
 }
 
+/// "rows 0..4096", "rows 4096..8192, without those before".
+fn described(fold: &Fold<MixtureStatistics>) -> String {
+    let what = if fold.leaves() == Leaves::Pieces { "pieces" } else { "rows" };
+    let rows = fold.span().unwrap_or(0..0);
+    let gap = fold.gap().map(|gap| format!(" ({}..{} are missing)", gap.start, gap.end));
+    format!("{what} {}..{}{}", rows.start, rows.end, gap.unwrap_or_default())
+}
+
 impl PyMixtureStatistics {
+    pub(super) fn of(counted: Counted) -> Self {
+        Self { counted, whole: OnceLock::new() }
+    }
+
     /// Statistics whose sums did not overflow: whatever Python gets can be read, written and merged.
-    pub(super) fn checked(statistics: MixtureStatistics) -> PyResult<Self> {
-        statistics.check_finite()?;
-        Ok(Self(statistics))
+    pub(super) fn checked(counted: Counted) -> PyResult<Self> {
+        counted.parts().try_for_each(MixtureStatistics::check_finite)?;
+        Ok(Self::of(counted))
+    }
+
+    /// What was counted in all.
+    pub(super) fn value(&self) -> Result<&MixtureStatistics, Error> {
+        if let Counted::Loose(statistics) = &self.counted {
+            return Ok(statistics);
+        }
+        if let Some(whole) = self.whole.get() {
+            return Ok(whole);
+        }
+        let whole = self.counted.whole()?;
+        whole.check_finite()?;
+        Ok(self.whole.get_or_init(|| whole))
+    }
+
+    pub(super) fn features(&self) -> usize {
+        self.counted.sample().map_or(0, MixtureStatistics::n_features)
+    }
+
+    /// What was counted, as it travels.
+    pub(super) fn counted(&self) -> &Counted {
+        &self.counted
+    }
+
+    fn geometry(&self) -> Option<Geometry> {
+        self.counted.sample().and_then(MixtureStatistics::geometry)
     }
 
     /// A rough time in nanoseconds to go through all moments.
-    fn work(&self) -> f64 {
+    pub(super) fn work(&self) -> f64 {
         let (k, d) = (self.n_components(), self.n_features());
         let values = |geometry: Geometry| geometry.shape(k, d).into_iter().map(|n| n as f64);
-        4.0 * self.0.geometry().map_or(0.0, |geometry| values(geometry).product())
+        let parts = self.counted.parts().count() as f64;
+        4.0 * parts * self.geometry().map_or(0.0, |geometry| values(geometry).product())
     }
+}
+
+/// Statistics of the same rows that weigh ``factor`` times as much.
+#[pyfunction]
+pub(super) fn scaled_statistics(
+    statistics: &PyMixtureStatistics,
+    factor: f64,
+) -> PyResult<PyMixtureStatistics> {
+    let scaled = statistics.value()?.copied()?.times(factor);
+    PyMixtureStatistics::checked(Counted::Loose(scaled))
 }
 
 /// Folds the rows with given responsibilities, shape (n, k), into sufficient statistics.
@@ -224,7 +293,7 @@ pub(super) fn statistics_from_responsibilities<'py>(
 /// [`Error::InvalidArgument`] if sums overflowed.
 pub(super) fn single(mut folded: Vec<MixtureStatistics>) -> PyResult<PyMixtureStatistics> {
     let bug = || Error::Bug("a pass over one model gave no statistics".into());
-    PyMixtureStatistics::checked(folded.pop().ok_or_else(bug)?)
+    PyMixtureStatistics::checked(Counted::Loose(folded.pop().ok_or_else(bug)?))
 }
 
 /// Statistics of the weights as the user gave them; what leaves the range in that unit only is
@@ -237,20 +306,29 @@ pub(super) fn in_unit(
     folded: Vec<MixtureStatistics>,
     sample: &Sample<'_>,
 ) -> Result<Vec<MixtureStatistics>, Error> {
-    let scaled = |statistics: MixtureStatistics| {
-        let fault = |how: &str| Error::InvalidArgument {
-            name: "sample_weight",
-            message: format!("weighted sums {how} the range of float64; scale the weights"),
-        };
-        statistics.check_finite()?;
-        if statistics.underflows(sample.exponent()) {
-            return Err(fault("fall below"));
-        }
-        let statistics = statistics.times_power(sample.exponent());
-        statistics.check_finite().map_err(|_| fault("exceed"))?;
-        Ok(statistics)
+    folded.into_iter().map(|statistics| in_units(statistics, sample.exponent())).collect()
+}
+
+/// Statistics of weights in units of one, which were in units of `2^exponent`.
+///
+/// # Errors
+///
+/// As [`in_unit`].
+pub(super) fn in_units(
+    statistics: MixtureStatistics,
+    exponent: i32,
+) -> Result<MixtureStatistics, Error> {
+    let fault = |how: &str| Error::InvalidArgument {
+        name: "sample_weight",
+        message: format!("weighted sums {how} the range of float64; scale the weights"),
     };
-    folded.into_iter().map(scaled).collect()
+    statistics.check_finite()?;
+    if statistics.underflows(exponent) {
+        return Err(fault("fall below"));
+    }
+    let statistics = statistics.times_power(exponent);
+    statistics.check_finite().map_err(|_| fault("exceed"))?;
+    Ok(statistics)
 }
 
 /// Maximum-likelihood estimates (nk, means, covariances) from statistics; of the freest covariances
@@ -263,10 +341,11 @@ pub(super) fn moments<'py>(
     reg_covar: f64,
     covariance_type: Option<&str>,
 ) -> PyResult<(Bound<'py, PyArray1<f64>>, ArrayOut<'py>, ArrayOut<'py>)> {
-    let own = statistics.0.geometry().unwrap_or(Geometry::Full).name();
+    let value = statistics.value()?;
+    let own = value.geometry().unwrap_or(Geometry::Full).name();
     let constraint = constraint(covariance_type.unwrap_or(own))?;
     let estimates = enter(py, statistics.work(), None, None, |context| {
-        mixture::estimate(&statistics.0, constraint, reg_covar, context.stop())
+        mixture::estimate(value, constraint, reg_covar, context.stop())
     })?;
     let (k, d) = (estimates.counts.len(), estimates.n_features());
     let shape = estimates.geometry.shape(k, d);
