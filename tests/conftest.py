@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -32,6 +33,14 @@ def m(request):
 def model(m):
     """The estimator fitted to those rows."""
     return GaussianMixture(2, covariance_type=m.family, random_state=0).fit(m.X)
+
+
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C is heard: a run in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

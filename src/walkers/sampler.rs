@@ -57,6 +57,15 @@ impl Sampler {
         Ok(Self::alone(state, (schedule, layout, places), rules, burn_in))
     }
 
+    /// Makes its walkers those from number `first` on of a larger ensemble, before they start.
+    ///
+    /// # Errors
+    ///
+    /// As [`State::number_from`].
+    pub fn number_from(&mut self, first: usize) -> Result<(), Error> {
+        self.state.number_from(self.schedule.key(), first)
+    }
+
     /// Goes on from where another sampler was.
     ///
     /// # Errors
@@ -160,6 +169,18 @@ impl Sampler {
     #[must_use]
     pub fn calls(&self, density: &dyn Density) -> Calls {
         if density.calls() == Calls::Together { Calls::Together } else { self.schedule.calls() }
+    }
+
+    /// Whether the next step of a walker depends on no other walker.
+    ///
+    /// What is learnt from all of them together counts as long as there is more to be learnt.
+    #[must_use]
+    pub fn walks_alone(&self) -> bool {
+        let ahead = self.pooled.as_ref();
+        let ahead = ahead.and_then(|pooled| pooled.steps_ahead(&self.state, self.burn_in));
+        let learns_from_all = ahead.is_some();
+        let schedule = self.walk.as_ref().unwrap_or(&self.schedule);
+        !learns_from_all && schedule.transitions().all(Transition::walks_alone)
     }
 
     /// Where the walkers are.

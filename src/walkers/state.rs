@@ -46,6 +46,8 @@ impl Layout {
 pub struct State {
     /// Number of coordinates.
     pub n_dims: usize,
+    /// The number of the first walker in the ensemble that these are a range of.
+    pub first: usize,
     /// Positions, row by row.
     pub positions: Vec<f64>,
     /// Log-densities there.
@@ -79,15 +81,31 @@ impl State {
         let n_walkers = positions.len() / n_dims.max(1);
         Ok(Self {
             n_dims,
+            first: 0,
             positions,
             log_densities: memory::filled(n_walkers, f64::NAN, WHAT)?,
-            proposal: states(key, n_walkers, Purpose::Proposal)?,
-            acceptance: states(key, n_walkers, Purpose::Acceptance)?,
+            proposal: states(key, 0..n_walkers, Purpose::Proposal)?,
+            acceptance: states(key, 0..n_walkers, Purpose::Acceptance)?,
             columns: memory::repeated(columns, n_walkers, WHAT)?,
             accepted: memory::filled(n_walkers, 0.0, WHAT)?,
             step: 0,
             learns_from: 0,
         })
+    }
+
+    /// Makes walkers at their starts those from number `first` on, with the streams of these.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`]; [`Error::TooMany`] if there are no such numbers.
+    pub fn number_from(&mut self, key: &[u8; 32], first: usize) -> Result<(), Error> {
+        // Each walker has two streams, and the last numbers are not those of walkers.
+        let end = first.checked_add(self.n_walkers()).filter(|&end| end < usize::MAX / 4);
+        let walkers = first..end.ok_or(Error::TooMany)?;
+        self.proposal = states(key, walkers.clone(), Purpose::Proposal)?;
+        self.acceptance = states(key, walkers, Purpose::Acceptance)?;
+        self.first = first;
+        Ok(())
     }
 
     /// A copy.
@@ -98,6 +116,7 @@ impl State {
     pub fn copied(&self) -> Result<Self, Error> {
         Ok(Self {
             n_dims: self.n_dims,
+            first: self.first,
             positions: memory::copied(&self.positions, WHAT)?,
             log_densities: memory::copied(&self.log_densities, WHAT)?,
             proposal: memory::copied(&self.proposal, WHAT)?,
@@ -158,9 +177,10 @@ impl State {
 /// What the memory is for, in errors.
 pub(super) const WHAT: &str = "the state of the walkers";
 
-fn states(key: &[u8; 32], n_walkers: usize, purpose: Purpose) -> Result<Vec<[u64; 4]>, Error> {
+fn states(key: &[u8; 32], walkers: Range<usize>, purpose: Purpose) -> Result<Vec<[u64; 4]>, Error> {
+    let n_walkers = walkers.len();
     let mut states = memory::with_capacity(n_walkers.next_multiple_of(8), WHAT)?;
-    for first in (0..n_walkers).step_by(8) {
+    for first in walkers.step_by(8) {
         let words = octet(key, first, purpose);
         states.extend((0..8).map(|lane| std::array::from_fn(|word| words[word].0[lane])));
     }

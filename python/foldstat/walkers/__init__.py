@@ -2,6 +2,17 @@
 
 `sample` lets walkers explore a density and gives a `Run`: draws, diagnostics, pictures, and a way to go on.
 How walkers move is a value such as ``UniformStep(0.1)``. `densities` has densities to try things out with.
+
+On a cluster, ``sample(..., executor=)`` lets the workers of dask, ipyparallel, loky or `concurrent.futures` walk. Or
+every engine runs a range of the walkers, and `Run.join` puts them together; most moves give the same bits either way:
+
+>>> from foldstat import walkers as w
+>>> def engine(walkers):
+...     move = w.AdaptiveStep()
+...     return w.sample(w.densities.Banana(), [0.0, 0.0], 500, move=move, n_walkers=32, rng=0, walkers=walkers)
+>>> run = w.Run.join(engine(range(first, first + 8)) for first in range(0, 32, 8))
+>>> run.draws.shape
+(32, 500, 2)
 """
 
 from foldstat._common.lazy import only

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from foldstat import _core
 from foldstat._common.arrays import Floats
-from foldstat._common.bars import as_progress
-from foldstat._common.checks import as_choice, as_count, flag
 from foldstat._common.random import Rng, key_of
-from foldstat._common.threads import thread_count
+from foldstat.walkers._checked import Checked, rows_of
 from foldstat.walkers._moves import Move, PooledStep, Setting
 from foldstat.walkers._spread import spanning, widths_of
 from foldstat.walkers._start import (
@@ -32,12 +31,15 @@ from foldstat.walkers._start import (
 )
 from foldstat.walkers.densities import Density, Flat
 from foldstat.walkers.density import OwnErrors, Understood, as_value, compare_at, log_densities, understand
-from foldstat.walkers.run._histogram import Reach, declared_of
+from foldstat.walkers.run._join import looks_at_others, told_of_their_own
 from foldstat.walkers.run._names import Names, as_names
+from foldstat.walkers.run._part import Part
 from foldstat.walkers.run._run import Run
-from foldstat.walkers.run._settings import Keep, Kept, KeptDraws, KeptMoments, Settings
-from foldstat.walkers.run._until import Until
+from foldstat.walkers.run._settings import Keep, Settings
 from foldstat.walkers.run._walk import leave_partial, walk
+
+if TYPE_CHECKING:
+    from foldstat.distributed import Executor
 
 _COMPARED = 4  # walkers at the end of a walk
 
@@ -64,6 +66,8 @@ def sample(
     keep: Keep = "draws",
     histograms: Any = None,
     until: Mapping[str, float] | None = None,
+    walkers: range | None = None,
+    executor: Executor | None = None,
 ) -> Run:
     """Let walkers explore a density by Metropolis and Hastings, on every core.
 
@@ -149,6 +153,24 @@ def sample(
         effective draws (of bulk and tails) at least, in every dimension. The walk ends when they do, after
         `n_steps` at the latest. It looks after 100 draws, 150, 225, ... of all walkers, so that the end is as
         reproducible as the draws.
+    walkers : range or None, default=None
+        Which of the walkers to run, such as ``range(0, 16)``; None for all of them. `start` and `n_walkers` are
+        those of all walkers, and `rng` must be given, as walker 5 is the same whatever others there are: to the
+        bit what it is in the run of all, so that ranges may run on any machine and `Run.join` puts them together.
+        That is so of moves whose walkers depend on no other: `UniformStep`, `NormalStep`, `ComponentwiseStep`,
+        `AdaptiveStep`, `IndependentStep`, `Slice`, `Gibbs` and a `Mix` of these. Of the others, `PooledStep` (which is
+        taken if `move` is not given), `Stretch`, `DifferentialEvolution`, `Snooker` and every `PythonMove`, walkers
+        look at those of their own range, and a warning says so.
+    executor : object with a ``submit`` method or None, default=None
+        Where walkers walk: an executor of `concurrent.futures` (threads, processes), of loky, of
+        ``dask.distributed.Client().get_executor()``, of ipyparallel's ``Client().executor()``. It changes no bit
+        of the result, whatever workers there are and whoever is done first. None for the threads of this process.
+        What happens there is decided by the move. Walkers that depend on no other are cut into ranges, which
+        walk on a worker for some seconds at a time, on `n_jobs` threads each, or one. `PooledStep` does so once the
+        burn-in is over. Walkers that look at each other stay here, and the workers evaluate the density of a half of
+        them at a time: that of a slow Python function (``where="python"``, or what numba does not compile), as
+        compiled code is faster than the way to a worker: some milliseconds, and with dask tenths of a second. Density,
+        `args` and move have to pickle, by the executor's own way, and are sent to each worker once.
 
     Returns
     -------
@@ -189,13 +211,30 @@ def sample(
     ((64, 2000, 2), ('x', 'y'))
     >>> bool(abs(run.mean()).max() < 0.1)
     True
+
+    The same walkers on the threads, processes or machines of an executor, or some of them only:
+
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> with ThreadPoolExecutor(2) as pool:
+    ...     same = w.sample(
+    ...         log_density, [0.0, 0.0], 2_000, move=w.UniformStep(2.0), n_walkers=64, rng=0, executor=pool
+    ...     )
+    >>> bool((same.draws == run.draws).all())
+    True
+    >>> some = w.sample(
+    ...     log_density, [0.0, 0.0], 2_000, move=w.UniformStep(2.0), n_walkers=64, rng=0, walkers=range(16, 32)
+    ... )
+    >>> bool((some.draws == run.draws[16:32]).all())
+    True
     """
-    checked = _Checked(n_steps, burn_in, thin, n_walkers, log, n_jobs, progress, args, nan, keep, histograms, until)
+    checked = Checked(n_steps, burn_in, thin, n_walkers, log, n_jobs, progress, args, nan, keep, histograms, until)
+    workers = checked.where(rng, walkers, executor)
     key = key_of(rng)
     chosen, density = _move(move), as_value(density)
     given = _given_names(names, start, density, len(args))
     starts = starts_of(start, checked.n_walkers, key, given)
     n_dims = starts.shape[1]
+    part = checked.part(len(starts))
     is_drawn = density is None and not chosen._needs_density()
     if density is None and not is_drawn:
         raise TypeError(
@@ -209,36 +248,52 @@ def sample(
         bounds = density.bounds if bounds is None else bounds
     if given is not None:
         Names.of(given, n_dims)
-    _check_burn_in(checked.burn_in, chosen, starts)
-    check_spread(starts, chosen)
-    try:
-        to_try, starts = bounds_to_try(bounds, start, starts, key, given, density)
-        known = understand(
-            density, starts, log=checked.log, args=args, call=call, where=where, names=given, bounds=to_try
+    _check_burn_in(checked.burn_in, chosen, starts[rows_of(part)])
+    check_spread(starts[rows_of(part)], chosen)
+    with contextlib.ExitStack() as stack:
+        try:
+            to_try, starts = bounds_to_try(bounds, start, starts, key, given, density)
+            known = understand(
+                density, starts, log=checked.log, args=args, call=call, where=where, names=given, bounds=to_try
+            )
+            if is_drawn:
+                known = dataclasses.replace(known, kind="none, as all coordinates are drawn")
+            own = None if is_drawn else _own_names(density, known, n_dims)
+            labels = Names.of(given or own, n_dims)
+            limits = as_bounds(bounds, labels)
+            settings = Settings(checked.burn_in, checked.thin, chosen, checked.log, labels, limits, part)
+            team, walked = None, known
+            if workers is not None:
+                from foldstat.walkers._cluster import Recipe, Scattered, Team, on_workers  # not needed by most walks
+
+                n_here = len(starts[rows_of(part)])
+                recipe = Recipe(
+                    density, starts, n_here, args, call, where, checked.log, given, to_try, chosen, labels, known.kind
+                )
+                team = stack.enter_context(Team(workers, recipe, known))
+                walked = on_workers(team, known, checked.log)
+            starts = redrawn(start, starts, key, functools.partial(_log_density_within, walked, settings))
+            check_inside(starts, limits, labels)
+            widths = None
+            if chosen._asks_for_widths():
+                at = functools.partial(_log_density_or_none, walked, settings)
+                widths, apart = widths_of(starts, at)
+                starts = _spanning(starts, apart, key, at, part) if chosen.pools else starts
+            ensemble = _ensemble(key, starts[rows_of(part)], widths, settings, walked, nan)
+        except Exception as error:
+            leave_partial(error, None)
+            raise
+        if checked.until is not None:
+            checked.until.check(ensemble.n_walkers)
+        if part is not None and looks_at_others(chosen, ensemble):
+            warnings.warn(told_of_their_own(chosen, part), UserWarning, stacklevel=2)
+        kept = checked.kept(labels, ensemble.n_walkers, known)
+        end = checked.burn_in + checked.n_steps
+        threads, show, wanted = checked.n_jobs, checked.progress, checked.until
+        advance = None if team is None else Scattered(team, ensemble, settings, kept, walked, threads).advance
+        run = walk(
+            Run, settings, ensemble, known, kept, end, n_jobs=threads, progress=show, until=wanted, advance=advance
         )
-        if is_drawn:
-            known = dataclasses.replace(known, kind="none, as all coordinates are drawn")
-        own = None if is_drawn else _own_names(density, known, n_dims)
-        labels = Names.of(given or own, n_dims)
-        limits = as_bounds(bounds, labels)
-        settings = Settings(checked.burn_in, checked.thin, chosen, checked.log, labels, limits)
-        starts = redrawn(start, starts, key, functools.partial(_log_density_within, known, settings))
-        check_inside(starts, limits, labels)
-        widths = None
-        if chosen._asks_for_widths():
-            at = functools.partial(_log_density_or_none, known, settings)
-            widths, apart = widths_of(starts, at)
-            starts = spanning(starts, apart, key, at) if chosen.pools else starts
-        ensemble = _ensemble(key, starts, widths, settings, known, nan)
-    except Exception as error:
-        leave_partial(error, None)
-        raise
-    if checked.until is not None:
-        checked.until.check(len(starts))
-    kept = checked.kept(labels, len(starts), known)
-    end = checked.burn_in + checked.n_steps
-    threads, show, wanted = checked.n_jobs, checked.progress, checked.until
-    run = walk(Run, settings, ensemble, known, kept, end, n_jobs=threads, progress=show, until=wanted)
     if not run.interrupted:
         _check_where_they_are(run, known)
     return run
@@ -251,53 +306,6 @@ def _check_where_they_are(run: Run, known: Understood) -> None:
     except ValueError as error:
         leave_partial(error, run)
         raise
-
-
-class _Checked:
-    """The arguments of `sample` that can be checked by themselves."""
-
-    def __init__(
-        self,
-        n_steps: Any,
-        burn_in: Any,
-        thin: Any,
-        n_walkers: Any,
-        log: Any,
-        n_jobs: Any,
-        progress: Any,
-        args: Any,
-        nan: Any,
-        keep: Any,
-        histograms: Any,
-        until: Any,
-    ) -> None:
-        self.n_steps = as_count(n_steps, "n_steps", "a number of steps after the burn-in", least=1)
-        self.burn_in = as_count(burn_in, "burn_in", "a number of steps", least=0)
-        self.thin = as_count(thin, "thin", "a number of steps from draw to draw", least=1)
-        if self.thin > self.n_steps:
-            raise ValueError(f"thin must be at most n_steps, {self.n_steps}, to record a draw; got {self.thin}")
-        self.n_walkers = None
-        if n_walkers is not None:
-            self.n_walkers = as_count(n_walkers, "n_walkers", "a number of walkers", least=1)
-        self.log, self.progress = flag(log, "log"), as_progress(progress)
-        self.n_jobs = thread_count(n_jobs)
-        if not isinstance(args, tuple):
-            raise TypeError(f"args must be a tuple of what the density gets after the coordinates, got {args!r}")
-        as_choice(nan, "nan", ("raise", "reject"))
-        as_choice(keep, "keep", ("draws", "moments"))
-        if keep == "draws" and histograms is not None:
-            raise ValueError('histograms is for keep="moments"; run.histogram(bins, dims) counts draws that are kept')
-        self._keep, self._histograms = keep, histograms
-        self.until = Until.of(until)
-        if self.until is not None and keep == "moments":
-            raise ValueError('until looks at draws, which keep="moments" does not store')
-
-    def kept(self, names: Names, n_walkers: int, density: Understood) -> Kept:
-        """Make room for what is kept."""
-        n_dims = len(names.labels)
-        if self._keep == "moments":
-            return KeptMoments(declared_of(self._histograms, names), Reach.nowhere(n_dims))
-        return KeptDraws.room(n_walkers, self.n_steps // self.thin, n_dims, not density.compiled.is_built_in)
 
 
 def _given_names(names: Any, start: Any, density: Any, n_args: int) -> tuple[str, ...] | None:
@@ -358,6 +366,17 @@ def _log_density_within(density: Understood, settings: Settings, points: Floats)
     return values
 
 
+def _spanning(
+    starts: Floats, apart: Floats, key: bytes, log_density: Callable[[Floats], Floats], part: Part | None
+) -> Floats:
+    """Set walkers apart as if all of them ran, and those of a range once more if they lie in a plane even so."""
+    starts = spanning(starts, apart, key, log_density)
+    if part is not None:
+        rows = rows_of(part)
+        starts[rows] = spanning(starts[rows], apart, key, log_density)
+    return starts
+
+
 def _ensemble(
     key: bytes, starts: Floats, widths: Floats | None, settings: Settings, density: Understood, nan: str
 ) -> _core.WalkerEnsemble:
@@ -374,4 +393,5 @@ def _ensemble(
             bounds=settings.bounds,
             reject_nan=nan == "reject",
             pooled=settings.move.pools,
+            first_walker=0 if settings.part is None else settings.part.first,
         )

@@ -104,7 +104,8 @@ impl WalkerEnsemble {
             None => Ok(()),
             Some(Stopped { failed: Failed::Interrupted, .. }) => Err(Error::Interrupted.into()),
             Some(Stopped { failed: Failed::Memory(error), .. }) => Err(error.into()),
-            Some(Stopped { failed: Failed::At(rejected), .. }) => {
+            Some(Stopped { failed: Failed::At(mut rejected), .. }) => {
+                rejected.walker += self.sampler.state().first;
                 // A step that failed in a later turn is still the step after the last whole one.
                 let step = self.sampler.state().step.max(before);
                 match rejected.reason {
@@ -123,7 +124,7 @@ impl WalkerEnsemble {
 impl WalkerEnsemble {
     /// Walkers at their starts, where the density is looked at.
     #[new]
-    #[pyo3(signature = (key, start, moves, density, *, burn_in, log=true, bounds=None, reject_nan=false, pooled=false))]
+    #[pyo3(signature = (key, start, moves, density, *, burn_in, log=true, bounds=None, reject_nan=false, pooled=false, first_walker=0))]
     #[allow(clippy::too_many_arguments)] // they are Python's keywords
     fn new(
         py: Python<'_>,
@@ -136,6 +137,7 @@ impl WalkerEnsemble {
         bounds: Option<&Bound<'_, PyAny>>,
         reject_nan: bool,
         pooled: bool,
+        first_walker: usize,
     ) -> PyResult<Self> {
         let start = arrays::matrix(start, "start")?;
         let (n_walkers, n_dims) = start.dim();
@@ -143,6 +145,7 @@ impl WalkerEnsemble {
         let schedule = state::schedule(&moves, read_key(key)?, n_dims, n_walkers)?;
         let positions = start.into_raw_vec_and_offset().0;
         let mut sampler = Sampler::new(positions, n_dims, schedule, rules, burn_in)?;
+        sampler.number_from(first_walker)?;
         if pooled {
             sampler.pool(Pooled::new(n_dims, 0)?)?;
         }
@@ -212,6 +215,12 @@ impl WalkerEnsemble {
         Ok(self.sampler.burn_in_again(steps)?)
     }
 
+    /// Whether the next step of a walker depends on no other walker.
+    #[getter]
+    fn walks_alone(&self) -> bool {
+        self.sampler.walks_alone()
+    }
+
     /// Number of walkers.
     #[getter]
     fn n_walkers(&self) -> usize {
@@ -260,6 +269,12 @@ impl WalkerEnsemble {
     /// Another ensemble in the same state.
     fn copy(&self) -> PyResult<Self> {
         Ok(Self { sampler: self.sampler.copied()?, raised: self.raised.clone() })
+    }
+
+    /// Takes the state of another ensemble, whose walkers these are at a later step.
+    fn replace_by(&mut self, other: &Self) -> PyResult<()> {
+        self.sampler = other.sampler.copied()?;
+        Ok(())
     }
 
     /// Everything that the next steps depend on, besides density and moves.

@@ -28,6 +28,9 @@ pub(super) fn as_dict<'py>(py: Python<'py>, sampler: &Sampler) -> PyResult<Bound
     let n = state.n_walkers();
     let dict = PyDict::new(py);
     dict.set_item("key", PyBytes::new(py, sampler.key()))?;
+    if state.first > 0 {
+        dict.set_item("first_walker", state.first)?;
+    }
     dict.set_item("step", state.step)?;
     dict.set_item("learns_from", state.learns_from)?;
     dict.set_item("burn_in", sampler.burn_in())?;
@@ -98,8 +101,10 @@ pub(super) fn from_dict(
         bounds: read_bounds(state.get_item("bounds")?.as_ref(), n_dims)?,
         reject_nan: get("reject_nan")?.extract()?,
     };
+    let first = state.get_item("first_walker")?.map(|first| first.extract()).transpose()?;
     let state = State {
         n_dims,
+        first: first.unwrap_or(0),
         positions: positions.into_raw_vec_and_offset().0,
         log_densities: vector("log_densities")?,
         proposal: words("proposal")?,

@@ -66,6 +66,11 @@ impl Transition for ByRows {
         self.0.looks_at_others()
     }
 
+    /// Walkers that are proposed for together share the stream of the first of them.
+    fn walks_alone(&self) -> bool {
+        false
+    }
+
     fn calls(&self) -> Calls {
         self.0.calls()
     }

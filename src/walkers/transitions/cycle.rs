@@ -72,6 +72,10 @@ impl Transition for Cycle {
         self.parts().any(|part| part.looks_at_others())
     }
 
+    fn walks_alone(&self) -> bool {
+        self.parts().all(|part| part.walks_alone())
+    }
+
     fn measures_others(&self) -> bool {
         self.parts().any(|part| part.measures_others())
     }

@@ -82,6 +82,11 @@ pub trait Transition: Send + Sync {
         false
     }
 
+    /// Whether what it does with a walker depends on no other walker.
+    fn walks_alone(&self) -> bool {
+        !self.looks_at_others()
+    }
+
     /// Whether it wants to know how far the others are apart.
     fn measures_others(&self) -> bool {
         false

@@ -122,6 +122,33 @@ fn walkers_that_are_added_leave_the_first_ones_alone() {
 }
 
 #[test]
+fn walkers_of_a_range_are_those_of_all() {
+    let density = three();
+    let mut ranges = 0;
+    for (name, moves) in every_move() {
+        let (n, range, steps) = (40, 13..37, (30, 1));
+        let mut all = sampler(&moves, n, 10, LOGARITHMS);
+        let schedule = Schedule::new(moves.clone(), KEY, 2, range.len()).unwrap();
+        let start = super::starts(n)[2 * range.start..2 * range.end].to_vec();
+        let mut some = Sampler::new(start, 2, schedule, LOGARITHMS, 10).unwrap();
+        some.number_from(range.start).unwrap();
+        let mut traces = [Trace::new(n, 20), Trace::new(range.len(), 20)];
+        for (sampler, trace) in [&mut all, &mut some].into_iter().zip(&mut traces) {
+            sampler.start(&Context::inline(), &density).unwrap();
+            trace.advance(sampler, &Context::inline(), &density, steps, None).unwrap();
+        }
+        let rows = 2 * 20 * range.start..2 * 20 * range.end;
+        assert_eq!(traces[0].draws[rows] == traces[1].draws[..], all.walks_alone(), "{name}");
+        assert_eq!(some.copied().unwrap().state().first, range.start);
+        ranges += usize::from(all.walks_alone());
+    }
+    assert!(ranges > 5);
+    let schedule = Schedule::new(vec![(1.0, uniform())], KEY, 2, 8).unwrap();
+    let mut far = Sampler::new(super::starts(8), 2, schedule, LOGARITHMS, 0).unwrap();
+    assert_eq!(far.number_from(usize::MAX / 2).err(), Some(crate::error::Error::TooMany));
+}
+
+#[test]
 fn keys_matter() {
     let density = three();
     let draws = |key: [u8; 32]| {

@@ -30,6 +30,9 @@ class AdaptiveStep(Move):
     the chain is an ordinary random walk with the right limit. Long correlated targets of many dimensions
     want a longer burn-in; `PooledStep` learns from all walkers together.
 
+    Every walker learns for itself; only the first covariance follows from the starts of all. So walkers of a range,
+    ``sample(..., walkers=range(a, b))``, are to the bit those of the run of all.
+
     Parameters
     ----------
     cov : float, sequence of float, matrix or None, default=None

@@ -19,6 +19,9 @@ class ComponentwiseStep(Move):
     costs d times one of `UniformStep`. Wider steps are accepted than when all coordinates move at
     once: it suits coordinates of different scales that hardly depend on each other.
 
+    Walkers depend on no other walker: those of a range, ``sample(..., walkers=range(a, b))``, are to the bit those of
+    the run of all.
+
     Parameters
     ----------
     half_width : float or sequence of float

@@ -20,6 +20,8 @@ class DifferentialEvolution(Move):
     walkers as dimensions (2 d + 2 at least, so that the differences of either half span the space), at
     different points, and some of them in every mode.
 
+    Walkers of a range, ``sample(..., walkers=range(a, b))``, look at those of their own range only.
+
     Parameters
     ----------
     gamma : float or None, default=None

@@ -20,6 +20,9 @@ class Gibbs(Move):
     makes a step of another move. The functions are called on one thread; one that numba compiled
     (``numba.njit``) from a compiled loop over all walkers.
 
+    Walkers depend on no other walker, as long as functions look at nothing but what they are given: those of a range,
+    ``sample(..., walkers=range(a, b))``, are to the bit those of the run of all.
+
     Parameters
     ----------
     blocks : dict of names to conditionals

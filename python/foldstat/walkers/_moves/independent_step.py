@@ -23,6 +23,9 @@ class IndependentStep(Move):
     heavier tails than t, or modes that t does not reach, walkers get stuck: mix it with a random walk.
     `PooledStep` does both, with a mean and a covariance that it learns.
 
+    Walkers depend on no other walker: those of a range, ``sample(..., walkers=range(a, b))``, are to the bit those of
+    the run of all.
+
     Parameters
     ----------
     mean : float or sequence of float

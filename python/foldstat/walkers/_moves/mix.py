@@ -15,6 +15,9 @@ class Mix(Move):
 
     Each move leaves the target as it is, so that a random choice between them does, too.
 
+    Walkers depend on others if those of one of the moves do. The choice follows from the seed and the step, so that
+    it is the same for a range of walkers, ``sample(..., walkers=range(a, b))``.
+
     Parameters
     ----------
     moves : sequence of (weight, move)

@@ -18,6 +18,9 @@ class NormalStep(Move):
     The proposal is symmetric. Where the covariance Σ of the target is known, 2.38²/d Σ is about the
     best choice in d dimensions; it accepts a quarter of the proposals in many dimensions and 44 % in one.
 
+    Walkers depend on no other walker: those of a range, ``sample(..., walkers=range(a, b))``, are to the bit those of
+    the run of all.
+
     Parameters
     ----------
     cov : float, sequence of float, or matrix

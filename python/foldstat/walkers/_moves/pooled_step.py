@@ -30,6 +30,9 @@ class PooledStep(Move):
     Walkers whose density is far below that of the others have no say in the covariance. Everybody looks at
     everybody: with other walkers, the draws of each are others.
 
+    Walkers of a range, ``sample(..., walkers=range(a, b))``, learn from those of their own range only. After the
+    burn-in no walker depends on another one.
+
     References
     ----------
     Haario, Saksman & Tamminen, "An adaptive Metropolis algorithm", Bernoulli 7 (2001); Craiu, Rosenthal &

@@ -21,6 +21,10 @@ class PythonMove(Move):
     the other, are made by NumPy on one thread. Everything else (acceptance, streams, bits that no thread
     changes, saving, mixing with other moves by `Mix`) is as for the others.
 
+    All walkers, or all of a half, are proposed for in one call with the random numbers of one stream. So even where
+    nobody looks at others the draws of a walker depend on who walks beside it, and those of a range,
+    ``sample(..., walkers=range(a, b))``, are not those of the run of all.
+
     Attributes
     ----------
     interacts : bool

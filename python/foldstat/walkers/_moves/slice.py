@@ -22,6 +22,9 @@ class Slice(Move):
     coordinate: it suits few coordinates, heavy tails, and blocks of `Gibbs`. Coordinates that depend on each
     other strongly want `PooledStep` or moves that look at other walkers.
 
+    Walkers depend on no other walker, but for the first widths, which follow from all starts: those of a range,
+    ``sample(..., walkers=range(a, b))``, are to the bit those of the run of all.
+
     Parameters
     ----------
     widths : float, sequence of float or None, default=None

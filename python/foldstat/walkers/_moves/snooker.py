@@ -18,6 +18,8 @@ class Snooker(Move):
     :math:`\min(1, (\|y - z\| / \|x - z\|)^{d-1} \pi(y) / \pi(x))`. Mixed with
     `DifferentialEvolution` (one step in ten, say) it makes directions that no difference has.
 
+    Walkers of a range, ``sample(..., walkers=range(a, b))``, look at those of their own range only.
+
     Parameters
     ----------
     gamma : float, default=1.7

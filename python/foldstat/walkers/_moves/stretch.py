@@ -18,6 +18,8 @@ class Stretch(Move):
     are updated in turn. Needs no tuning and does not mind correlations, but slows down in more than
     about ten dimensions. Have several times as many walkers as dimensions, at different points.
 
+    Walkers of a range, ``sample(..., walkers=range(a, b))``, look at those of their own range only.
+
     Parameters
     ----------
     a : float, default=2.0

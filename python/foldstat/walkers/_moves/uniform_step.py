@@ -19,6 +19,9 @@ class UniformStep(Move):
     first of all moves and the cheapest. Choose `half_width` such that a quarter to a half of the
     proposals are accepted; in more than a few dimensions `AdaptiveStep` finds a better one by itself.
 
+    Walkers depend on no other walker: those of a range, ``sample(..., walkers=range(a, b))``, are to the bit those of
+    the run of all.
+
     Parameters
     ----------
     half_width : float or sequence of float

@@ -97,7 +97,7 @@ def plain(asked: Asked) -> Understood:
     )
     why = "" if asked.not_compiled is None else f" (not compiled: {asked.not_compiled})"
     kind = f"Python callable: {asked.form}{why}"
-    return Understood(density, kind, asked.density, None, asked.coordinate_names)
+    return Understood(density, kind, asked.density, None, asked.coordinate_names, python_of="point")
 
 
 ADAPTERS: tuple[Callable[[Asked], Understood | None], ...] = (
@@ -123,7 +123,7 @@ def _of_ours(asked: Asked, density: Density) -> Understood:
 
 def _of_all_points(asked: Asked, function: Any) -> Understood:
     density = WalkerDensity.python(function, asked.n_dims, True, args=asked.args, log=asked.log)
-    return Understood(density, "vectorised Python callable", asked.density)
+    return Understood(density, "vectorised Python callable", asked.density, python_of="points")
 
 
 def _of_pointer(function: NativeFunction, n_dims: int) -> WalkerDensity:

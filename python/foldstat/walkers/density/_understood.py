@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ class Understood:
     """Calls the user's Python function at one point, where there is one behind something compiled."""
     coordinate_names: tuple[str, ...] | None = None
     """What the parameters for the coordinates are called, of what is called by coordinates; None if not known."""
+    python_of: Literal["point", "points"] | None = None
+    """What a Python function is called with, that is called as it is: one point, or all; None for what is compiled."""
 
     def reproduce(self, point: NDArray[np.float64]) -> None:
         """Let the user's own exception come out where the compiled function reported a failure.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from foldstat._common.arrays import Floats
@@ -18,6 +18,7 @@ from foldstat.walkers.run._arviz import to_arviz
 from foldstat.walkers.run._density import understand_again
 from foldstat.walkers.run._frame import to_frame
 from foldstat.walkers.run._html import run_html
+from foldstat.walkers.run._join import joined
 from foldstat.walkers.run._plot import plot_run
 from foldstat.walkers.run._settings import KeptMoments
 from foldstat.walkers.run._table import SummaryTable, table_of_draws, table_of_moments
@@ -58,6 +59,8 @@ class Run(Walked):
         Steps of each walker after the burn-in and in it, and how many steps there are to a draw.
     n_walkers, n_draws, n_dims : int
         The shape of the draws.
+    walkers : range
+        The numbers of the walkers: from 0 on, or the range that `sample` was asked for.
     move : Move
         How walkers moved.
     keep : {"draws", "moments"}
@@ -345,6 +348,53 @@ class Run(Walked):
             end = self.burn_in + self.n_steps + more
             kept = self._kept.extended(self.n_draws, settings.draws_after(end) - self.n_draws)
         return walk(Run, settings, ensemble, known, kept, end, n_jobs=threads, progress=show)
+
+    @classmethod
+    def join(cls, parts: Iterable[Run]) -> Run:
+        """Join runs of some walkers each to the run of all of them.
+
+        What ``sample(..., walkers=range(a, b))`` gave, on whatever machines, is put side by side. Where the move lets
+        no walker look at others, the joined run is to the bit the one that `sample` gives of all walkers: draws,
+        log-densities, acceptance, diagnostics, what it is saved as, and how it goes on. With ``keep="moments"`` so are
+        means, covariances and those histograms whose edges were given, or lie between `bounds`; others are left
+        out, with a warning, as every range chose edges of its own. Parts that come from files or other processes
+        have lost their functions, which `extend` wants again then.
+
+        Parameters
+        ----------
+        parts : iterable of Run
+            Runs of ranges that cover all walkers, each of which is in one of them, in any order.
+
+        Returns
+        -------
+        Run
+            The run of all walkers. The parts stay as they are.
+
+        Raises
+        ------
+        TypeError
+            If one is no run.
+        ValueError
+            If walkers are missing or there twice, or parts differ in what they were asked for, in their seed or in
+            their number of steps.
+
+        Warns
+        -----
+        UserWarning
+            If walkers looked at others, which they did in their own range only.
+
+        Examples
+        --------
+        >>> from foldstat import walkers as w
+        >>> def part(walkers):
+        ...     density = w.densities.Banana()
+        ...     return w.sample(density, [0.0, 0.0], 200, move=w.NormalStep(1.0), rng=0, walkers=walkers)
+        >>> run = w.Run.join([part(range(24)), part(range(24, 64))])
+        >>> whole = w.sample(w.densities.Banana(), [0.0, 0.0], 200, move=w.NormalStep(1.0), rng=0)
+        >>> bool((run.draws == whole.draws).all()), bool((run.extend(50).draws == whole.extend(50).draws).all())
+        (True, True)
+        """
+        return cls(**joined(parts))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the run to a file, from which `foldstat.walkers.load` reads it.

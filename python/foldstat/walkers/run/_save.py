@@ -15,6 +15,7 @@ from foldstat.walkers._moves import from_config as move_from_config
 from foldstat.walkers.densities import Density, from_config
 from foldstat.walkers.run._density import understand_again
 from foldstat.walkers.run._names import Names
+from foldstat.walkers.run._part import Part
 from foldstat.walkers.run._settings import Kept, KeptDraws, KeptMoments, Settings
 from foldstat.walkers.run._walked import Walked
 
@@ -50,6 +51,7 @@ def state_of(run: Walked) -> dict[str, Any]:
         "names": list(settings.names.labels),
         "named": settings.names.given,
         "bounds": settings.bounds,
+        "part": None if settings.part is None else list(dataclasses.astuple(settings.part)),
         "interrupted": run.interrupted,
         "density_kind": run.density_kind,
         "density": None if built_in is None else built_in.config(),
@@ -65,7 +67,8 @@ def parts_of(state: Mapping[str, Any]) -> dict[str, Any]:
     """Give what a run is made of, by the names of `Walked`, of what `state_of` gave."""
     _check_fields(state)
     move, names = move_from_config(state["move"]), Names(tuple(state["names"]), state["named"])
-    settings = Settings(state["burn_in"], state["thin"], move, state["log"], names, state["bounds"])
+    part = None if state.get("part") is None else Part(*state["part"])  # older files have none
+    settings = Settings(state["burn_in"], state["thin"], move, state["log"], names, state["bounds"], part)
     n_walkers, n_dims = state["ensemble"]["positions"].shape
     schedule = move._schedule(Setting(n_walkers, n_dims, names=names.labels))
     ensemble = _core.WalkerEnsemble.from_state(state["ensemble"], schedule)
@@ -74,6 +77,7 @@ def parts_of(state: Mapping[str, Any]) -> dict[str, Any]:
         kept = KeptDraws(state["draws"], state["log_density"])
     else:
         kept = KeptMoments.from_state(state["moments"])
+    _check_part(part, n_walkers, state["ensemble"].get("first_walker", 0))
     _check_shapes(settings, ensemble, kept)
     density = None
     if state["density"] is not None:
@@ -96,6 +100,13 @@ def _check_fields(state: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} is {state[name]}, which is less than {least}")
     if not all(isinstance(name, str) for name in state["names"]):
         raise ValueError(f"names are {state['names']}, not texts")
+
+
+def _check_part(part: Part | None, n_walkers: int, first: int) -> None:
+    """Refuse numbers of walkers that are not those of their streams."""
+    found = Part(first, first + n_walkers, first + n_walkers if part is None else part.of)
+    if first != 0 if part is None else part != found or part.of < part.stop:
+        raise ValueError(f"it says that it has {part or 'all walkers'}, but they are {found}")
 
 
 def _check_shapes(settings: Settings, ensemble: _core.WalkerEnsemble, kept: Kept) -> None:

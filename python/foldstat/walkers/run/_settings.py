@@ -13,6 +13,7 @@ from foldstat._common.arrays import Floats
 from foldstat.walkers._moves import Move
 from foldstat.walkers.run._histogram import Axes, Declared, Reach
 from foldstat.walkers.run._names import Names
+from foldstat.walkers.run._part import Part
 
 Keep: TypeAlias = Literal["draws", "moments"]
 
@@ -31,6 +32,7 @@ class Settings:
     log: bool
     names: Names
     bounds: Floats | None
+    part: Part | None = None  # which walkers of a larger ensemble these are; None where they are all
 
     def draws_after(self, step: int) -> int:
         """Count the draws of a walker after so many steps, the burn-in included."""

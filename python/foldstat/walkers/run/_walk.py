@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from typing import TypeAlias, TypeVar
 
 from foldstat import _core
 from foldstat._common.arrays import Floats
@@ -17,6 +17,7 @@ from foldstat.walkers.run._until import Until, looks
 from foldstat.walkers.run._walked import Walked
 
 AnyRun = TypeVar("AnyRun", bound=Walked)
+Advance: TypeAlias = Callable[..., None]  # what `WalkerEnsemble.advance` is called with
 
 
 def walk(
@@ -30,18 +31,21 @@ def walk(
     n_jobs: int | None,
     progress: bool | None,
     until: Until | None = None,
+    advance: Advance | None = None,
 ) -> AnyRun:
     """Walk until `end` steps are done, the burn-in included, and give a run of that kind.
 
-    An interrupted walk gives what there is. A walk ends before where the draws suffice for `until`.
+    Steps are done by `advance`, or by the ensemble itself. An interrupted walk gives what there is. A walk ends before
+    where the draws suffice for `until`.
     """
     stop = functools.partial(kind, settings, ensemble, density, kept)
     begun, reached = ensemble.step, False
+    advance = advance or ensemble.advance
     try:
         with OwnErrors(density), ProgressBar(begun, end, progress, _while_walking(settings, kept)) as bar:
             for step in _stops(settings, ensemble, kept, end, until):
                 if step > ensemble.step:
-                    ensemble.advance(
+                    advance(
                         density.compiled,
                         step - ensemble.step,
                         thin=settings.thin,

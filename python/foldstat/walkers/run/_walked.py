@@ -84,6 +84,12 @@ class Walked:
         return self._ensemble.n_walkers
 
     @property
+    def walkers(self) -> range:
+        """The numbers of the walkers: all from 0 on, or the range that `sample` was asked for."""
+        part = self._settings.part
+        return range(self.n_walkers) if part is None else part.walkers
+
+    @property
     def n_draws(self) -> int:
         """Draws of each walker."""
         return self._settings.draws_after(self._ensemble.step)
@@ -214,6 +220,7 @@ class Walked:
         shape = f"{self.n_walkers} walkers × {self.n_draws} draws × {self.n_dims} dimensions"
         rate = float(self.acceptance_rate.mean())
         notes = [shape, f"acceptance {rate:.3f}", type(self.move).__name__, self.density_kind]
+        notes += [] if self._settings.part is None else [str(self._settings.part)]
         notes += ["moments only"] if self.keep == "moments" else []
         notes += ["interrupted"] if self.interrupted else []
         return f"<Run: {', '.join(notes)}>"
