@@ -19,16 +19,17 @@ CRATE = Path(__file__).parents[1] / "src"
 # Each knows those before it, and itself.
 PYTHON_ROOMS = [
     "_common",
+    "sources",
+    "summary",
+    "distributed",
     "mixture",
     "plot",
-    "summary",
     "diagnostics",
     "walkers.densities",
     "walkers.density",
     "walkers._moves",
     "walkers.run",
     "walkers",
-    "distributed",
     "cells",
     "",
     "_demo",
@@ -114,7 +115,17 @@ def test_rooms_of_the_package_know_those_before_them_only():
 
 
 def test_public_modules_show_their_public_names():
-    for module in ("cells", "diagnostics", "distributed", "mixture", "plot", "summary", "walkers", "walkers.densities"):
+    for module in (
+        "cells",
+        "diagnostics",
+        "distributed",
+        "mixture",
+        "plot",
+        "sources",
+        "summary",
+        "walkers",
+        "walkers.densities",
+    ):
         found = foldstat
         for name in module.split("."):
             found = getattr(found, name)

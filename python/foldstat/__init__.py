@@ -7,6 +7,9 @@ kernels as functions on arrays, `foldstat.cells` the functions of the parallel-P
 and `describe` make summaries of columns, rows and groups, and `map_reduce` merges them from threads,
 processes and clusters. `SummaryWindow` slides over a stream, `jackknife` leaves out part after part.
 
+`foldstat.sources` opens what is larger than the memory: files, queries, functions that give chunk after chunk;
+`sample_rows` draws some rows of them.
+
 `foldstat.walkers` samples from densities by Metropolis and Hastings, `split` makes independent keys for its
 random numbers, and `foldstat.diagnostics` tells how far draws of Markov chains can be trusted.
 """
@@ -19,12 +22,14 @@ if TYPE_CHECKING:
     from foldstat import diagnostics, mixture, walkers
     from foldstat import distributed as distributed
     from foldstat import plot as plot
+    from foldstat import sources as sources
     from foldstat import summary as summary
     from foldstat._common.random import split
     from foldstat._common.threads import threads
     from foldstat._core import MixtureStatistics
     from foldstat.distributed import map_reduce
     from foldstat.mixture import GaussianMixture
+    from foldstat.sources import sample_rows
     from foldstat.summary import (
         GroupedSummary,
         JointSummary,
@@ -50,6 +55,7 @@ __all__ = [
     "jackknife",
     "map_reduce",
     "mixture",
+    "sample_rows",
     "split",
     "summarize",
     "threads",
@@ -59,7 +65,7 @@ __all__ = [
 # Everything is loaded when it is first asked for: whoever sums or walks does not wait for scikit-learn, which the
 # estimator needs. And nothing of the package is imported here but the compiled module, which imports none of it: a room
 # that another thread imports meanwhile finds the package half made, and neither may wait for the other.
-_ROOMS = ("cells", "diagnostics", "distributed", "mixture", "plot", "summary", "walkers")
+_ROOMS = ("cells", "diagnostics", "distributed", "mixture", "plot", "sources", "summary", "walkers")
 _HOMES = {
     **{room: f"foldstat.{room}" for room in _ROOMS},
     **dict.fromkeys(
@@ -78,6 +84,7 @@ _HOMES = {
     "GaussianMixture": "foldstat.mixture",
     "MixtureStatistics": "foldstat._core",
     "map_reduce": "foldstat.distributed",
+    "sample_rows": "foldstat.sources",
     "split": "foldstat._common.random",
     "threads": "foldstat._common.threads",
 }

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 __all__ = [
     "ArrowColumn",
     "DensityStatusError",
+    "Em",
     "JointState",
     "Mixture",
+    "MixturePass",
     "MixtureStatistics",
     "SummaryState",
     "SummaryStates",
@@ -21,6 +23,7 @@ __all__ = [
     "WalkerMove",
     "__version__",
     "arrow_columns",
+    "block_rows",
     "cholesky",
     "count_and_sum",
     "covariance_types",
@@ -39,6 +42,7 @@ __all__ = [
     "diagnostics_r_hat",
     "diagnostics_summary",
     "fit",
+    "in_units_of_weights",
     "initial_statistics",
     "join_fields",
     "kind_of_bytes",
@@ -52,6 +56,7 @@ __all__ = [
     "quantile_bounds_of_each",
     "quantiles_of_each",
     "resolve_threads",
+    "scaled_statistics",
     "seal_fields",
     "smallest_eigenvalue",
     "split_fields",
@@ -93,6 +98,8 @@ class MixtureStatistics:
     def n_components(self) -> int: ...
     @property
     def n_features(self) -> int: ...
+    @property
+    def span(self) -> tuple[int, int] | None: ...
     @property
     def n_rows(self) -> int: ...
     @property
@@ -157,6 +164,56 @@ class Mixture:
     ) -> MixtureStatistics: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
 
+_Seen = tuple[int, int, list[int], int, int, int]
+_Run = tuple[Mixture, Any, float, bool, Any]
+
+@final
+class MixturePass:
+    def __new__(
+        cls,
+        models: Sequence[Mixture],
+        n_features: int,
+        *,
+        exponent: int = 0,
+        first_row: int = 0,
+        piece: int | None = None,
+    ) -> MixturePass: ...
+    def push(
+        self,
+        X: _Rows,
+        sample_weight: _Rows | None = None,
+        n_jobs: int | None = None,
+        check_finite: bool = True,
+    ) -> None: ...
+    def finish(self, n_jobs: int | None = None) -> tuple[list[MixtureStatistics], _Seen]: ...
+
+@final
+class Em:
+    def __new__(
+        cls,
+        covariance_type: str,
+        runs: Sequence[_Run],
+        *,
+        tol: float,
+        reg_covar: float,
+        max_iter: int,
+        iteration: int = 0,
+    ) -> Em: ...
+    @property
+    def iteration(self) -> int: ...
+    def models(self) -> list[Mixture]: ...
+    def advance(
+        self,
+        statistics: Sequence[MixtureStatistics],
+        n_jobs: int | None = None,
+        callback: Callable[[list[_Report]], object] | None = None,
+    ) -> None: ...
+    def runs(self) -> list[_Run]: ...
+    def finish(self) -> list[_Fit]: ...
+
+def block_rows(n_features: int) -> int: ...
+def in_units_of_weights(statistics: MixtureStatistics, exponent: int) -> MixtureStatistics: ...
+def scaled_statistics(statistics: MixtureStatistics, factor: float) -> MixtureStatistics: ...
 def covariance_types() -> list[str]: ...
 def covariances_geometry(covariance_type: str) -> Literal["full", "tied", "diag", "spherical"]: ...
 def covariances_shape(covariance_type: str, n_components: int, n_features: int) -> tuple[int, ...]: ...
@@ -555,7 +612,10 @@ class WalkerEnsemble:
         bounds: _Floats | None = None,
         reject_nan: bool = False,
         pooled: bool = False,
+        first_walker: int = 0,
     ) -> WalkerEnsemble: ...
+    @property
+    def walks_alone(self) -> bool: ...
     @property
     def n_walkers(self) -> int: ...
     @property
@@ -583,6 +643,7 @@ class WalkerEnsemble:
         callback: Callable[[list[_WalkerReport]], object] | None = None,
     ) -> None: ...
     def burn_in_again(self, steps: int) -> None: ...
+    def replace_by(self, other: WalkerEnsemble) -> None: ...
     def copy(self) -> WalkerEnsemble: ...
     def state(self) -> dict[str, Any]: ...
     @staticmethod

@@ -61,8 +61,11 @@ _Array = TypeVar("_Array", bound="NDArray[Any]")
 
 
 def aligned(array: _Array) -> _Array:
-    """Give the array itself, or a copy if its elements lie at odd addresses, as in packed records."""
-    return array if array.flags.aligned else array.copy()
+    """Give the array itself, or a copy if its elements lie at odd addresses, as in packed records.
+
+    NumPy calls an empty array aligned wherever it lies.
+    """
+    return array if array.flags.aligned and array.size else array.copy()
 
 
 def as_rows(values: ArrayLike, name: str = "X") -> Rows:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from foldstat._common.checks import flag
@@ -57,6 +58,34 @@ class Bar:
     def __exit__(self, *failure: object) -> None:
         if self.shown is not None:
             self.shown.close()
+
+
+class Told:
+    """Stands for a bar where a function wants to know how far the work is."""
+
+    never = False
+
+    def __init__(self, tell: Callable[[int], object]) -> None:
+        self._tell, self.n = tell, 0
+
+    def due(self) -> Told:
+        """Give itself: it is there from the beginning."""
+        return self
+
+    def update(self, more: int) -> None:
+        """Tell what is done if that has become more."""
+        if more:
+            self.n += more
+            self._tell(self.n)
+
+    def set_postfix(self, **shown: object) -> None:
+        """Leave out what only a bar shows."""
+
+    def __enter__(self) -> Told:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        pass
 
 
 def _somebody_looks() -> bool:

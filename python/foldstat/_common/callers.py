@@ -2,9 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 import types
+import warnings
+from collections.abc import Iterator
+from contextvars import ContextVar
+
+_heard: ContextVar[set[str] | None] = ContextVar("foldstat.heard", default=None)
+
+
+def warn_caller(message: str) -> None:
+    """Warn of what somebody passed in, at a line of theirs; or tell it to the `hearing` around the call."""
+    heard = _heard.get()
+    if heard is None:
+        warnings.warn(message, UserWarning, stacklevel=level_of_caller())
+    else:
+        heard.add(message)
+
+
+@contextlib.contextmanager
+def hearing() -> Iterator[set[str]]:
+    """Take the warnings of a block: where nobody would see them, as on the workers of a cluster."""
+    heard: set[str] = set()
+    token = _heard.set(heard)
+    try:
+        yield heard
+    finally:
+        _heard.reset(token)
 
 
 def level_of_caller() -> int:

@@ -10,8 +10,8 @@ import numpy as np
 from foldstat._common.arrays import Floats, as_doubles
 
 
-def as_sample_weight(values: Any, n_rows: int) -> Floats | None:
-    """Check the weights of rows: None, or one finite non-negative number for each, not all zero."""
+def as_sample_weight(values: Any, n_rows: int, *, all_rows: bool = True) -> Floats | None:
+    """Check the weights of rows: None, or one finite non-negative number for each, not all zero if it is all rows."""
     if values is None:
         return None
     weights = as_doubles(values, "sample_weight")
@@ -27,7 +27,7 @@ def as_sample_weight(values: Any, n_rows: int) -> Floats | None:
     low, high = weights.min(initial=0.0), weights.max(initial=0.0)
     if low < 0 or not math.isfinite(low + high):
         raise _bad_weight(weights)
-    if n_rows and high == 0:
+    if all_rows and n_rows and high == 0:
         raise ValueError("Sample weights must contain at least one non-zero number.")
     return weights
 
