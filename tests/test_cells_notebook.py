@@ -369,7 +369,7 @@ def dask(jupyter):
     """An executor over a cluster of two processes."""
     jupyter.run(
         "from dask.distributed import Client, LocalCluster\n"
-        "dask_cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)\n"
+        "dask_cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=':0')\n"
         "dask_client = Client(dask_cluster)\n"
         "executor = dask_client.get_executor()"
     )

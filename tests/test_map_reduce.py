@@ -156,7 +156,7 @@ def test_dask():
 
     tried.clear()
     with (
-        distributed.Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as client,
+        distributed.Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=":0") as client,
         client.get_executor() as executor,
     ):
         found = map_reduce(fails_the_first_time_at_3, range(40), executor=executor, retries=1, progress=False)

@@ -332,6 +332,12 @@ class Computed:
     def __arrow_c_stream__(self, requested_schema=None):
         raise AssertionError("all rows are read at once")
 
+    def limit(self, n):
+        return type(self)(self.whole.slice(0, n))
+
+    def schema(self):
+        return types.SimpleNamespace(to_pyarrow=lambda: self.whole.schema)
+
     def _reader(self, rows):
         def batches():
             for batch in self.whole.to_batches(7):

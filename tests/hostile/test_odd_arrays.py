@@ -132,7 +132,7 @@ def complex_(a):
 
 RECORDS = [one_field, two_fields, nested, recarray, void, complex_]
 # What the parameter is called where the table calls it otherwise.
-CALLED = {"resp": "responsibilities", "start": "start|points", "x": "x|value|values|parts"}
+CALLED = {"X": "X|x|chunk 0", "resp": "responsibilities", "start": "start|points", "x": "x|value|values|parts"}
 # A group is named by anything, a table of one dimension has fields for columns, and pandas makes frames of records.
 TAKES_RECORDS = {
     "summarize by": "by",

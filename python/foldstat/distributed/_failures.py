@@ -6,6 +6,8 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
+from foldstat._common.callers import level_of_caller
+
 _NAMED = 5  # failures that a warning names
 
 
@@ -54,5 +56,5 @@ def warn_of(failures: list[Failure], taken: int) -> None:
         f"map_reduce skipped {len(failures)} of {taken} items: {told}{more}. "
         "Pass on_error=failures.append to get all of them in a list",
         RuntimeWarning,
-        stacklevel=4,
+        stacklevel=level_of_caller(),
     )

@@ -9,7 +9,7 @@ import operator
 from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any, Literal
 
-from foldstat._common.bars import Bar, as_progress
+from foldstat._common.bars import Bar, Told, as_progress
 from foldstat.distributed._batches import BatchSize
 from foldstat.distributed._executor import Executor, opened, workers_of
 from foldstat.distributed._failures import Failure, short
@@ -153,13 +153,34 @@ def map_reduce(
     if chunksize is not None:
         chunksize = _at_least(chunksize, 1, "chunksize", " or None")
     rules = Rules(retries, on_error, _seconds(timeout))
-    progress = as_progress(progress)
+    return run_all(
+        function, items, monoid, executor, fan_in, rules, as_progress(progress), max_pending=max_pending,
+        chunksize=chunksize,
+    )  # fmt: skip
+
+
+def run_all(
+    function: Callable[[Any], Any],
+    items: Iterable[Any],
+    monoid: Callable[[], Any],
+    executor: Executor | None,
+    fan_in: int,
+    rules: Rules,
+    progress: bool | Callable[[int], object] | None,
+    *,
+    max_pending: int | None = None,
+    chunksize: int | None = None,
+    desc: str = "map_reduce",
+    unit: str = "item",
+) -> Any:
+    """Take items through an executor and merge what the function gives; arguments are checked."""
     tree = Tree(kind_of(monoid), fan_in)
     source, length = _iterator(items), _length(items)
     with contextlib.ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts())
         pool = stack.enter_context(opened(executor))
-        bar = stack.enter_context(Bar(progress, total=length, desc="map_reduce", unit="item"))
+        bar = Told(progress) if callable(progress) else Bar(progress, total=length, desc=desc, unit=unit)
+        stack.enter_context(bar)
         size = BatchSize(chunksize, max_pending, workers_of(pool), length, fan_in)
         sender = Sender(function, pool, rules, tree)
         run = Run(source, length, sender, size, tree, monoid, rules, bar, interrupts)

@@ -15,7 +15,7 @@ from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from foldstat._common.bars import Bar
+from foldstat._common.bars import Bar, Told
 from foldstat._common.signals import let_signals_through, let_through
 from foldstat.distributed._batches import BatchSize
 from foldstat.distributed._executor import Executor, packer_of
@@ -116,7 +116,7 @@ class Run:
         tree: Tree,
         monoid: Callable[[], Any],
         rules: Rules,
-        bar: Bar,
+        bar: Bar | Told,
         interrupts: Interrupts,
     ) -> None:
         self._sender, self._size, self._tree, self._monoid = sender, size, tree, monoid

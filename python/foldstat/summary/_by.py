@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from foldstat._common.libraries import is_of
 from foldstat.summary._codes import Coded, coded, combined
-from foldstat.summary._input import Label, check_index, is_of
+from foldstat.summary._input import Label, check_index
 from foldstat.summary._table import Table
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -12,11 +12,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from foldstat import _core
+from foldstat._common.libraries import is_of
 from foldstat.summary import _decimals as decimals
+from foldstat.summary._counted_texts import Texts, is_counted, smallest, texts_of
 from foldstat.summary._decimals import Decimals
-from foldstat.summary._input import Column, is_of, optional_column
+from foldstat.summary._input import Column, optional_column
 from foldstat.summary._instants import TIMES
-from foldstat.summary._keys import canonical_key, order
 from foldstat.summary._nulls import Masked, from_objects, is_null
 from foldstat.summary._summary import Summary
 from foldstat.summary._ticks import Ticks, ticks_of
@@ -28,20 +29,6 @@ class Numbers:
 
     column: Column
     boolean: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Texts:
-    """Texts, categories, or other objects, counted.
-
-    Of those that are most frequent `top` is the smallest, whatever the order of rows; None if it is not known.
-    """
-
-    count: int
-    null_count: int
-    distinct: int
-    top: Any
-    frequency: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +140,6 @@ def _counter(present: Sequence[Any], nulls: int) -> Kind:
     return Texts(len(present), nulls, len(counts), smallest(tied), most)
 
 
-def smallest(values: list[Any]) -> Any:
-    """Give the first of some values of any kinds, in the order of keys; None if there are none."""
-    if len(values) <= 1 or {type(value) for value in values} == {str}:
-        return min(values, default=None)
-    return min(values, key=lambda value: order(canonical_key(value)))
-
-
 # ---------------------------------------------------------------- libraries
 
 
@@ -197,14 +177,8 @@ def _of_polars(series: Any, name: str) -> Kind:
         return _times(series, name)
     nulls = series.null_count()
     count = len(series) - nulls
-    if dtype.base_type() in (polars.String, polars.Categorical, polars.Enum, polars.Binary):
-        present = series.drop_nulls()
-        if dtype.base_type() in (polars.Categorical, polars.Enum):
-            present = present.cast(polars.String)
-        counts = present.alias("value").value_counts(name="times")
-        most = counts["times"].max()
-        tied = counts.filter(counts["times"] == most)["value"] if count else counts["value"]
-        return Texts(count, nulls, counts.height, smallest(tied.to_list()), int(most or 0))
+    if is_counted(series):
+        return texts_of(series)
     if dtype == polars.Object:
         return of_objects(series.to_list(), name)
     return _numbers(series, name, boolean=dtype == polars.Boolean) or Others(count, nulls)
@@ -223,21 +197,6 @@ def _of_pyarrow(array: Any, name: str) -> Kind:
     exact = decimals.decimals_of(array)
     if exact is not None:
         return exact
-    tests: list[Callable[[Any], bool]] = [
-        types.is_string,
-        types.is_large_string,
-        types.is_binary,
-        types.is_large_binary,
-    ]
-    views = [getattr(types, test) for test in ("is_string_view", "is_binary_view") if hasattr(types, test)]
-    if any(test(dtype) for test in (*tests, *views, types.is_fixed_size_binary)):
-        import pyarrow.compute
-
-        if views and views[0](dtype):
-            array = array.cast(pyarrow.large_string())
-        counts = pyarrow.compute.value_counts(array.drop_null())
-        values, times = counts.field("values"), counts.field("counts")
-        most = pyarrow.compute.max(times).as_py() or 0
-        tied = values.filter(pyarrow.compute.equal(times, most))
-        return Texts(count, nulls, len(counts), smallest(tied.to_pylist()), most)
+    if is_counted(array):
+        return texts_of(array)
     return _numbers(array, name, boolean=types.is_boolean(dtype)) or Others(count, nulls)

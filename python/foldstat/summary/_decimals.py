@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foldstat._common.fractions import rounded, rounded_root
-from foldstat.summary._input import is_of
+from foldstat._common.libraries import is_of
 from foldstat.summary._nulls import is_null
 from foldstat.summary._whole import WholeNumbers
 

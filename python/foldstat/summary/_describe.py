@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from foldstat import _core
+from foldstat._common.frames import FrameKind, installed_kind
+from foldstat._common.libraries import native, offers_arrow
 from foldstat._common.threads import thread_count
+from foldstat.sources._dask import is_collection
+from foldstat.sources._files import is_path
 from foldstat.summary._arguments import empty_state
 from foldstat.summary._column_kinds import Numbers, kind_of
+from foldstat.summary._describe_batches import described_batches, described_source
 from foldstat.summary._describe_cells import Cells, label_of, number_cells, other_cells
+from foldstat.summary._describe_elsewhere import described_elsewhere
 from foldstat.summary._describe_select import selected
-from foldstat.summary._described_frame import columns_of, table_of
+from foldstat.summary._described_frame import Columns, columns_of, table_of
 from foldstat.summary._summary import Summary
 
 
@@ -29,8 +36,11 @@ def describe(
 
     Parameters
     ----------
-    frame : pandas or Polars DataFrame or Series, pyarrow Table or array, dict, or array of shape (n, d)
-        The columns: of a dict, or of a structured array, those of its names.
+    frame : pandas or Polars DataFrame or Series, pyarrow Table or array, dict, array of shape (n, d), or source
+        The columns: of a dict, or of a structured array, those of its names. A source comes in chunks: a path or
+        glob of files, a LazyFrame of Polars, a dataset of pyarrow, an iterator of frames and whatever else
+        `foldstat.sources` has.
+        Dask frames, Series and arrays are described where their partitions lie, and give a pandas frame.
     percentiles : array-like of float, default=(0.25, 0.5, 0.75)
         Quantiles to show, from 0 to 1; None or an empty sequence for none.
     n_jobs : int or None, default=None
@@ -43,7 +53,7 @@ def describe(
     Returns
     -------
     pandas.DataFrame, polars.DataFrame or pyarrow.Table
-        Of the kind that came in; of arrays and dicts a pandas frame, or a Polars frame where
+        Of the kind that came in; of arrays, dicts and files a pandas frame, or a Polars frame where
         pandas is not installed. The rows are count, nulls, nan, mean, std, min, the percentiles,
         max and distinct, and where a column of texts, categories or booleans is described top and
         freq, its most frequent value and how often that is there; their names are the index of a
@@ -78,6 +88,10 @@ def describe(
 
     Columns of other things, as lists and structs, have count and nulls.
 
+    Of a source one chunk is in memory at a time, and one is read ahead; beside them, of columns of texts, what is
+    different and how often it is there, and the values of columns of times, decimals and whatever is no number or
+    text, since their quantiles are exact.
+
     Examples
     --------
     >>> import pandas as pd
@@ -91,6 +105,14 @@ def describe(
     shown = _shown(percentiles)
     template = empty_state(2, 0, False, bool(shown), None, None, None, True)
     threads = thread_count(n_jobs)
+    frame = native(frame)
+    if is_collection(frame):
+        columns, found = described_elsewhere(frame, include, exclude, template, shown, n_jobs)
+        return _table(columns, shown, found)
+    source = described_source(frame)
+    if source is not None:
+        columns, found = described_batches(source, include, exclude, template, shown, threads)
+        return _table(replace(columns, kind=_library(frame, columns)), shown, found)
     columns = selected(columns_of(frame), include, exclude)
     kinds = [kind_of(raw, f"frame[{label!r}]") for raw, label in zip(columns.raws, columns.labels, strict=True)]
     numbers = {i: kind for i, kind in enumerate(kinds) if isinstance(kind, Numbers)}
@@ -101,9 +123,24 @@ def describe(
     for i, other in enumerate(kinds):
         if not isinstance(other, Numbers):
             cells[i] = other_cells(other, shown, threads)
+    return _table(columns, shown, [cells[i] for i in range(len(kinds))])
+
+
+def _table(columns: Columns, shown: list[float], cells: list[Cells]) -> Any:
     names = ["count", "nulls", "nan", "mean", "std", "min", *map(label_of, shown), "max", "distinct"]
-    names += ["top", "freq"] * any("top" in found for found in cells.values())
-    return table_of(columns, names, [cells[i] for i in range(len(kinds))])
+    names += ["top", "freq"] * any("top" in found for found in cells)
+    return table_of(columns, names, cells)
+
+
+def _library(frame: Any, columns: Columns) -> FrameKind:
+    """Tell of which library the table is: that of the batches, where it was the user who chose it."""
+    ours = is_path(frame) or (isinstance(frame, (list, tuple)) and is_path(frame[0])) or offers_arrow(frame)
+    if not ours:
+        return columns.kind
+    try:
+        return installed_kind()
+    except ImportError:
+        return columns.kind
 
 
 def _shown(percentiles: Any) -> list[float]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, TypeAlias
 
-from foldstat.summary._column_kinds import Kind, Others, Texts
+from foldstat.summary._column_kinds import Kind, Others
+from foldstat.summary._counted_texts import Texts
 from foldstat.summary._decimals import Decimals, Places
 from foldstat.summary._summary import Summary
 from foldstat.summary._ticks import Scale, Ticks

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from foldstat._common.libraries import is_of
 from foldstat.summary._described_frame import Columns
-from foldstat.summary._input import is_of
 
 # By which names the columns of a kind can be asked for: pandas', NumPy's abstract types', and the libraries' own.
 _NAMES = {

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from foldstat._common.frames import FrameKind, installed_kind
-from foldstat.summary._input import Frame, is_of
+from foldstat._common.libraries import is_of
+from foldstat.summary._input import Frame
 from foldstat.summary._table import Table
 from foldstat.summary._ticks import Moment
 

@@ -11,9 +11,10 @@ import numpy as np
 from foldstat import _core
 from foldstat._common.threads import thread_count
 from foldstat.summary._arguments import Ids, as_ids
-from foldstat.summary._input import Column, Frame, Items, as_numbers, check_index, flat, offers_arrow
+from foldstat.summary._input import Column, Frame, Items, as_numbers, check_index, flat
 from foldstat.summary._nulls import OF_DECIMAL, Masked, exact_array, is_null, plain_items
-from foldstat.summary._streams import n_columns, opened
+from foldstat.summary._streams import is_readable_as_whole, n_columns, opened, told_in
+from foldstat.summary._weighed_batches import is_weighed_in_batches, of_each_value, weighed
 from foldstat.summary._weights import Weights, as_weights, told
 
 if TYPE_CHECKING:
@@ -31,29 +32,27 @@ def feed(
     strict: bool = False,
 ) -> None:
     """Add all numbers of `x` to the state, or none of them if that fails; if strict, a frame holds nothing else."""
-    x, batches = opened(x)
+    x, batches = opened(x, name)
     if batches is None or not _is_read_in_batches(state, x, ids, sample_weight, name):
         with told(sample_weight):
             _feed_whole(state, x, ids, sample_weight, n_jobs, name, strict=strict)
         return
     begun = state.begin()
-    for batch in batches:
+    for batch, weights in weighed(batches, sample_weight, state.weights, name):
         if begun.best_limit and n_columns(batch) > 1:
             raise ValueError(f"{name} comes in batches of several columns: best needs ids, give them batch by batch")
-        _feed_whole(begun, batch, None, None, n_jobs, name, strict=strict)
+        with told_in(batches):
+            _feed_whole(begun, batch, None, of_each_value(batch, weights), n_jobs, name, strict=strict)
     state.commit(begun)
 
 
 def _is_read_in_batches(state: SummaryState, x: Any, ids: Any, sample_weight: Any, name: str) -> bool:
     """Whether batches can be added one by one; if not they have to be read as a whole, as readers can be."""
-    if offers_arrow(x):
-        one_by_one = ids is None and sample_weight is None
+    if is_readable_as_whole(x):
+        one_by_one = ids is None and is_weighed_in_batches(x, sample_weight)
         return one_by_one and not (state.best_limit and n_columns(x) > 1)  # positions go on from column to column
-    for argument, given in (("ids", ids), ("sample_weight", sample_weight)):
-        if given is not None:
-            raise ValueError(
-                f"{argument} and {name} do not go together where {name} comes in batches: update with each"
-            )
+    if ids is not None:
+        raise ValueError(f"ids and {name} do not go together where {name} comes in batches: update with each")
     return True
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numbers
 import sys
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -18,7 +17,8 @@ from numpy.typing import NDArray
 
 from foldstat import _core
 from foldstat._common.arrays import aligned
-from foldstat._common.callers import level_of_caller
+from foldstat._common.callers import warn_caller
+from foldstat._common.libraries import is_of, offers_arrow
 from foldstat.summary._causes import causes_told
 from foldstat.summary._nulls import Masked, exact_array
 
@@ -87,7 +87,7 @@ class Frame:
         messages = [f"columns of {name} that are not {wanted} are left out: {', '.join(others)}"] if others else []
         messages += [f"columns of {name} are left out: {'; '.join(unfit)}"] if unfit else []
         for message in messages:
-            warnings.warn(message, UserWarning, stacklevel=level_of_caller())
+            warn_caller(message)
         names = self.names or tuple(range(len(labels)))  # numbers would be those of other columns
         return list(found.values()), tuple(names[position] for position in found)
 
@@ -336,16 +336,6 @@ def too_wide(number: str) -> str:
     return f"{number}, which needs more than 64 bits: describe reads it exactly, a Summary needs .astype(float)"
 
 
-def native(x: Any) -> Any:
-    """Give the frame or column that is inside of one of narwhals'."""
-    return x.to_native() if is_of(x, "narwhals", "DataFrame", "LazyFrame", "Series") else x
-
-
-def offers_arrow(x: Any) -> bool:
-    """Tell whether `x` speaks the Arrow PyCapsule interface."""
-    return hasattr(x, "__arrow_c_stream__") or hasattr(x, "__arrow_c_array__")
-
-
 def check_index(X: Any, other: Any, argument: str, name: str, axis: int = 0) -> None:
     """Refuse a pandas object whose rows are not labelled as those of `X` are: by position it would be misread."""
     index = getattr(X, "columns" if axis == 1 else "index", None)
@@ -357,12 +347,6 @@ def check_index(X: Any, other: Any, argument: str, name: str, axis: int = 0) -> 
             f"{argument} and {name} have different labels ({name}.{labels} and {argument}.index): give "
             f"{argument}.reindex({name}.{labels}) to go by label, or {argument}.to_numpy() to go by position"
         )
-
-
-def is_of(x: Any, module: str, *names: str) -> bool:
-    """Tell whether `x` is of a class of a library, without importing the library."""
-    library = sys.modules.get(module)
-    return library is not None and any(isinstance(x, getattr(library, name, ())) for name in names)
 
 
 def _has_buffer(x: Any) -> bool:

@@ -11,8 +11,9 @@ import numpy as np
 
 from foldstat import _core
 from foldstat._common.checks import shown
+from foldstat._common.libraries import offers_arrow
 from foldstat.summary._decimals import Places, decimals_of
-from foldstat.summary._input import Column, Frame, UnfitError, as_column, decimals_in, offers_arrow, too_wide
+from foldstat.summary._input import Column, Frame, UnfitError, as_column, decimals_in, too_wide
 from foldstat.summary._instants import TIMES
 from foldstat.summary._scales import AnyScale, Scales, of_each
 from foldstat.summary._ticks import Scale, Ticks, is_missing_time, ticks_of

@@ -18,13 +18,15 @@ from numpy.typing import NDArray
 from foldstat import _core
 from foldstat._common import bytes as _bytes
 from foldstat._common.fractions import as_fraction, rounded_root
+from foldstat._common.libraries import native, offers_arrow
 from foldstat.summary._decimals import Places, is_missing_decimal
 from foldstat.summary._feed import feed
-from foldstat.summary._input import check_index, native, offers_arrow
+from foldstat.summary._input import check_index
 from foldstat.summary._scaled_input import listed_times, scaled, unfit
 from foldstat.summary._scales import AnyScale, encode_scale, united
-from foldstat.summary._streams import opened
+from foldstat.summary._streams import opened, stream_of
 from foldstat.summary._ticks import Ticks, is_missing_time
+from foldstat.summary._weighed_batches import is_weighed_in_batches
 
 if TYPE_CHECKING:
     from foldstat._core import SummaryState
@@ -241,7 +243,10 @@ def feed_any(
     if isinstance(x, np.ndarray) and x.dtype.kind in "fiub" and scaled_state(state) is None:  # the most usual
         feed(state, x, ids, sample_weight, n_jobs, name)
         return state
-    x = listed_times(native(x))
+    x = native(x)
+    if ids is None and is_weighed_in_batches(x, sample_weight) and not offers_arrow(x):
+        x = stream_of(x, name) or x
+    x = listed_times(x)
     if ids is None and sample_weight is None:
         x, batches = _scaled_batches(state, x, name)
         if batches is not None:
@@ -274,7 +279,7 @@ def _scaled_batches(state: SummaryState, x: Any, name: str) -> tuple[Any, Iterat
     """Give the data, and the batches that they come in if these are of times or decimals, as the first one tells."""
     if not isinstance(x, Iterator) or offers_arrow(x):
         return x, None
-    x, batches = opened(x)
+    x, batches = opened(x, name)
     if batches is None:
         return x, None
     first = next(batches)

@@ -12,22 +12,26 @@ from numpy.typing import ArrayLike
 
 from foldstat import _core
 from foldstat._common.checks import flag
+from foldstat._common.libraries import native, offers_arrow
 from foldstat._common.room import room_for
 from foldstat._common.threads import thread_count
+from foldstat.sources._dask import is_collection
 from foldstat.summary._arguments import Ids, as_ids, empty_state
 from foldstat.summary._by import ColumnNames, keys_of_rows
 from foldstat.summary._codes import MISSING, Coded
 from foldstat.summary._collections import Summaries
+from foldstat.summary._elsewhere import check_by_rows, feed_from_anywhere, fold_rows
 from foldstat.summary._group_states import GroupStates, Shape
 from foldstat.summary._groups import GroupedSummary
-from foldstat.summary._input import check_index, native, offers_arrow
+from foldstat.summary._input import check_index
 from foldstat.summary._joint import JointSummary
 from foldstat.summary._nulls import Masked
-from foldstat.summary._scaled_state import feed_any, timed
+from foldstat.summary._scaled_state import timed
 from foldstat.summary._scales import scale_at
-from foldstat.summary._streams import merged, numbered, opened, whole
+from foldstat.summary._streams import is_readable_as_whole, merged, numbered, opened, told_in, whole
 from foldstat.summary._summary import Summary
 from foldstat.summary._table import Table
+from foldstat.summary._weighed_batches import is_weighed_in_batches, weighed
 from foldstat.summary._weights import WeightKind, Weights, as_weights, told
 
 if TYPE_CHECKING:
@@ -119,9 +123,12 @@ def summarize(
         Dates, times, durations and decimals are summarised as in `Summary`, each column in its own unit
         and time zone; left out are those that the settings do not go with (``histogram``, and
         ``relative_error`` of instants), and all of them with `cov` or, of a frame, without `axis` and `by`.
-        Of a stream of Arrow data (a ``RecordBatchReader``, a relation of DuckDB, a table of ibis), a LazyFrame
-        of Polars, or a generator of arrays, frames or batches, one batch is held at a time, unless `by`, `ids`
-        or `sample_weight` are given for all rows together.
+        Of what comes in chunks (a path or glob of files, a LazyFrame of Polars, a dataset of pyarrow, a relation of
+        DuckDB, lists, generators and functions that give arrays or frames: see `foldstat.sources`) one chunk is held
+        at a time, and one is read ahead, unless `by`, `ids` or `sample_weight` are given for all rows together,
+        which is possible for lists and streams of Arrow data.
+        Collections of Dask are summarised where their pieces lie; `by` then names columns, and `sample_weight`
+        is a column's name or of Dask as well.
     axis : {None, 0, 1, 'index', 'columns'}, default=None
         None summarises all numbers in one. 0, or 'index', gives a summary for each column, 1, or
         'columns', for each row of a matrix. As in NumPy, axis 0 of one dimension is all of it.
@@ -135,7 +142,8 @@ def summarize(
         this give an array. pandas columns may be named by integers; an int names no row.
     sample_weight : array-like of numbers, optional
         How often each row counts, or its weight, as in `Summary`: of shape (n,), or of the shape of `X` if
-        `axis` is None. With axis 1 it is for each column. With `cov` only whole numbers of times.
+        `axis` is None. With axis 1 it is for each column. With `cov` only whole numbers of times. Where `X` comes in
+        chunks also the name of a column, which then is not summarised; floats need `weights` there.
     cov : bool, default=False
         Also sum products of columns, for covariances.
     ids : sequence of int, str or bytes, optional
@@ -189,18 +197,22 @@ def summarize(
             "by and cov do not go together: summarise each group's rows with cov=True, or leave one of them out"
         )
     if axis is None and by is None and not cov:
-        return Summary._of(feed_any(template, X, ids, sample_weight, n_jobs, "X", strict=strict))
+        return Summary._of(feed_from_anywhere(template, X, ids, sample_weight, n_jobs, "X", strict=strict))
+    settings: dict[str, Any] = {"moments": moments, "best": best, "largest": largest, "quantiles": quantiles}
+    settings |= {"quantile_buckets": quantile_buckets, "relative_error": relative_error}
+    settings |= {"histogram": histogram, "distinct": distinct, "weights": weights, "strict": strict}
+    each: Any = functools.partial(summarize, axis=axis, cov=cov, **settings)
+    if is_collection(X):
+        check_by_rows(X, axis, by)
+        each = functools.partial(each, by=ColumnNames(by) if isinstance(by, list) else by)
+        return fold_rows(X, template, sample_weight, ids, n_jobs, each)
     X, by = native(X), native(by)
-    X, batches = opened(X)
+    X, batches = opened(X, "X")
     if batches is not None and isinstance(by, list) and all(type(name) is str for name in by):
         by, batches = _names_or_keys(X, by, batches)
     if batches is not None and _is_read_in_batches(X, axis, by, ids, sample_weight):
-        settings: dict[str, Any] = {"moments": moments, "best": best, "largest": largest, "quantiles": quantiles}
-        settings |= {"quantile_buckets": quantile_buckets, "relative_error": relative_error}
-        settings |= {"histogram": histogram, "distinct": distinct, "weights": weights}
-        settings |= {"n_jobs": n_jobs, "strict": strict}
-        each: Any = functools.partial(summarize, axis=axis, by=by, cov=cov, **settings)
-        return merged(each(batch, ids=rows if best else None) for batch, rows in numbered(batches))
+        each = functools.partial(each, by=by, n_jobs=n_jobs)
+        return merged(_each_told(each, batches, sample_weight, best))
     table = Table.read(X if by is None or batches is None else whole(X))
     if axis is not None:
         axis = table.axis(axis)
@@ -225,6 +237,14 @@ def summarize(
         return Summaries._of_states(states, table.names, table.scales)
 
 
+def _each_told(each: Any, batches: Iterator[Any], sample_weight: Any, best: int) -> Iterator[Any]:
+    for (batch, weights), rows in numbered(weighed(batches, sample_weight, each.keywords["weights"], "X")):
+        with told_in(batches):
+            found = each(batch, ids=rows if best else None, sample_weight=weights)
+        del batch
+        yield found
+
+
 def _names_or_keys(X: Any, by: list[Any], batches: Iterator[Any]) -> tuple[list[Any], Iterator[Any]]:
     """Tell whether texts are names of columns; those of a reader, whose columns are known, may be keys of its rows."""
     if not offers_arrow(X):
@@ -237,13 +257,13 @@ def _names_or_keys(X: Any, by: list[Any], batches: Iterator[Any]) -> tuple[list[
 def _is_read_in_batches(X: Any, axis: int | str | None, by: Any, ids: Any, weight: Any) -> bool:
     """Whether results of batches merge to that of the whole; if not, a reader is read as a whole."""
     names = by is None or isinstance(by, (str, int, ColumnNames))
-    if names and axis not in (1, "columns") and ids is None and weight is None:
+    if names and axis not in (1, -1, "columns") and ids is None and is_weighed_in_batches(X, weight):
         return True
-    if offers_arrow(X):
+    if is_readable_as_whole(X):
         return False
     raise ValueError(
-        "X comes in batches, which take no axis=1, and no by, ids or sample_weight for all rows together: give a name "
-        "as by, or summarise each batch and add the results"
+        "X comes in batches, which take no axis=1 or -1, and no by or ids for all rows together: give a name as by, or "
+        "summarise each batch and add the results"
     )
 
 

@@ -12,6 +12,7 @@ from foldstat import _core
 from foldstat._common.monoid import Monoid
 from foldstat._common.room import room_for
 from foldstat.summary._arguments import Default, as_times, default, empty_state, settings_of
+from foldstat.summary._elsewhere import feed_from_anywhere
 from foldstat.summary._instants import TIMES
 from foldstat.summary._more_reads import formatted
 from foldstat.summary._nulls import plain
@@ -19,7 +20,6 @@ from foldstat.summary._reads import Identifier, NanPolicy, Reads, SummaryReads, 
 from foldstat.summary._scaled_bytes import state_from_bytes
 from foldstat.summary._scaled_state import (
     check_missing,
-    feed_any,
     merge_all,
     merged,
     scaled_state,
@@ -49,10 +49,13 @@ class Summary(Monoid, Reads):
     x : array-like, frame, or iterable of numbers, optional
         The numbers. NumPy arrays of any shape and real dtype, pandas and Polars Series and frames,
         pyarrow arrays and tables (and whatever else speaks the Arrow PyCapsule interface), or any
-        Python iterable of numbers and None (pandas.NA and masked entries are nulls as well). Streams
-        of Arrow data (a ``RecordBatchReader``, a relation of DuckDB, a table of ibis), LazyFrames of
-        Polars and generators of arrays, frames or batches are read batch by batch, on the calling thread. Frames and
-        columns of narwhals are what is inside of them.
+        Python iterable of numbers and None (pandas.NA and masked entries are nulls as well). What need not lie in
+        memory is read chunk by chunk: files (a path, a glob, a folder, a list of paths), LazyFrames of Polars,
+        datasets of pyarrow, relations of DuckDB, tables of ibis, lists and generators of arrays or frames, functions
+        that give such a generator (`foldstat.sources` has all of them). Frames and columns of narwhals are what is
+        inside of them.
+        Collections of Dask (arrays, frames and Series, bags) are summarised where their pieces lie; their
+        weights are of Dask as well, or a name.
         Integers are taken exactly, also those beyond 2**53.
         NaN, and nulls, are counted and take no part in anything else. All numbers of an array of
         more dimensions, or of a frame, go into the one summary; columns of a frame that hold no
@@ -65,7 +68,8 @@ class Summary(Monoid, Reads):
     sample_weight : array-like of numbers, optional
         Whole numbers (integers, or floats without a fraction) say how often each value counts, exactly as
         if it had been given that many times. Floats with a fraction, or with `weights` any floats, are real
-        weights, see `weights`. Values of weight 0 are not there at all.
+        weights, see `weights`. Values of weight 0 are not there at all. Where `x` comes in chunks: the name of a
+        column, or one for each row of all of them; integers, or with `weights`.
     moments : {2, 4}, default=2
         Powers that are summed: 2 is enough for the variance, 4 gives `skewness` and `kurtosis`.
     best : int, default=0
@@ -204,7 +208,7 @@ class Summary(Monoid, Reads):
             return
         self._state = empty_state(*settings)
         if x is not None:
-            self._state = feed_any(self._state, x, ids, sample_weight, n_jobs)
+            self._state = feed_from_anywhere(self._state, x, ids, sample_weight, n_jobs)
 
     @classmethod
     def _of(cls, state: SummaryState) -> Summary:
@@ -252,7 +256,7 @@ class Summary(Monoid, Reads):
         >>> Summary([1.0, 2.0]).update([4.0]).sum
         7.0
         """
-        self._state = feed_any(self._state, x, ids, sample_weight, n_jobs)
+        self._state = feed_from_anywhere(self._state, x, ids, sample_weight, n_jobs)
         return self
 
     def push(self, value: float | None, id: Identifier | None = None, *, times: int = 1) -> None:  # noqa: A002

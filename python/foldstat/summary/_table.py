@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foldstat import _core
-from foldstat.summary._input import Column, Frame, Items, Label, as_label, as_numbers, is_of
+from foldstat._common.libraries import is_of
+from foldstat.summary._input import Column, Frame, Items, Label, as_label, as_numbers
 from foldstat.summary._nulls import Masked
 from foldstat.summary._scaled_input import measured, read_array, unfit
 from foldstat.summary._scales import Scales

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foldstat._common.fractions import whole_root
+from foldstat._common.libraries import is_of
 from foldstat.summary._decimals import Places
-from foldstat.summary._input import is_of
 from foldstat.summary._instants import ATTOSECONDS, MICROSECOND, TIMES, Kind, WithNanoseconds, exactly, time_key
 from foldstat.summary._nulls import is_null
 

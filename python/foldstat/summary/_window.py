@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foldstat._common.callers import level_of_caller
+from foldstat._common.libraries import offers_arrow
 from foldstat._common.room import room_for
 from foldstat._common.threads import thread_count
-from foldstat.summary._input import check_index, offers_arrow
+from foldstat.summary._input import check_index
 from foldstat.summary._instants import TIMES
 from foldstat.summary._pane_sums import PaneSums
 from foldstat.summary._panes import Panes, TimeKind, kind_words
