@@ -25,7 +25,7 @@ METHODS = ("score_samples", "predict_proba", "predict")
 def test_constructor():
     ours = inspect.signature(GaussianMixture).parameters
     theirs = inspect.signature(Reference).parameters
-    assert list(ours) == [*theirs, "n_jobs"]
+    assert list(ours) == [*theirs, "init_size", "forgetting", "n_jobs"]
     for name, parameter in theirs.items():
         assert (ours[name].default, ours[name].kind) == (parameter.default, parameter.kind)
     assert ours["n_jobs"].default is None

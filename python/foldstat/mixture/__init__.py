@@ -7,7 +7,14 @@ from foldstat._core import MixtureStatistics
 
 if TYPE_CHECKING:
     from foldstat.mixture._em import MixtureFit, em
-    from foldstat.mixture._functions import MixtureParameters, expectation, log_prob, maximization, statistics
+    from foldstat.mixture._functions import (
+        MixtureParameters,
+        block_rows,
+        expectation,
+        log_prob,
+        maximization,
+        statistics,
+    )
     from foldstat.mixture._gaussian_mixture import GaussianMixture
 
 __all__ = [
@@ -15,6 +22,7 @@ __all__ = [
     "MixtureFit",
     "MixtureParameters",
     "MixtureStatistics",
+    "block_rows",
     "em",
     "expectation",
     "log_prob",
@@ -27,6 +35,7 @@ _HOMES = {
     "GaussianMixture": "_gaussian_mixture",
     "MixtureFit": "_em",
     "MixtureParameters": "_functions",
+    "block_rows": "_functions",
     "em": "_em",
     "expectation": "_functions",
     "log_prob": "_functions",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 from numpy.typing import ArrayLike
 
@@ -11,7 +12,8 @@ from foldstat._common.arrays import Floats
 from foldstat._common.bars import as_progress
 from foldstat._common.threads import thread_count
 from foldstat._common.weights import as_sample_weight
-from foldstat.mixture._functions import checked
+from foldstat.mixture._elsewhere import chosen_columns, passes_over
+from foldstat.mixture._functions import checked, checked_mixture
 from foldstat.mixture._progress import progress_bar
 
 
@@ -43,7 +45,7 @@ class MixtureFit(NamedTuple):
 
 
 def em(
-    X: ArrayLike,
+    X: Any,
     weights: ArrayLike,
     means: ArrayLike,
     covariances: ArrayLike,
@@ -52,16 +54,18 @@ def em(
     max_iter: int = 100,
     tol: float = 1e-3,
     reg_covar: float = 1e-6,
-    sample_weight: ArrayLike | None = None,
+    sample_weight: Any = None,
     n_jobs: int | None = None,
     progress: bool | None = None,
+    columns: Any = None,
+    executor: Any = None,
 ) -> MixtureFit:
     """Run expectation maximisation from given parameters.
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
-        Rows.
+    X : array-like of shape (n_samples, n_features), or source
+        Rows, in memory or as `foldstat.sources.as_source` opens them, which are read in every iteration.
     weights : array-like of shape (n_components,)
         Shares of the components to start from, of sum 1.
     means : array-like of shape (n_components, n_features)
@@ -78,11 +82,16 @@ def em(
     reg_covar : float, default=1e-6
         Added to the diagonal of every covariance.
     sample_weight : array-like of shape (n_samples,), default=None
-        How often each row counts; their scale does not matter, and a row of weight zero is not there.
+        How often each row counts; their scale does not matter, and a row of weight zero is not there. Of
+        a source also the name of a column, or a source of the same chunks.
     n_jobs : int or None, default=None
         Number of threads; None for the default of the process.
     progress : bool or None, default=None
         Show a progress bar. None shows one after some seconds, in a terminal or a notebook.
+    columns : list of str, default=None
+        Which columns of a source or frame are the features.
+    executor : object with a ``submit`` method, default=None
+        Where the chunks of X are folded, as in `GaussianMixture.fit`.
 
     Returns
     -------
@@ -111,25 +120,34 @@ def em(
     >>> fit.converged
     True
     """
-    rows, mixture, sigma = checked(X, weights, means, covariances, covariance_type)
+    threads = thread_count(n_jobs)
+    passes = passes_over(X, columns, sample_weight, executor, threads)
+    if passes is None:
+        X = chosen_columns(X, columns)
+        rows, mixture, sigma = checked(X, weights, means, covariances, covariance_type)
+    else:
+        mixture, sigma = checked_mixture(weights, means, covariances, covariance_type, passes.n_columns)
     if max_iter < 1 or not tol >= 0 or not reg_covar >= 0:
         raise ValueError(
             "max_iter must be at least 1, tol and reg_covar must not be negative, got "
             f"max_iter={max_iter!r}, tol={tol!r}, reg_covar={reg_covar!r}"
         )
-    w = as_sample_weight(sample_weight, len(rows))
-    threads = thread_count(n_jobs)
+    options: dict[str, Any] = {"tol": tol, "reg_covar": reg_covar, "max_iter": max_iter}
     with progress_bar(int(max_iter), show=as_progress(progress)) as report:
-        (fit,) = _core.fit(
-            rows,
-            mixture.covariance_type,
-            tol=tol,
-            reg_covar=reg_covar,
-            max_iter=max_iter,
-            starts=[(mixture, sigma)],
-            sample_weight=w,
-            n_jobs=threads,
-            callback=report,
-        )
+        if passes is None:
+            more: dict[str, Any] = {
+                "sample_weight": as_sample_weight(sample_weight, len(rows)),
+                "n_jobs": threads,
+                "callback": report,
+            }
+            (fit,) = _core.fit(rows, mixture.covariance_type, starts=[(mixture, sigma)], **options, **more)
+        else:
+            if passes.weighted:
+                passes.look(1, None)
+                passes.check_weights()
+            machine = _core.Em(mixture.covariance_type, [(mixture, sigma, -math.inf, False, [])], **options)
+            while models := machine.models():
+                machine.advance(passes.statistics(models), threads, report)
+            (fit,) = machine.finish()
     found, bounds = fit["mixture"], fit["lower_bounds"]
     return MixtureFit(found.weights, found.means, fit["covariances"], bounds, fit["converged"], len(bounds))

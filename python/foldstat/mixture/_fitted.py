@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from foldstat._common.arrays import FLOAT32, FLOAT64, Floats, Rows
 from foldstat._common.threads import thread_count
-from foldstat._common.weights import as_sample_weight, within_range
+from foldstat._common.weights import as_sample_weight
 from foldstat.mixture._attributes import means_and_covariances_of, weights_of
 from foldstat.mixture._hooks import ScikitLearnHooks
+from foldstat.mixture._likelihood import LogLikelihood
 from foldstat.mixture._parameters import Family
 from foldstat.mixture._rows import validated
 from foldstat.mixture._sample import draw
+from foldstat.mixture._scores import METHODS, Elsewhere
 
 
 class FittedMixture(ScikitLearnHooks):
@@ -32,17 +34,17 @@ class FittedMixture(ScikitLearnHooks):
     covariances_: Floats
     precisions_cholesky_: Floats
 
-    def score_samples(self, X: ArrayLike) -> Rows:
+    def score_samples(self, X: Any) -> Rows:
         """Log-likelihood of every row.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
+        X : array-like of shape (n_samples, n_features), or source
+            Rows, in memory or elsewhere, as in `fit`.
 
         Returns
         -------
-        ndarray of shape (n_samples,)
+        ndarray of shape (n_samples,), or of Dask where X is
             log p(x); float32 if both X and the model are, else float64.
 
         Raises
@@ -55,17 +57,17 @@ class FittedMixture(ScikitLearnHooks):
         log_likelihood: Rows = self._apply("score_samples", X)
         return log_likelihood
 
-    def predict_proba(self, X: ArrayLike) -> Rows:
+    def predict_proba(self, X: Any) -> Rows:
         """Probability of every component for every row.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
+        X : array-like of shape (n_samples, n_features), or source
+            Rows, in memory or elsewhere, as in `fit`.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_components)
+        ndarray of shape (n_samples, n_components), or of Dask where X is
             p(component | x); float32 if both X and the model are, else float64.
 
         Raises
@@ -78,17 +80,17 @@ class FittedMixture(ScikitLearnHooks):
         probabilities: Rows = self._apply("predict_proba", X)
         return probabilities
 
-    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+    def predict(self, X: Any) -> NDArray[np.int64]:
         """Most probable component of every row.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
+        X : array-like of shape (n_samples, n_features), or source
+            Rows, in memory or elsewhere, as in `fit`.
 
         Returns
         -------
-        ndarray of shape (n_samples,), int64
+        ndarray of shape (n_samples,), int64, or of Dask where X is
             Component labels.
 
         Raises
@@ -101,34 +103,34 @@ class FittedMixture(ScikitLearnHooks):
         labels: NDArray[np.int64] = self._apply("predict", X)
         return labels
 
-    def score(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> float:
+    def score(self, X: Any, y: None = None, sample_weight: Any = None) -> float:
         """Mean log-likelihood of a row.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
+        X : array-like of shape (n_samples, n_features), or source
+            Rows, in memory or elsewhere, as in `fit`.
         y : None
             Ignored, present for the interface's sake.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts.
+        sample_weight : array-like of shape (n_samples,), str or source, default=None
+            How often each row counts; of a source also the name of a column, or a source of the same chunks.
 
         Returns
         -------
         float
             Σ w log p(x) / Σ w.
         """
-        return self._mean_and_count(X, sample_weight)[0]
+        return self._likelihood(X, sample_weight).mean
 
-    def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    def bic(self, X: Any, sample_weight: Any = None) -> float:
         """Bayesian information criterion; the lower the better.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts: Σ w is the number of rows, so the scale of the weights matters.
+        X : array-like of shape (n_samples, n_features), or source
+            Rows, in memory or elsewhere, as in `fit`.
+        sample_weight : array-like of shape (n_samples,), str or source, default=None
+            How often each row counts, as in `score`: Σ w is the number of rows, so the scale of the weights matters.
 
         Returns
         -------
@@ -141,15 +143,15 @@ class FittedMixture(ScikitLearnHooks):
         """
         return self._criterion(X, sample_weight, math.log)
 
-    def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    def aic(self, X: Any, sample_weight: Any = None) -> float:
         """Akaike information criterion; the lower the better.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts: Σ w is the number of rows, so the scale of the weights matters.
+        X : array-like of shape (n_samples, n_features), or source
+            Rows, in memory or elsewhere, as in `fit`.
+        sample_weight : array-like of shape (n_samples,), str or source, default=None
+            How often each row counts, as in `score`: Σ w is the number of rows, so the scale of the weights matters.
 
         Returns
         -------
@@ -162,6 +164,43 @@ class FittedMixture(ScikitLearnHooks):
         Automatic Control 19 (1974).
         """
         return self._criterion(X, sample_weight, lambda count: 2)
+
+    def iter_predictions(self, X: Any, *, method: str = "predict") -> Iterator[Any]:
+        """Predict chunk by chunk, holding the results of one chunk at a time.
+
+        Parameters
+        ----------
+        X : source
+            Rows that come in chunks, as `foldstat.sources.as_source` opens them; rows in memory are one chunk.
+        method : {'predict', 'predict_proba', 'score_samples'}, default='predict'
+            What is asked about the rows.
+
+        Yields
+        ------
+        ndarray
+            What the method gives for the rows of the next chunk, in their order.
+
+        Raises
+        ------
+        ValueError
+            As the method; if `method` is none of these.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from foldstat import GaussianMixture
+        >>> model = GaussianMixture.from_parameters([0.5, 0.5], [[0.0], [4.0]], [1.0, 1.0],
+        ...                                         covariance_type="spherical")
+        >>> for labels in model.iter_predictions([np.array([[1.0], [3.0]]), np.array([[5.0]])]):
+        ...     print(labels)
+        [0 1]
+        [1]
+        """
+        if method not in METHODS:
+            raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}, got {method!r}")
+        check_is_fitted(self)
+        rows = self._elsewhere(X)
+        return iter([self._apply(method, X)]) if rows is None else rows.parts(method)
 
     def sample(self, n_samples: int = 1) -> tuple[Floats, NDArray[np.int64]]:
         """Draw random rows; the same ones as scikit-learn for the same `random_state`.
@@ -194,6 +233,10 @@ class FittedMixture(ScikitLearnHooks):
         plain = self._is_plain(X)
         if not plain:
             check_is_fitted(self)
+            rows = self._elsewhere(X)
+            if rows is not None:
+                self._check_overrides()
+                return rows.collected(kernel)
             X = validated(self, X, reset=False)
         try:
             self._check_overrides()
@@ -202,7 +245,7 @@ class FittedMixture(ScikitLearnHooks):
             if plain:
                 validated(self, X, reset=False)  # scikit-learn's own message, if it has one
             raise
-        if X.dtype is FLOAT32 and result.dtype is FLOAT64:
+        if X.dtype == FLOAT32 and result.dtype == FLOAT64:
             return self._as_precise_as(X, result)
         return result
 
@@ -220,20 +263,30 @@ class FittedMixture(ScikitLearnHooks):
             and "precisions_cholesky_" in mine
         )
 
-    def _criterion(self, X: ArrayLike, sample_weight: ArrayLike | None, penalty: Callable[[float], float]) -> float:
+    def _elsewhere(self, X: Any, sample_weight: Any = None) -> Elsewhere | None:
+        """Open rows that do not lie in memory; None for others."""
+        return Elsewhere.of(self, X, sample_weight, thread_count(self.n_jobs))
+
+    def _criterion(self, X: Any, sample_weight: Any, penalty: Callable[[float], float]) -> float:
         """Give -2 Σ w log p(x) and the penalty of the free parameters for that many rows."""
-        if sample_weight is None:
-            mean, count = self.score(X), float(np.shape(X)[0])
+        if type(self).score is not FittedMixture.score and sample_weight is None:
+            mean, count = self.score(X), self._likelihood(X, None).n_rows  # a subclass has the last word
         else:
-            mean, count = self._mean_and_count(X, sample_weight)
+            found = self._likelihood(X, sample_weight)
+            mean, count = found.mean, found.n_rows
         if not math.isfinite(count):
             raise ValueError("sample_weight is too large: its sum, the number of rows, is not finite")
         return -2 * mean * count + penalty(count) * self._n_parameters()
 
-    def _mean_and_count(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
-        log_likelihood = self.score_samples(X)
-        w = as_sample_weight(sample_weight, len(log_likelihood))
-        if w is None:
-            return float(np.mean(log_likelihood)), len(log_likelihood)
-        with np.errstate(over="ignore"):
-            return float(np.average(log_likelihood, weights=within_range(w))), float(w.sum())
+    def _likelihood(self, X: Any, sample_weight: Any) -> LogLikelihood:
+        """Sum the log-likelihoods of all rows, exactly: however they were cut; but see `LogLikelihood.of_singles`."""
+        if not self._is_plain(X):
+            check_is_fitted(self)
+            rows = self._elsewhere(X, sample_weight)
+            if rows is not None:
+                self._check_overrides()
+                return rows.log_likelihood()
+        log_likelihoods = self.score_samples(X)
+        if sample_weight is None and log_likelihoods.dtype == FLOAT32:
+            return LogLikelihood.of_singles(log_likelihoods)
+        return LogLikelihood.of(log_likelihoods, as_sample_weight(sample_weight, len(log_likelihoods)))

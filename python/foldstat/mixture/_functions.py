@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from foldstat import _core
 from foldstat._common.arrays import Floats, Rows, as_doubles, as_rows
+from foldstat._common.checks import as_count
 from foldstat._common.threads import thread_count
 from foldstat._common.weights import as_sample_weight, within_range
 from foldstat._core import MixtureStatistics
+from foldstat.mixture._elsewhere import check_weight_name, chosen_columns, passes_over, passes_over_rows
 from foldstat.mixture._parameters import Family, as_covariances, as_family, as_means, as_weights
+from foldstat.mixture._passes import ChunkedPasses
 
 
 class MixtureParameters(NamedTuple):
@@ -44,13 +47,21 @@ def checked(
     """Check rows and parameters; give them as the kernels take them. Without weights, components share equally."""
     family = as_family(covariance_type)
     rows = as_rows(X)
+    return rows, *checked_mixture(weights, means, covariances, family, rows.shape[1])
+
+
+def checked_mixture(
+    weights: ArrayLike | None, means: ArrayLike, covariances: ArrayLike, covariance_type: str, n_features: int
+) -> tuple[_core.Mixture, Floats]:
+    """Check parameters for rows of that many features; give them as the kernels take them, and the covariances."""
+    family = as_family(covariance_type)
     mu = as_means(means)
     k, d = mu.shape
-    if rows.shape[1] != d:
-        raise ValueError(f"X has {rows.shape[1]} features, means have {d}")
+    if n_features != d:
+        raise ValueError(f"X has {n_features} features, means have {d}")
     sigma, factors = as_covariances(covariances, family, k, d)
     shares = None if weights is None else as_weights(weights, k)
-    return rows, _core.Mixture(shares, mu, factors, family), sigma
+    return _core.Mixture(shares, mu, factors, family), sigma
 
 
 def log_prob(
@@ -160,24 +171,29 @@ def expectation(
 
 
 def statistics(
-    X: ArrayLike,
+    X: Any,
     weights: ArrayLike,
     means: ArrayLike,
     covariances: ArrayLike,
     *,
     covariance_type: str = "full",
-    sample_weight: ArrayLike | None = None,
+    sample_weight: Any = None,
     n_jobs: int | None = None,
+    first_row: int | None = None,
+    piece: int | None = None,
+    columns: Any = None,
 ) -> MixtureStatistics:
     """E-step folded into sufficient statistics, in one pass and without storing responsibilities.
 
     Statistics of chunks of the rows add up to those of all rows, so data that does not fit in
-    memory, or lives on several machines, needs nothing but ``+``.
+    memory, or lives on several machines, needs nothing but ``+``. Where chunks are told which rows they
+    have (`first_row`), the sum has the bits of one call with all rows, whatever the order they are added
+    in; rows that are there twice are an error then, and so are missing ones, once the sum is read.
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
-        Rows.
+    X : array-like of shape (n_samples, n_features), or source
+        Rows, in memory or as `foldstat.sources.as_source` opens them.
     weights : array-like of shape (n_components,)
         Shares of the components, of sum 1.
     means : array-like of shape (n_components, n_features)
@@ -187,9 +203,17 @@ def statistics(
     covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
         The covariance family.
     sample_weight : array-like of shape (n_samples,), default=None
-        How often each row counts.
+        How often each row counts; of a source also the name of a column, or a source of the same chunks.
     n_jobs : int or None, default=None
         Number of threads; None for the default of the process.
+    first_row : int, default=None
+        Number of the first row of X among all, a multiple of `block_rows` of the number of features. None: nobody
+        numbers the rows, and chunks add up in the order in which they are added.
+    piece : int, default=None
+        In place of `first_row` where that is not known: number of X among all pieces. The bits depend on how the rows
+        are cut, then, and still not on the order.
+    columns : list of str, default=None
+        Which columns of a source are the features.
 
     Returns
     -------
@@ -200,7 +224,9 @@ def statistics(
     ------
     ValueError
         If shapes disagree, X has NaN or infinite entries, weights do not sum to 1, a covariance is
-        not positive definite, or a sample weight is negative or not finite.
+        not positive definite, or a sample weight is negative or not finite; if no block begins at `first_row`.
+    TypeError
+        If both `first_row` and `piece` are given.
 
     Examples
     --------
@@ -212,9 +238,67 @@ def statistics(
     >>> maximization(chunks).means.round(6)
     array([[ 0.5],
            [11. ]])
+
+    Chunks that know their rows:
+
+    >>> rows = np.random.default_rng(0).normal(size=(5000, 1))
+    >>> second = statistics(rows[2048:], *parameters, first_row=2048)
+    >>> first = statistics(rows[:2048], *parameters, first_row=0)
+    >>> (second + first).log_likelihood == statistics(rows, *parameters).log_likelihood
+    True
+    >>> second.means
+    Traceback (most recent call last):
+    ValueError: rows 0..2048 are missing
     """
-    rows, mixture, _ = checked(X, weights, means, covariances, covariance_type)
-    return mixture.statistics(rows, as_sample_weight(sample_weight, len(rows)), thread_count(n_jobs))
+    threads = thread_count(n_jobs)
+    if first_row is not None and piece is not None:
+        raise TypeError("first_row and piece exclude each other: a chunk has one place")
+    numbered = first_row is not None or piece is not None
+    for name, place in (("first_row", first_row), ("piece", piece)):
+        if place is not None:
+            as_count(place, name, "the number of a row or piece", least=0)
+    passes = passes_over(X, columns, sample_weight, None, threads, again=sample_weight is not None)
+    if passes is not None:
+        mixture, _ = checked_mixture(weights, means, covariances, covariance_type, passes.n_columns)
+    else:
+        check_weight_name(X, sample_weight)
+        rows, mixture, _ = checked(chosen_columns(X, columns), weights, means, covariances, covariance_type)
+        w = as_sample_weight(sample_weight, len(rows), all_rows=not numbered)
+        if not numbered:
+            return mixture.statistics(rows, w, threads)
+        if not len(rows):  # a part of a cluster's rows may be empty, and is there all the same
+            empty = _core.MixturePass([mixture], rows.shape[1], first_row=first_row or 0, piece=piece)
+            return empty.finish()[0][0]
+        passes = passes_over_rows(rows, w, threads)
+    if not numbered:
+        return passes.whole_statistics(mixture)
+    if not isinstance(passes, ChunkedPasses):
+        raise TypeError("the chunks of a Dask collection have their own places: leave first_row and piece out")
+    if passes.weighted:
+        passes.look(1, None)
+    return passes.placed_statistics(mixture, 0 if first_row is None else first_row, piece)
+
+
+def block_rows(n_features: int) -> int:
+    """Tell how many rows a block has: pieces of rows whose statistics know their places begin with one.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of columns.
+
+    Returns
+    -------
+    int
+        2048, 1024 or 512; the fewer, the more features there are.
+
+    Examples
+    --------
+    >>> from foldstat.mixture import block_rows
+    >>> block_rows(8)
+    2048
+    """
+    return _core.block_rows(as_count(n_features, "n_features", "a number of columns", least=1))
 
 
 def _statistics_of(

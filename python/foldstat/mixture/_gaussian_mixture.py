@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import math
 import warnings
 from collections.abc import Iterator
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,11 +15,19 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from foldstat import _core
-from foldstat._common.arrays import FLOAT32, FLOAT64, Floats, Rows
+from foldstat._common.arrays import FLOAT32, FLOAT64, Floats, Rows, as_rows
 from foldstat._common.threads import thread_count
 from foldstat._common.weights import as_sample_weight
 from foldstat.mixture._attributes import as_set, weights_of
+from foldstat.mixture._checkpoint import Checkpoint
+from foldstat.mixture._elsewhere import (
+    check_weight_name,
+    chosen_columns,
+    named_matrices,
+    passes_over,
+    passes_over_rows,
+    remember_names,
+)
 from foldstat.mixture._fitted import FittedMixture
 from foldstat.mixture._parameters import (
     FAMILIES,
@@ -33,10 +40,14 @@ from foldstat.mixture._parameters import (
     restart_seeds,
     sums_to_one,
 )
+from foldstat.mixture._passes import ChunkedPasses, Passes, located
+from foldstat.mixture._plan import Plan
 from foldstat.mixture._progress import Callback, progress_bar
 from foldstat.mixture._rows import ROW_DTYPES, validated
 from foldstat.mixture._sklearn import Interval, StrOptions, fit_context
-from foldstat.mixture._start import Given, Start, check_given, with_copies
+from foldstat.mixture._start import Given, Start, check_given
+from foldstat.mixture._stepwise import Running
+from foldstat.sources import Matrices, as_pieces
 
 _NOT_CONVERGED = (
     "Best performing initialization did not converge. Try different init parameters, "
@@ -84,9 +95,16 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
     warm_start : bool, default=False
         Whether `fit` goes on from the parameters of the previous fit, if there is one.
     verbose : int, default=0
-        Show a progress bar if 1; also the change of the log-likelihood if larger.
+        Show a progress bar if 1; if larger also the change of the log-likelihood, and how far each pass over rows
+        is that do not lie in memory.
     verbose_interval : int, default=10
         Number of iterations between two updates of the bar.
+    init_size : int or None, default=None
+        How many rows the start is looked for in, drawn by a hash of their numbers: the same ones from whatever source
+        the rows come. None takes all rows of an array in memory, and 200,000 of what does not lie there.
+    forgetting : float, default=0.6
+        How fast `partial_fit` forgets: batch number t counts with a share of t**-forgetting. From just above 0.5, which
+        follows what changes, to 1, where all batches count alike.
     n_jobs : int or None, default=None
         Number of threads; negative numbers count from the number of usable cores, -1 is all of them.
         None takes, in this order, the value of an enclosing :func:`foldstat.threads` block, the
@@ -160,8 +178,14 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
+        "init_size": [Interval(Integral, 2, None, closed="left"), None],
+        "forgetting": [Interval(Real, 0.5, 1.0, closed="right")],
         "n_jobs": "no_validation",  # by `thread_count`, as everywhere
     }
+
+    _running: Running | None = None
+    n_iter_: int
+    lower_bounds_: list[float]
 
     def __init__(
         self,
@@ -180,6 +204,8 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         warm_start: bool = False,
         verbose: int = 0,
         verbose_interval: int = 10,
+        init_size: int | None = None,
+        forgetting: float = 0.6,
         n_jobs: int | None = None,
     ) -> None:
         self.n_components = n_components
@@ -196,6 +222,8 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         self.warm_start = warm_start
         self.verbose = verbose
         self.verbose_interval = verbose_interval
+        self.init_size = init_size
+        self.forgetting = forgetting
         self.n_jobs = n_jobs
 
     @classmethod
@@ -255,7 +283,16 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         return model
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> GaussianMixture:
+    def fit(
+        self,
+        X: Any,
+        y: None = None,
+        sample_weight: Any = None,
+        *,
+        columns: Any = None,
+        checkpoint: Any = None,
+        executor: Any = None,
+    ) -> GaussianMixture:
         """Estimate the parameters with the EM algorithm.
 
         A fit that fails or is interrupted leaves the model as it was.
@@ -267,16 +304,28 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows; float64 and float32 arrays, and frames that NumPy can view, are read where they lie.
+        X : array-like of shape (n_samples, n_features), or source
+            Rows; float64 and float32 arrays, and frames that NumPy can view, are read where they lie. What does not
+            lie in memory is read chunk by chunk in every iteration, to the same bits: paths of files, lists of
+            arrays, and all else that `foldstat.sources.as_source` opens; collections of Dask are folded where they
+            are.
         y : None
             Ignored, present for the interface's sake.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts, finite and not negative. Their scale does not matter. A row of
+        sample_weight : array-like of shape (n_samples,), str or source, default=None
+            How often each row counts, finite and not negative; of a source also the name of a column, or a source of
+            the same chunks. Their scale does not matter. A row of
             weight zero is not there: the fit is the one without it, from the same start. For EM from
             a given start an integer weight is that many copies; where a start is looked for, a row
             is drawn with a probability in proportion to its weight, as its copies together would be,
             but the draws themselves may be others.
+        columns : list of str, default=None
+            Which columns of a source or frame are the features, in their order. None takes all of them.
+        checkpoint : path, default=None
+            A file that the state of the fit is written to after every pass, in one step. The same call again goes on
+            from it, to the bits of a fit that nothing interrupted. More iterations may be asked for.
+        executor : object with a ``submit`` method, default=None
+            Where the chunks of X are folded, in place of this process's threads: an executor in the manner of
+            `concurrent.futures` (processes, loky, MPI, ipyparallel). X is a sequence of chunks, then.
 
         Returns
         -------
@@ -287,40 +336,57 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         ------
         ValueError
             If a parameter or weight is out of its range, X has NaN or infinite entries or too few
-            rows, or a covariance collapses.
+            rows, or a covariance collapses; if a source gives other rows in one pass than in another, or
+            the checkpoint is of other data or parameters.
 
         Warns
         -----
         ConvergenceWarning
             If `max_iter` iterations were not enough.
+        UserWarning
+            If the fit goes on from a checkpoint.
+        RuntimeWarning
+            If a source gives its rows in another order in each pass.
         """
         draft = self._draft()
+        draft._running = None
         if self._hands_over(GaussianMixture.fit_predict):
+            given = {"sample_weight": sample_weight, "columns": columns, "checkpoint": checkpoint, "executor": executor}
             with draft._handing_over():
-                weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-                draft.fit_predict(X, y, **weights)
+                draft.fit_predict(X, y, **{name: value for name, value in given.items() if value is not None})
         else:
-            draft._fit(X, sample_weight)
+            draft._fit(X, sample_weight, columns, checkpoint, executor)
         self._become(draft)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit_predict(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> NDArray[np.int64]:
+    def fit_predict(
+        self,
+        X: Any,
+        y: None = None,
+        sample_weight: Any = None,
+        *,
+        columns: Any = None,
+        checkpoint: Any = None,
+        executor: Any = None,
+    ) -> NDArray[np.int64]:
         """Fit, and give the most probable component of every row.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
+        X : array-like of shape (n_samples, n_features), or source
+            Rows, as in `fit`.
         y : None
             Ignored, present for the interface's sake.
         sample_weight : array-like of shape (n_samples,), default=None
             How often each row counts, as in `fit`.
+        columns, checkpoint, executor
+            As in `fit`.
 
         Returns
         -------
         ndarray of shape (n_samples,), int64
-            The same labels as ``fit(X).predict(X)``.
+            The same labels as ``fit(X).predict(X)``; of a collection of Dask one of its arrays.
 
         Raises
         ------
@@ -328,11 +394,119 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
             As `fit`; also then the model stays as it was.
         """
         draft = self._draft()
-        rows = draft._fit(X, sample_weight)
+        draft._running = None
+        rows = draft._fit(X, sample_weight, columns, checkpoint, executor)
         draft._check_overrides()
-        labels = draft._compiled_mixture().predict(rows, thread_count(self.n_jobs), check_finite=False)
+        mixture = draft._compiled_mixture()
+        labels: NDArray[np.int64]
+        if isinstance(rows, ChunkedPasses):
+            labels = np.concatenate([part for _, part in rows.scores(mixture, "predict")])
+        elif isinstance(rows, Passes):
+            labels = FittedMixture.predict(draft, X)
+        else:
+            labels = mixture.predict(rows, thread_count(self.n_jobs), check_finite=False)
         self._become(draft)
         return labels
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: None = None, sample_weight: Any = None, *, columns: Any = None) -> GaussianMixture:
+        """Go on with a batch of rows that nobody will see again: stepwise EM.
+
+        The first batch is fitted as by `fit`. If there was a fit already, its parameters are the start, and count for
+        no rows: after the first batch the model is that of this batch, so that it must not be small. Of each batch
+        that follows, one E-step gives statistics s; those that the model keeps become (1 − γ) s̄ + γ s, and the
+        parameters follow from them. The step γ is t**-forgetting, where t is how many batches as heavy as this one
+        there were in all, itself included.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or source
+            A batch of rows. Of a source every part that is read at a time is a batch: a whole array of a list, else
+            at most ``FOLDSTAT_CHUNK_BYTES`` of a frame or file. An iterator that can be read only once will do.
+        y : None
+            Ignored, present for the interface's sake.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts, as in `fit`. A batch of weight zero is no batch.
+        columns : list of str, default=None
+            Which columns of a source or frame are the features. None takes those of the batch before, by their names
+            where a source has such.
+
+        Returns
+        -------
+        GaussianMixture
+            The model itself. `converged_` is False after the second batch and those that follow; `lower_bounds_` has
+            the running mean log-likelihood of a row after each.
+
+        Raises
+        ------
+        ValueError
+            As `fit`; the model is as it was before the batch, then.
+
+        References
+        ----------
+        Cappé & Moulines, "On-line expectation-maximization algorithm for latent data models", Journal of the Royal
+        Statistical Society B 71 (2009).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from foldstat import GaussianMixture
+        >>> rng = np.random.default_rng(0)
+        >>> model = GaussianMixture(2, random_state=0)
+        >>> for _ in range(20):
+        ...     batch = np.concatenate([rng.normal(0, 1, (100, 1)), rng.normal(8, 1, (100, 1))])
+        ...     model = model.partial_fit(batch)
+        >>> np.sort(model.means_[:, 0]).round()
+        array([0., 8.])
+        """
+        if not 0.5 < self.forgetting <= 1.0:
+            raise ValueError(f"forgetting must be above 0.5 and at most 1, got {self.forgetting!r}")
+        if as_pieces(X) is not None:
+            raise TypeError("partial_fit takes batches one after the other: fit takes a Dask collection as a whole")
+        names = getattr(self, "feature_names_in_", None) if columns is None else columns
+        matrices = named_matrices(X, names, sample_weight)
+        if matrices is None:
+            check_weight_name(X, sample_weight)
+            self._step(chosen_columns(X, columns), sample_weight)
+            return self
+        for block in matrices:
+            try:
+                self._step(block.rows, block.weights, matrices)
+            except ValueError as error:
+                raise located(error, block) from error
+        return self
+
+    def _step(self, X: Any, sample_weight: Any, source: Matrices | None = None) -> None:
+        """Take one batch in."""
+        draft = self._draft()
+        begun = hasattr(self, "n_features_in_") and hasattr(self, "converged_")
+        if not begun:
+            rows = as_rows(X)
+            draft._fit(X, sample_weight)
+            if source is not None:
+                remember_names(draft, source.names)
+        elif source is None:
+            rows = validated(draft, X, dtype=ROW_DTYPES, reset=False)
+        else:
+            rows = as_rows(X)  # whose columns were chosen by their names
+            if rows.shape[1] != self.n_features_in_:
+                raise ValueError(f"X has {rows.shape[1]} features, but the model has {self.n_features_in_}")
+        w = as_sample_weight(sample_weight, len(rows), all_rows=not begun)
+        if w is not None and not w.any():
+            return
+        batch = draft._compiled_mixture().statistics(rows, w, thread_count(self.n_jobs))
+        running = self._running
+        draft._running = Running.of(batch) if running is None else running.after(batch, self.forgetting)
+        if begun:
+            draft._keep_running(draft._running, rows.dtype)
+        self._become(draft)
+
+    def _keep_running(self, running: Running, dtype: np.dtype[Any]) -> None:
+        with _float32_hint(dtype):
+            self._keep(running.start(self.covariance_type, self.reg_covar), dtype)
+        self.converged_, self.n_iter_ = False, self.n_iter_ + 1
+        self.lower_bound_ = running.lower_bound
+        self.lower_bounds_ = [*self.lower_bounds_, self.lower_bound_]
 
     def _draft(self) -> GaussianMixture:
         """Give a model to be fitted in place of this one, which stays as it is if that fails."""
@@ -345,63 +519,78 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         """Take over all that was fitted, in one step that no interrupt can divide."""
         self.__dict__ = draft.__dict__
 
-    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Rows:
-        thread_count(self.n_jobs)  # refused before the work, not after it
+    def _fit(
+        self, X: Any, sample_weight: Any, columns: Any = None, checkpoint: Any = None, executor: Any = None
+    ) -> Rows | Passes:
+        """Fit, and give the rows, or what reads them."""
+        threads = thread_count(self.n_jobs)  # refused before the work, not after it
+        passes = passes_over(X, columns, sample_weight, executor, threads)
         warm = self.warm_start and hasattr(self, "converged_")
-        rows, w = self._training_rows(X, sample_weight, searched=warm and not self.max_iter)
-        given = check_given(
-            self.weights_init,
-            self.means_init,
-            self.precisions_init,
-            self.covariance_type,
-            self.n_components,
-            rows.shape[1],
-        )
+        rows = w = None
+        if passes is None:
+            check_weight_name(X, sample_weight)
+            X = chosen_columns(X, columns)
+            rows, w = self._training_rows(X, sample_weight, searched=warm and not self.max_iter)
+            d, dtype = rows.shape[1], rows.dtype
+            if checkpoint is not None:
+                passes = passes_over_rows(rows, w, threads)
+        else:
+            d, dtype = passes.n_columns, passes.dtype
+            if warm and d != np.shape(self.means_)[1]:
+                raise ValueError(f"X has {d} features, but the model to go on from has {np.shape(self.means_)[1]}")
+            self.n_features_in_ = d
+            remember_names(self, passes.names)
+        plan = self._plan(d, warm, threads)
         if warm and not self.max_iter:
-            self._keep_start(self._last(), rows.dtype)
-            return rows
-        single = warm or given.complete or self.max_iter == 0
+            if passes is not None:
+                passes.look(self.n_components, None)
+                plan.check_rows(passes)
+            self._keep_start(self._last(), dtype)
+            return passes or cast("Rows", rows)
+        saved = None if checkpoint is None else Checkpoint(checkpoint, plan.settings)
         bar = progress_bar(
             self.max_iter,
             show=bool(self.verbose),
-            n_starts=1 if single else self.n_init,
+            n_starts=len(plan.seeds),
             interval=self.verbose_interval,
             changes=self.verbose > 1,
         )
-        with _float32_hint(rows.dtype), bar as report:
-            try:
-                fits = self._all_fits(rows, w, given, warm, report)
-            except ValueError:
-                validated(self, X, dtype=ROW_DTYPES)  # scikit-learn's own message, if it has one
-                raise
+        with _float32_hint(dtype), bar as report:
+            if passes is not None:
+                passes.progress = self.verbose > 1
+                fits = plan.fit_passes(passes, saved, report)
+            else:
+                fits = self._fit_rows(X, rows, w, plan, report)
         if self.max_iter:
-            self._keep_best(fits, rows.dtype)
+            self._keep_best(fits, dtype)
         else:
-            self._keep_start(_parameters_of(fits[-1]), rows.dtype)
-        return rows
+            self._keep_start(_parameters_of(fits[-1]), dtype)
+        return passes or cast("Rows", rows)
 
-    def _all_fits(self, rows: Rows, w: Floats | None, given: Given, warm: bool, report: Callback | None) -> list[Any]:
-        """Fit from every start; what EM does not go on from, it finds in the rows."""
-        options: dict[str, Any] = {
-            "tol": self.tol,
-            "reg_covar": self.reg_covar,
-            "max_iter": self.max_iter,
-            "sample_weight": w,
-            "n_jobs": thread_count(self.n_jobs),
-            "callback": report,
-        }
-        fit = functools.partial(_core.fit, covariance_type=self.covariance_type)
-        if warm:
-            weights, means, _, factors = self._last()
-            last = _core.Mixture(weights, means, factors, self.covariance_type, options["n_jobs"])
-            return fit(rows, starts=[(last, None)], lower_bounds=[float(self.lower_bound_)], **options)
-        initial = self.n_components, self.init_params, self._seeds_of_starts(given), *given
-        chosen, copies = (rows, w) if given.complete else with_copies(rows, w, self.n_components)
-        if chosen is rows:
-            return fit(rows, initial=initial, **options)
-        # Rows that are spelt out are there for the start only.
-        found = fit(chosen, initial=initial, **options | {"sample_weight": copies, "max_iter": 0})
-        return fit(rows, starts=[(start["mixture"], start["covariances"]) for start in found], **options)
+    def _fit_rows(self, X: Any, rows: Any, w: Floats | None, plan: Plan, report: Callback | None) -> list[Any]:
+        try:
+            return plan.fit_rows(rows, w, report)
+        except ValueError:
+            validated(self, X, dtype=ROW_DTYPES)  # scikit-learn's own message, if it has one
+            raise
+
+    def _plan(self, d: int, warm: bool, n_jobs: int | None) -> Plan:
+        k, family = self.n_components, self.covariance_type
+        given = check_given(self.weights_init, self.means_init, self.precisions_init, family, k, d)
+        return Plan(
+            family=family,
+            n_components=k,
+            method=self.init_params,
+            seeds=(seeds := [0] if warm else self._seeds_of_starts(given)),
+            random_state=_told(self.random_state, seeds),
+            given=given,
+            last=(self._last(), float(self.lower_bound_)) if warm else None,
+            init_size=None if self.init_size is None else int(self.init_size),
+            tol=float(self.tol),
+            reg_covar=float(self.reg_covar),
+            max_iter=int(self.max_iter),
+            n_jobs=n_jobs,
+        )
 
     def _training_rows(
         self, X: ArrayLike, sample_weight: ArrayLike | None, *, searched: bool
@@ -444,7 +633,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         self._keep(start._replace(weights=shares), dtype)
         self.converged_, self.n_iter_ = False, 0
         self.lower_bound_ = -math.inf
-        self.lower_bounds_: list[float] = []
+        self.lower_bounds_ = []
 
     def _keep_best(self, fits: list[Any], dtype: np.dtype[Any]) -> None:
         best = max(fits, key=lambda fit: fit["lower_bounds"][-1])
@@ -462,6 +651,13 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         # Those that a class keeps elsewhere, or that float32 cannot hold, are refused by the methods that need them.
         with contextlib.suppress(ValueError, TypeError, AttributeError):
             self._compiled_mixture()
+
+
+def _told(random_state: Any, seeds: list[int]) -> Any:
+    """Give what tells one random state from another: the number, None, or the seeds that a generator gave."""
+    if random_state is None:
+        return None
+    return int(random_state) if isinstance(random_state, Integral) else seeds
 
 
 def _parameters_of(fit: dict[str, Any]) -> Start:

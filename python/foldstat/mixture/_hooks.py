@@ -131,7 +131,7 @@ class ScikitLearnHooks:
 
     def _as_precise_as(self, rows: Rows, found: Floats) -> Rows:
         """Give float32 where both the rows and the model are, as scikit-learn."""
-        single = rows.dtype is FLOAT32 and getattr(self.means_, "dtype", None) is FLOAT32
+        single = rows.dtype == FLOAT32 and getattr(self.means_, "dtype", None) == FLOAT32
         return found.astype(np.float32) if single else found
 
 

@@ -1,0 +1,66 @@
+"""The rows that a start is looked for in."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from foldstat._common.arrays import Floats, Rows
+from foldstat.sources import RowSample
+
+
+class Chosen(NamedTuple):
+    """Rows and their weights."""
+
+    rows: Rows
+    weights: Floats | None
+
+
+class StartRows:
+    """All rows as they are while there are no more than `size`; beyond, those of positive weight drawn by a hash."""
+
+    def __init__(self, size: int, seed: int) -> None:
+        self.size, self.seed = size, seed
+        self._all: list[Chosen] | None = []
+        self._n = 0
+        self._sample: RowSample | None = None
+        self._present = 0
+        self._weighted = False
+
+    def add(self, rows: Rows, weights: Floats | None) -> None:
+        """Add the rows that come next."""
+        self._n += len(rows)
+        self._weighted |= weights is not None
+        if self._sample is None and self._all is not None and self._n <= self.size:
+            self._all.append(Chosen(rows.copy(), None if weights is None else weights.copy()))
+            return
+        if self._sample is None:
+            self._sample = RowSample(self.size, self.seed)
+            for part in self._all or ():
+                self._draw(*part)
+            self._all = None
+        self._draw(rows, weights)
+
+    def _draw(self, rows: Rows, weights: Floats | None) -> None:
+        assert self._sample is not None
+        self._sample.add(rows, self._present, weights)
+        self._present += len(rows) if weights is None else int(np.count_nonzero(weights))
+
+    def chosen(self) -> Chosen:
+        """Give the rows, in their order."""
+        if self._sample is not None:
+            return of_sample(self._sample, weighted=self._weighted)
+        return joined(self._all or [])
+
+
+def of_sample(sample: RowSample, *, weighted: bool) -> Chosen:
+    """Give the rows of a sample, with their weights if there are such."""
+    return Chosen(sample.rows, sample.weights if weighted else None)
+
+
+def joined(parts: list[Chosen]) -> Chosen:
+    """Give rows one after the other."""
+    weights = [part.weights for part in parts]
+    known = [part for part in weights if part is not None]
+    return Chosen(np.concatenate([part.rows for part in parts]), np.concatenate(known) if known else None)
