@@ -51,6 +51,15 @@ def _status(name):
     raise OSError(f"/proc/self/status has no {name}")
 
 
+def peak_during(function):
+    """Megabytes that a call needs above what is resident before it."""
+    before = _status("VmRSS")
+    # Writing 5 lowers the recorded peak, VmHWM, to what is resident now.
+    Path("/proc/self/clear_refs").write_text("5")
+    function()
+    return max(0, _status("VmHWM") - before) / MEGABYTE
+
+
 def _fits(case, threads, who):
     """The fit to measure, and a small one that imports what it imports."""
     X, mixture = make(case)
@@ -71,11 +80,8 @@ def _main(key, n, threads, who):
     with threadpool_limits(int(threads)), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # two or three iterations converge to nothing
         small_fit()
-        before = _status("VmRSS")
-        # Writing 5 lowers the recorded peak, VmHWM, to what is resident now.
-        Path("/proc/self/clear_refs").write_text("5")
-        fit()
-    print(json.dumps(max(0, _status("VmHWM") - before) / MEGABYTE))
+        peak = peak_during(fit)
+    print(json.dumps(peak))
 
 
 if __name__ == "__main__":

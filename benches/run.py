@@ -26,6 +26,9 @@ import diagnostics
 import em
 import memory
 import scaling
+import streaming
+import streaming_describe
+import streaming_memory
 import summary
 import summary_cost
 import walkers
@@ -34,6 +37,19 @@ import walkers_ess
 import whole
 from cases import CASES
 from results import machine, table, write
+
+# Each has its rows by their names.
+MODULES = (
+    streaming,
+    streaming_describe,
+    streaming_memory,
+    summary,
+    summary_cost,
+    walkers,
+    walkers_ess,
+    walkers_cost,
+    diagnostics,
+)
 
 OUTPUT = Path(__file__).resolve().parent.parent / "build" / "bench.json"
 
@@ -70,7 +86,7 @@ def jobs(settings):
     named["linear-components"] = lambda: scaling.in_components(settings)
     for case in headlines:
         named[f"float32-{case.key}"] = lambda c=case: scaling.float32(c, settings)
-    for module in (summary, summary_cost, walkers, walkers_ess, walkers_cost, diagnostics):
+    for module in MODULES:
         named |= {name: lambda row=row: row(settings) for name, row in module.ROWS.items()}
     return named
 

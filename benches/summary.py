@@ -37,7 +37,7 @@ def _row(key, peer, bar, seconds, note=""):
     ]
 
 
-def _polars(threads):
+def polars_with(threads):
     """Polars, with as many threads: it reads their number once, when it is imported."""
     os.environ.setdefault("POLARS_MAX_THREADS", str(threads))
     import polars
@@ -49,7 +49,7 @@ def _polars(threads):
 
 def against_polars(settings):
     """All statistics in one select, each summed in floating point."""
-    pl = _polars(settings.threads)
+    pl = polars_with(settings.threads)
     x = narrow(size(settings))
     frame, column = pl.DataFrame({"x": x}), pl.col("x")
     expressions = {

@@ -30,6 +30,17 @@ SUMMARY_BARS = {
     "summary-bytes": ("at most", 600),
 }
 
+STREAMING_BARS = {
+    "streaming-npy": ("at least", 0.95),
+    "streaming-memory-map": ("at least", 0.95),
+    "streaming-parquet": ("at least", 0.6),
+    "streaming-dask": ("at most", 10),
+    "describe-pandas": ("at least", 3),
+    "describe-polars": ("at least", 1),
+    "streaming-memory-npy": ("at most", 256),
+    "streaming-memory-parquet": ("at most", 256),
+}
+
 WALKERS_BARS = {
     "walkers-function": ("at least", 250),
     "walkers-function-emcee": ("at least", 40),
@@ -79,6 +90,7 @@ def test_the_quick_bench_measures_every_row(tmp_path):
     bars = {result["key"]: (result["bar_is"], result["bar"]) for result in results}
     assert SUMMARY_BARS.items() <= bars.items()
     assert WALKERS_BARS.items() <= bars.items()
+    assert STREAMING_BARS.items() <= bars.items()
 
 
 def test_only_measures_what_was_asked_for(tmp_path):

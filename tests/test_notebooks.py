@@ -11,6 +11,7 @@ ROWS = 20_000
 
 # What the first sentence of each says about its size.
 SIZES = {
+    "fold_anywhere": f"{ROWS:,} rows of data",
     "parallel_em": f"{ROWS:,} rows of data",
     "hyperparameter_search": "100 machines with 10 configurations each",
     "random_walkers": f"{ROWS:,} steps in plain Python",
