@@ -429,7 +429,10 @@ mod tests {
         }
 
         fn merge(&mut self, other: &Self) -> Result<(), Error> {
-            self.0 = format!("({}{})", self.0, other.0);
+            self.0 = match (&self.0[..], &other.0[..]) {
+                ("", shape) | (shape, "") => shape.into(),
+                (left, right) => format!("({left}{right})"),
+            };
             Ok(())
         }
     }
