@@ -40,7 +40,7 @@ from foldstat.mixture._parameters import (
     restart_seeds,
     sums_to_one,
 )
-from foldstat.mixture._passes import ChunkedPasses, Passes, located
+from foldstat.mixture._passes import ChunkedPasses, Passes, locating
 from foldstat.mixture._plan import Plan
 from foldstat.mixture._progress import Callback, progress_bar
 from foldstat.mixture._rows import ROW_DTYPES, validated
@@ -470,10 +470,8 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
             self._step(chosen_columns(X, columns), sample_weight)
             return self
         for block in matrices:
-            try:
+            with locating(block):
                 self._step(block.rows, block.weights, matrices)
-            except ValueError as error:
-                raise located(error, block) from error
         return self
 
     def _step(self, X: Any, sample_weight: Any, source: Matrices | None = None) -> None:

@@ -12,14 +12,6 @@ from foldstat._common.arrays import Floats, Rows
 from foldstat.summary import Summary
 
 
-def check_weights(weights: Floats) -> None:
-    """Refuse weights that no row can have."""
-    bad = ~(np.isfinite(weights) & (weights >= 0))
-    if bad.any():
-        row = int(bad.argmax())
-        raise ValueError(f"sample_weight must hold finite, non-negative numbers, found {weights[row]} at row {row}")
-
-
 class LogLikelihood(NamedTuple):
     """Σ w log p(x) and Σ w, a commutative monoid; where a density is 0 or infinite, the sum is no number."""
 
@@ -30,12 +22,11 @@ class LogLikelihood(NamedTuple):
 
     @classmethod
     def of(cls, log_likelihoods: Rows, weights: Floats | None) -> LogLikelihood:
-        """Sum the log-likelihoods of some rows."""
+        """Sum the log-likelihoods of some rows, whose weights have been checked."""
         values = np.asarray(log_likelihoods, dtype=np.float64)
         if weights is None:
             weight, unit = Fraction(len(values)), 0
         else:
-            check_weights(weights)
             # In a unit in which no product overflows: that changes no bit of one.
             _, unit = math.frexp(float(weights.max(initial=0.0)))
             with np.errstate(invalid="ignore", under="ignore"):

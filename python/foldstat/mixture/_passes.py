@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -12,7 +13,6 @@ from foldstat import _core
 from foldstat._common.bars import Bar
 from foldstat._core import MixtureStatistics
 from foldstat.mixture._aligned import aligned
-from foldstat.mixture._likelihood import LogLikelihood
 from foldstat.mixture._seen import Seen, unit_exponent
 from foldstat.mixture._start_rows import Chosen, StartRows
 from foldstat.sources import Block, Matrices
@@ -67,18 +67,18 @@ class Passes(ABC):
     def statistics(self, models: Sequence[_core.Mixture]) -> list[MixtureStatistics]:
         """Fold all rows under each model, in the unit of the weights that `look` found."""
 
-    @abstractmethod
-    def log_likelihood(self, model: _core.Mixture) -> LogLikelihood:
-        """Sum the log-likelihoods of all rows."""
-
     def whole_statistics(self, model: _core.Mixture) -> MixtureStatistics:
         """Fold all rows in one pass for a model, in units of one, to statistics that anybody's may be added to."""
         if self.weighted:
             self.look(1, None)
             self.check_weights()
         (statistics,) = self.statistics([model])
-        exponent = 0 if self.looked is None else self.looked.exponent
-        return _core.in_units_of_weights(_core.scaled_statistics(statistics, 1.0), exponent)
+        return _core.in_units_of_weights(_core.scaled_statistics(statistics, 1.0), self._exponent)
+
+    @property
+    def _exponent(self) -> int:
+        """The logarithm to base 2 of the unit of the weights."""
+        return 0 if self.looked is None else self.looked.exponent
 
     def check_weights(self) -> None:
         """Fail if no row counts, once the rows have been looked at."""
@@ -120,9 +120,9 @@ class ChunkedPasses(Passes):
     def look(self, n_components: int, start: tuple[int, int] | None) -> Chosen | None:
         """Go over the rows once, before all else."""
         enough = WeighedRows(n_components)
-        whole = (
-            self._whole if start is not None and self._whole is not None and start[0] >= len(self._whole.rows) else None
-        )
+        whole = self._whole
+        if start is None or whole is None or start[0] < len(whole.rows):
+            whole = None
         rows = None if start is None or whole is not None else StartRows(*start)
         looking = _core.MixturePass([], self.n_columns)
         for block in self.blocks():
@@ -135,33 +135,24 @@ class ChunkedPasses(Passes):
 
     def statistics(self, models: Sequence[_core.Mixture]) -> list[MixtureStatistics]:
         """Fold all rows under each model."""
-        looked = self.looked
-        exponent = 0 if looked is None else looked.exponent
-        folding = _core.MixturePass(models, self.n_columns, exponent=exponent)
-        for block in self.blocks():
-            self._push(folding, block, check_finite=looked is None)
-        statistics, seen = folding.finish(self._n_jobs)
-        self.check_same(Seen.of(seen))
-        if looked is None:
-            self.looked = Looked(Seen.of(seen), seen[0], 0)
-        return statistics
+        return self._folded(models, 0, None)
 
     def placed_statistics(self, model: _core.Mixture, first_row: int, piece: int | None) -> MixtureStatistics:
-        """Fold all rows, which know their place among others."""
-        exponent, searched = (0, False) if self.looked is None else (self.looked.exponent, True)
-        folding = _core.MixturePass([model], self.n_columns, exponent=exponent, first_row=first_row, piece=piece)
-        for block in self.blocks():
-            self._push(folding, block, check_finite=not searched)
-        (statistics,), seen = folding.finish(self._n_jobs)
-        self.check_same(Seen.of(seen))
-        return _core.in_units_of_weights(statistics, exponent)
+        """Fold all rows, which know their place among others, in units of one."""
+        (statistics,) = self._folded([model], first_row, piece)
+        return _core.in_units_of_weights(statistics, self._exponent)
 
-    def log_likelihood(self, model: _core.Mixture) -> LogLikelihood:
-        """Sum the log-likelihoods of all rows."""
-        total = LogLikelihood()
-        for block, values in self.scores(model, "score_samples"):
-            total += likelihood_of(values, block)
-        return total
+    def _folded(self, models: Sequence[_core.Mixture], first_row: int, piece: int | None) -> list[MixtureStatistics]:
+        first = self.looked is None
+        folding = _core.MixturePass(models, self.n_columns, exponent=self._exponent, first_row=first_row, piece=piece)
+        for block in self.blocks():
+            self._push(folding, block, check_finite=first)
+        statistics, found = folding.finish(self._n_jobs)
+        seen = Seen.of(found)
+        self.check_same(seen)
+        if first:
+            self.looked = Looked(seen, seen.rows, 0)
+        return statistics
 
     def scores(self, model: _core.Mixture, method: str) -> Iterator[tuple[Block, Any]]:
         """Give each chunk, without its rows, and what a method of the compiled mixture finds for them."""
@@ -181,18 +172,8 @@ class ChunkedPasses(Passes):
         self.check_same(Seen.of(looking.finish()[1]))
 
     def _push(self, into: _core.MixturePass, block: Block, *, check_finite: bool) -> None:
-        try:
+        with locating(block):
             into.push(block.rows, block.weights, self._n_jobs, check_finite)
-        except ValueError as error:
-            raise located(error, block) from error
-
-
-def likelihood_of(log_likelihoods: Any, block: Block) -> LogLikelihood:
-    """Sum the log-likelihoods of the rows of a chunk."""
-    try:
-        return LogLikelihood.of(log_likelihoods, block.weights)
-    except ValueError as error:
-        raise located(error, block) from error
 
 
 class WeighedRows:
@@ -223,8 +204,16 @@ class WeighedRows:
         return Looked(seen, max(seen.present, self.copies), exponent)
 
 
-def located(error: ValueError, block: Block) -> ValueError:
-    """Give an error about the rows of a block with the place of the row in the whole."""
+@contextlib.contextmanager
+def locating(block: Block) -> Iterator[None]:
+    """Tell where in the whole the row is that an error about the rows of a block is about."""
+    try:
+        yield
+    except ValueError as error:
+        raise _located(error, block) from error
+
+
+def _located(error: ValueError, block: Block) -> ValueError:
     for values in (block.rows, block.weights):
         if values is None:
             continue

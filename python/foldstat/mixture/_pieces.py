@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from foldstat import _core
 from foldstat._common.arrays import FLOAT32, Floats, Rows
+from foldstat._common.weights import as_sample_weight
 from foldstat._core import MixtureStatistics
 from foldstat.mixture._likelihood import LogLikelihood
-from foldstat.mixture._passes import Looked, Passes, WeighedRows, located
+from foldstat.mixture._passes import Looked, Passes, WeighedRows, locating
 from foldstat.mixture._seen import Seen
 from foldstat.mixture._start_rows import Chosen, joined, of_sample
 from foldstat.sources import Block, Pieces, RowSample, WeightedRows
@@ -64,17 +66,11 @@ class PiecePasses(Passes):
 
     def statistics(self, models: Sequence[_core.Mixture]) -> list[MixtureStatistics]:
         """Fold all rows under each model."""
-        exponent = 0 if self.looked is None else self.looked.exponent
         folded: _Folded = self._pieces.fold(
-            _fold, list(models), exponent, self._first_rows, progress=self.progress, desc="pass"
+            _fold, list(models), self._exponent, self._first_rows, progress=self.progress, desc="pass"
         )
         self.check_same(folded.seen)
         return folded.statistics
-
-    def log_likelihood(self, model: _core.Mixture) -> LogLikelihood:
-        """Sum the log-likelihoods of all rows."""
-        total: LogLikelihood = self._pieces.fold(log_likelihood_of, model, desc="score")
-        return total
 
 
 class _Found(NamedTuple):
@@ -126,12 +122,13 @@ def _parts(piece: Any) -> tuple[Rows, Floats | None]:
     return (piece.rows, piece.weights) if isinstance(piece, WeightedRows) else (piece, None)
 
 
+def _locating(piece: Any, index: int) -> AbstractContextManager[None]:
+    return locating(Block(*_parts(piece), f"chunk {index}", 0))
+
+
 def _pushed(folding: _core.MixturePass, piece: Any, index: int, *, check_finite: bool) -> tuple[list[Any], Seen]:
-    rows, weights = _parts(piece)
-    try:
-        folding.push(rows, weights, None, check_finite)
-    except ValueError as error:
-        raise located(error, Block(rows, weights, f"chunk {index}", 0)) from error
+    with _locating(piece, index):
+        folding.push(*_parts(piece), None, check_finite)
     statistics, seen = folding.finish()
     return statistics, Seen.of(seen)
 
@@ -169,18 +166,14 @@ def _fold(piece: Any, index: int, models: list[_core.Mixture], exponent: int, fi
 
 
 def log_likelihood_of(piece: Any, index: int, model: _core.Mixture) -> LogLikelihood:
+    """Sum the log-likelihoods of the rows of a piece."""
     rows, weights = _parts(piece)
-    try:
-        values = model.score_samples(rows)
-    except ValueError as error:
-        raise located(error, Block(rows, weights, f"chunk {index}", 0)) from error
-    return LogLikelihood.of(values, weights)
+    with _locating(piece, index):
+        return LogLikelihood.of(model.score_samples(rows), as_sample_weight(weights, len(rows), all_rows=False))
 
 
 def scores(piece: Any, index: int, model: _core.Mixture, method: str, dtype: str) -> Any:
     """Give what a method of the compiled mixture finds for the rows of a piece."""
-    rows, weights = _parts(piece)
-    try:
+    rows, _ = _parts(piece)
+    with _locating(piece, index):
         return getattr(model, method)(rows).astype(dtype, copy=False)
-    except ValueError as error:
-        raise located(error, Block(rows, weights, f"chunk {index}", 0)) from error

@@ -13,7 +13,7 @@ from foldstat._common.arrays import FLOAT32, FLOAT64
 from foldstat._common.room import room_for
 from foldstat.mixture._elsewhere import named_matrices
 from foldstat.mixture._likelihood import LogLikelihood
-from foldstat.mixture._passes import ChunkedPasses, likelihood_of
+from foldstat.mixture._passes import ChunkedPasses
 from foldstat.mixture._pieces import log_likelihood_of, scores
 from foldstat.sources import Matrices, Pieces, as_pieces
 
@@ -93,7 +93,7 @@ class Elsewhere:
             return total
         total, dtype = LogLikelihood(), self._dtype("score_samples")
         for block, values in ChunkedPasses(self._rows, self._n_jobs).scores(mixture, "score_samples"):
-            total += likelihood_of(values.astype(dtype, copy=False), block)
+            total += LogLikelihood.of(values.astype(dtype, copy=False), block.weights)
         return total
 
     def _check_override(self, method: str) -> None:

@@ -22,7 +22,7 @@ class StartRows:
 
     def __init__(self, size: int, seed: int) -> None:
         self.size, self.seed = size, seed
-        self._all: list[Chosen] | None = []
+        self._all: list[Chosen] = []  # until there is a sample
         self._n = 0
         self._sample: RowSample | None = None
         self._present = 0
@@ -32,14 +32,14 @@ class StartRows:
         """Add the rows that come next."""
         self._n += len(rows)
         self._weighted |= weights is not None
-        if self._sample is None and self._all is not None and self._n <= self.size:
+        if self._n <= self.size:
             self._all.append(Chosen(rows.copy(), None if weights is None else weights.copy()))
             return
         if self._sample is None:
             self._sample = RowSample(self.size, self.seed)
-            for part in self._all or ():
+            for part in self._all:
                 self._draw(*part)
-            self._all = None
+            self._all.clear()
         self._draw(rows, weights)
 
     def _draw(self, rows: Rows, weights: Floats | None) -> None:
@@ -51,7 +51,7 @@ class StartRows:
         """Give the rows, in their order."""
         if self._sample is not None:
             return of_sample(self._sample, weighted=self._weighted)
-        return joined(self._all or [])
+        return joined(self._all)
 
 
 def of_sample(sample: RowSample, *, weighted: bool) -> Chosen:
