@@ -35,6 +35,19 @@ def model(m):
     return GaussianMixture(2, covariance_type=m.family, random_state=0).fit(m.X)
 
 
+@pytest.fixture(scope="module")
+def client():
+    """A client of Dask with three workers in processes of their own."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=3, threads_per_worker=2, processes=True, dashboard_address=":0", silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
 @pytest.fixture
 def ctrl_c():
     """Ctrl-C is heard: a run in the background ignores it."""

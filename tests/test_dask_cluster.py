@@ -28,17 +28,6 @@ CHUNK = 250
 N = len(X) // CHUNK
 
 
-@pytest.fixture(scope="module")
-def client():
-    with (
-        distributed.LocalCluster(
-            n_workers=3, threads_per_worker=2, processes=True, dashboard_address=":0", silence_logs=50
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        yield client
-
-
 @pytest.fixture
 def three(client):
     """The client, when all its workers are there."""

@@ -156,17 +156,6 @@ def test_what_is_wrong_names_its_chunk():
 # ---------------------------------------------------------------- a cluster
 
 
-@pytest.fixture(scope="module")
-def client():
-    with (
-        distributed.LocalCluster(
-            n_workers=3, threads_per_worker=2, processes=True, dashboard_address=":0", silence_logs=50
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        yield client
-
-
 def test_any_workers_give_equal_bits_and_checkpoints_go_on(client, tmp_path):
     client.wait_for_workers(3, timeout=60)
     expected, addresses = fitted(X), list(client.scheduler_info(n_workers=-1)["workers"])
