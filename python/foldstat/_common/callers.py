@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import sys
 import types
 import warnings
@@ -34,10 +35,15 @@ def hearing() -> Iterator[set[str]]:
 
 
 def level_of_caller() -> int:
-    """Find how far up the call stack, counted as `warnings.warn` does, the first function outside of foldstat is."""
-    package = importlib.import_module("foldstat").__path__[0]
+    """Find how far up the call stack, counted as `warnings.warn` does, the first function of the user is.
+
+    What scikit-learn lays around ours, as its decorators, pipelines and searches, is no code of theirs either.
+    """
+    ours = importlib.import_module("foldstat").__path__[0]
+    around = [path for name in ("sklearn", "joblib") for path in getattr(sys.modules.get(name), "__path__", [])]
+    packages = tuple(os.path.join(path, "") for path in (ours, *around))  # noqa: PTH118 - names of code, no paths
     frame: types.FrameType | None = sys._getframe(1)
     level = 1
-    while frame is not None and frame.f_code.co_filename.startswith(package):
+    while frame is not None and frame.f_code.co_filename.startswith(packages):
         frame, level = frame.f_back, level + 1
     return level

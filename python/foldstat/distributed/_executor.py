@@ -36,6 +36,8 @@ def opened(executor: Any) -> Iterator[Executor]:
         return
     if isinstance(executor, type) or not isinstance(executor, Executor):
         raise TypeError(f"executor must be None or have a submit method, got {short(executor)}")
+    if getattr(getattr(executor, "_client", None), "status", None) == "closed":
+        raise RuntimeError("executor: the Dask client that it belongs to is closed")
     if _is_ours(executor):
         raise RuntimeError(
             "executor: this call of map_reduce runs on a worker of the executor that it is given, and would wait for "

@@ -9,8 +9,8 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
-from typing import Any
+from pathlib import Path, PurePath
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -21,12 +21,15 @@ from foldstat._common.threads import thread_count
 from foldstat.distributed._executor import Executor, workers_of
 from foldstat.distributed._map_reduce import run_all
 from foldstat.distributed._run import Rules
-from foldstat.sources import Pieces, as_matrices
-from foldstat.sources._piece_rows import ArrayRows, FrameRows
+from foldstat.sources import Pieces, as_matrices, as_source
+from foldstat.sources._alike import check_same, in_order
+from foldstat.sources._piece_rows import ArrayRows, FrameRows, check_columns
 from foldstat.sources._piece_work import Work, merged, work_on_piece
 from foldstat.sources._pieces import FAN_IN, Progress, WeightedRows, check_fan_in
 from foldstat.sources._source import chosen, counted
-from foldstat.sources._tables import as_table, dtype_of, is_table, names_of, rows_of
+from foldstat.sources._tables import as_table, columns_of, dtype_of, is_table, names_of, rows_of
+
+Layout: TypeAlias = "tuple[str, ...] | Literal['unknown'] | None"  # names of all columns; None where they have none
 
 _RULES = Rules(retries=0, on_error="raise", timeout=None)
 
@@ -37,6 +40,8 @@ def chunk_pieces(
     columns: Sequence[str] | None = None,
     sample_weight: Any = None,
     name: str = "X",
+    *,
+    nulls: bool = False,
 ) -> Pieces:
     """Give chunks of rows as pieces that an executor works on.
 
@@ -53,6 +58,8 @@ def chunk_pieces(
         The name of a column of frames, or weights for the rows of each chunk.
     name : str, default='X'
         What messages call it.
+    nulls : bool, default=False
+        Whether a null in a column is NaN, in place of an error.
 
     Returns
     -------
@@ -75,36 +82,49 @@ def chunk_pieces(
     ...     pieces.fold(lambda rows, index: rows.sum())
     np.float64(14.0)
     """
-    return ExecutorPieces(_parts(chunks, name), executor, columns, sample_weight, name)
+    return ExecutorPieces(_parts(chunks, name), executor, columns, sample_weight, name, nulls)
 
 
 class ExecutorPieces(Pieces):
     """Chunks of rows, and the executor that works on them; made by `chunk_pieces`."""
 
     def __init__(
-        self, parts: list[Any], executor: Executor | None, columns: Any, sample_weight: Any, name: str
+        self,
+        parts: list[Any],
+        executor: Executor | None,
+        columns: Any,
+        sample_weight: Any,
+        name: str,
+        nulls: bool,
     ) -> None:
         self._executor, self.n_pieces = executor, len(parts)
         self._weights, column = _weights(sample_weight, parts)
         self._parts = parts
         first = parts[0]
         self.names, self.n_columns, self.dtype = None, None, None
+        layout: Layout = "unknown"  # until workers have made the chunk
         if is_table(first):
-            there = names_of(as_table(first))
-            names = chosen(there, columns, name) or there
-            assert names is not None
-            self.names = tuple(label for label in names if label != column)
+            layout = names_of(as_table(first))
             self.dtype = FLOAT64 if any(dtype_of(part) != FLOAT32 for part in parts if is_table(part)) else FLOAT32
-            self.n_columns = len(self.names)
         elif isinstance(first, np.ndarray):
-            chosen(None, columns, name)
+            layout = None
             self.n_columns = as_rows(first, name).shape[1]
             self.dtype = FLOAT32 if all(_is_single(part) for part in parts) else FLOAT64
-        elif columns is not None:
-            self.names = chosen(columns, columns, name)
+        elif isinstance(first, (str, PurePath)) and Path(first).is_file():
+            layout = getattr(as_source(first), "columns", None)
+        names = chosen(columns if layout == "unknown" else layout, columns, name)
+        if columns is not None:
+            layout = "unknown"  # of which some are taken, whatever others are there
+        elif isinstance(layout, tuple):
+            names = layout
+        if names is not None:
+            self.names = tuple(label for label in names if label != column)
+            self.n_columns = len(self.names)
+        elif is_table(first):
+            self.n_columns = len(columns_of(as_table(first)))
         self.weighted = sample_weight is not None
         self.lengths = tuple(_length(part) for part in parts)
-        self._read = ChunkRows(name, self.names, self.n_columns, self.dtype, column)
+        self._read = ChunkRows(name, self.names, self.n_columns, self.dtype, column, layout, nulls)
 
     def label(self, i: int) -> str:
         """Name a piece."""
@@ -151,28 +171,47 @@ class ChunkRows:
     n_columns: int | None
     dtype: np.dtype[Any] | None
     weight: str | None
+    layout: Layout
+    nulls: bool  # whether a null is NaN
 
     def __call__(self, place: str, chunk: Any, weights: Any = None) -> Any:
         if isinstance(chunk, (str, PurePath)):
-            chunk = self._of_file(chunk)
-        elif callable(chunk):
+            return self._of_file(place, chunk, weights)
+        if callable(chunk):
             chunk = native(chunk())
-        if isinstance(chunk, WeightedRows):
-            return chunk
         if not is_table(chunk):
-            rows = as_rows(chunk, self.name)
-            return ArrayRows(self.name, self.n_columns or rows.shape[1])(place, rows, weights)
-        table = as_table(chunk)
-        names = self.names or tuple(name for name in names_of(table) or () if name != self.weight)
-        return FrameRows(names, self.dtype or dtype_of(table), self.weight)(place, table, weights)
+            if self.names is not None:
+                raise ValueError(f"{place} has no names of columns, as others have")
+            return self._of_array(place, chunk, weights)
+        return self._of_table(place, as_table(chunk), weights)
 
-    def _of_file(self, path: Any) -> Any:
-        matrices = as_matrices(path, self.names, self.weight)
+    def _of_array(self, place: str, chunk: Any, weights: Any) -> Any:
+        rows = as_rows(chunk, self.name)
+        return ArrayRows(self.name, self.n_columns or rows.shape[1])(place, rows, weights)
+
+    def _of_table(self, place: str, table: Any, weights: Any) -> Any:
+        there = names_of(table)
+        if not there and not rows_of(table):
+            return self._of_array(place, np.empty((0, self.n_columns or 0)), weights)
+        if self.layout != "unknown":
+            table = in_order(table, self.layout, place)
+        if there is None and self.names is None:
+            table = {str(j): column for j, column in enumerate(columns_of(table))}
+        names = self.names or tuple(name for name in names_of(table) or () if name != self.weight)
+        check_columns(len(names), self.n_columns or len(names), place)
+        return FrameRows(names, self.dtype or dtype_of(table), self.weight, self.nulls)(place, table, weights)
+
+    def _of_file(self, place: str, path: Any, weights: Any) -> Any:
+        matrices = as_matrices(path, None if self.layout != "unknown" else self.names, self.weight, nulls=self.nulls)
         assert matrices is not None
+        if self.layout != "unknown" and matrices.names != self.names:
+            check_same(matrices.names, self.names, place)
+            matrices = as_matrices(path, self.names, self.weight, nulls=self.nulls)
+            assert matrices is not None
         blocks = [(block.rows.copy(), block.weights) for block in matrices]
         rows = np.concatenate([rows for rows, _ in blocks])
         if self.weight is None:
-            return rows
+            return self._of_array(place, rows, weights)
         return WeightedRows(rows, np.concatenate([weights for _, weights in blocks if weights is not None]))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from foldstat._common.libraries import is_of, native
+from foldstat.sources._dask import is_collection
 from foldstat.sources._dataset import DatasetSource, ScannerSource
 from foldstat.sources._files import files_source, is_path
 from foldstat.sources._iterators import FunctionSource, IteratorSource, is_function
@@ -34,6 +35,15 @@ def _kind_of_stream(x: Any) -> Callable[[Any, Any], Source] | None:
 def is_known_stream(x: Any) -> bool:
     """Tell whether `x` is of a library whose streams are known, or a reader of record batches."""
     return _kind_of_stream(x) is not None
+
+
+def _refuse_sources(first: Any) -> None:
+    """Refuse a list of what comes in chunks itself, which would be taken for numbers."""
+    if isinstance(first, (Source, Iterator)) or is_known_stream(first) or is_function(first) or is_collection(first):
+        raise TypeError(
+            f"a list must hold arrays of two dimensions, frames or paths, its first is a {type(first).__name__}, which "
+            "comes in chunks itself: give a function that yields the chunks of all of them"
+        )
 
 
 def as_source(x: Any, columns: Any = None) -> Source | None:
@@ -79,6 +89,7 @@ def as_source(x: Any, columns: Any = None) -> Source | None:
     if isinstance(x, (list, tuple)) and x:
         if all(map(is_path, x)):
             return files_source(x, columns)
+        _refuse_sources(x[0])
         return SequenceSource(x, columns) if is_chunk(x[0]) else None
     kind = _kind_of_stream(x)
     if kind is not None:

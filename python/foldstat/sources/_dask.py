@@ -20,7 +20,13 @@ Kind: TypeAlias = Literal["matrices", "rows", "blocks"]
 
 
 def as_pieces(
-    x: Any, columns: Sequence[Any] | None = None, sample_weight: Any = None, *, kind: Kind = "matrices", name: str = "X"
+    x: Any,
+    columns: Sequence[Any] | None = None,
+    sample_weight: Any = None,
+    *,
+    kind: Kind = "matrices",
+    name: str = "X",
+    nulls: bool = False,
 ) -> Pieces | None:
     """Give the pieces of a collection of Dask; None if `x` is none.
 
@@ -41,6 +47,8 @@ def as_pieces(
         what is in a bag among them; or the blocks of an array of any number of dimensions.
     name : str, default='X'
         What messages call it.
+    nulls : bool, default=False
+        Whether a null in a column of a matrix is NaN, in place of an error.
 
     Returns
     -------
@@ -79,7 +87,7 @@ def as_pieces(
     if is_dask(x, "array", "Array"):
         return _of_array(x, columns, sample_weight, kind, name)
     if is_dask(x, "dataframe", "DataFrame", "Series"):
-        return _of_frame(x, columns, sample_weight, kind, name)
+        return _of_frame(x, columns, sample_weight, kind, name, nulls)
     if is_dask(x, "bag", "Bag"):
         return _of_bag(x, columns, sample_weight, kind, name)
     if type(x).__module__.partition(".")[0] == "dask":
@@ -184,7 +192,7 @@ def _cut_weights(x: Any, weight: Any, name: str) -> Any:
 # ---------------------------------------------------------------- frames
 
 
-def _of_frame(x: Any, columns: Any, weight: Any, kind: Kind, name: str) -> Pieces:
+def _of_frame(x: Any, columns: Any, weight: Any, kind: Kind, name: str, nulls: bool) -> Pieces:
     if x.ndim == 1:
         return _of_series(x, columns, weight, kind, name)
     weight, x = _weight_column(x, weight)
@@ -199,7 +207,7 @@ def _of_frame(x: Any, columns: Any, weight: Any, kind: Kind, name: str) -> Piece
         for label in wanted:
             if x._meta[label].dtype != object:  # what objects are only they tell
                 column_floats(x._meta[label], label, name)
-        read: Any = FrameRows(tuple(map(str, names)), dtype, None if weight is None else str(weight))
+        read: Any = FrameRows(tuple(map(str, names)), dtype, None if weight is None else str(weight), nulls)
     else:
         read = AsItIs(weight)
     layout = Layout(read, None, tuple(names), len(names), dtype, weight is not None, "partition")
@@ -225,6 +233,7 @@ def _weight_column(x: Any, weight: Any) -> tuple[Any, Any]:
         label = "sample_weight"
         while label in x.columns:
             label = f"_{label}"
+        _check_range(x, weight)
         return label, x.assign(**{label: weight})
     if isinstance(weight, (str, int)) and not isinstance(weight, bool):
         if weight not in list(x.columns):
@@ -234,6 +243,16 @@ def _weight_column(x: Any, weight: Any) -> tuple[Any, Any]:
         "sample_weight of a Dask frame must be the name of one of its columns or a Dask Series, got "
         f"{type(weight).__name__}"
     )
+
+
+def _check_range(x: Any, weight: Any) -> None:
+    """Refuse weights whose labels go beyond those of a frame: `assign` would make rows for them."""
+    theirs, ours = weight.divisions, x.divisions
+    if None not in (*theirs, *ours) and (theirs[0] < ours[0] or theirs[-1] > ours[-1]):
+        raise ValueError(
+            f"sample_weight has an index from {theirs[0]!r} to {theirs[-1]!r}, and that of the rows goes from "
+            f"{ours[0]!r} to {ours[-1]!r}: they must have the same labels"
+        )
 
 
 # ---------------------------------------------------------------- bags

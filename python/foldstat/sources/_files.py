@@ -86,6 +86,8 @@ def open_file(path: Path, columns: Any) -> Source:
     kind = kind_of(path)
     if kind is None:
         if not path.exists():
+            if len(path.parts) > 1:
+                raise FileNotFoundError(f"there is no file or folder {path}")
             raise TypeError(
                 f"{str(path)!r} holds no numbers: as text it must be the path of a file ({', '.join(_KINDS)})"
             )

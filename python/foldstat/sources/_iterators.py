@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from foldstat._common.libraries import is_of, native
-from foldstat.sources._sequence import taken
-from foldstat.sources._source import Chunk, Source, chosen
-from foldstat.sources._tables import as_table, emptied, is_table, names_of
+from foldstat.sources._alike import Alike
+from foldstat.sources._source import Chunk, Source
+from foldstat.sources._tables import is_table
 
 
 class _Made(Source):
@@ -22,28 +22,23 @@ class _Made(Source):
 
     def __init__(self, columns: Any) -> None:
         self._asked = columns
-        self._chosen: tuple[str, ...] | None = None
-        self._empty: Any = None
+        self._alike: Alike | None = None
 
     def empty(self) -> Any:
-        return self._empty
+        return None if self._alike is None else self._alike.empty
 
-    def _look_at(self, first: Any) -> None:
+    def _look_at(self, first: Any) -> Alike:
         """Learn names and types of columns from the first chunk."""
-        first = native(first)
-        self._empty = emptied(as_table(first) if is_table(first) else first)
-        names = names_of(self._empty) if is_table(first) else None
-        self._chosen = chosen(names, self._asked, self.name)
-        if self._chosen is not None:
-            self._empty = taken(self._empty, self._chosen, "chunk 0")
-        self.columns = self._chosen or names
+        self._alike = Alike(native(first), self._asked, self.name)
+        self.columns = self._alike.columns
+        return self._alike
 
     def _numbered(self, parts: Iterator[Any]) -> Iterator[Chunk]:
         for number, part in enumerate(map(native, parts)):
             label = f"chunk {number}"
-            found = as_table(part) if is_table(part) else part
-            yield Chunk(found if self._chosen is None else taken(found, self._chosen, label), label, 0)
-            del found, part
+            alike = self._alike or self._look_at(part)  # a pass before may have given no chunk
+            yield Chunk(alike.ordered(alike.read(part, label), label), label, 0)
+            del part
 
 
 class IteratorSource(_Made):
@@ -103,7 +98,7 @@ class FunctionSource(_Made):
                 close()
 
 
-def looked_at(parts: Iterator[Any], look: Callable[[Any], None]) -> Iterator[Any]:
+def looked_at(parts: Iterator[Any], look: Callable[[Any], object]) -> Iterator[Any]:
     """Show the first of what an iterator gives, and give it back."""
     first = list(itertools.islice(parts, 1))
     for one in first:

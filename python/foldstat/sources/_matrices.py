@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from foldstat._common.arrays import FLOAT32, FLOAT64, Floats, Rows, aligned, as_floats, refuse_masked
 from foldstat.sources._ahead import ahead
+from foldstat.sources._alike import in_order
 from foldstat.sources._as_source import as_source
 from foldstat.sources._buffers import Buffers
-from foldstat.sources._source import Check, Chunk, Source, chosen, counted, listed, rows_of_bytes
+from foldstat.sources._source import Check, Chunk, Source, chosen, counted, rows_of_bytes
 from foldstat.sources._tables import (
     ColumnError,
     columns_of,
@@ -79,8 +80,8 @@ class Matrices:
         Whether there can be a second pass.
     """
 
-    def __init__(self, source: Source, sample_weight: Any = None, columns: Any = None) -> None:
-        self._source = source
+    def __init__(self, source: Source, sample_weight: Any = None, columns: Any = None, *, nulls: bool = False) -> None:
+        self._source, self._nulls = source, nulls
         self.name, self.opens_again = source.name, source.opens_again
         self._counted = source.n_rows
         self._weight_column = weight_column(sample_weight, source)
@@ -99,7 +100,7 @@ class Matrices:
             self.n_columns, self.dtype = len(columns_of(features)), dtype_of(features)
             labels: Sequence[Any] = names_of(features) or range(self.n_columns)
             for name, column in zip(labels, columns_of(features), strict=True):
-                _Place(self.name, 0).column(column, name)  # a text is refused before anything is read
+                _Place(self.name, 0).column(column, name, nulls)  # a text is refused before anything is read
         else:
             array = _two_dimensional(empty, self.name)
             self.n_columns, self.dtype = (
@@ -197,7 +198,7 @@ class Matrices:
         rows = buffers.empty((rows_of(part), self.n_columns), self.dtype, fortran=True)
         for j, column in enumerate(columns):
             name = j if self.names is None else self.names[j]
-            found = place.column(column, name)
+            found = place.column(column, name, self._nulls)
             self._check_precision(found.dtype, f"column {name!r} of {place.label}")
             np.copyto(rows[:, j], found, casting="unsafe")
         return rows
@@ -211,24 +212,18 @@ class Matrices:
 
     def _features(self, table: Any, label: str | None = None) -> Any:
         """Give the columns in the order of the first chunk, without that of the weights."""
-        there = names_of(table)
-        if there == self.names and self._weight_column is None:
-            return table
-        expected = self._source.columns or ()
-        if self.names is None or there is None or sorted(there) != sorted(expected):
-            theirs, ours = ("none with names" if not names else listed(names) for names in (there, expected))
-            raise ValueError(f"{label} has other columns than those before: {theirs} where there were {ours}")
-        return selected(table, self.names)
+        found = in_order(table, self._source.columns, label or self.name)
+        return found if self.names == self._source.columns else selected(found, self.names or ())
 
 
 class _Place(NamedTuple):
     label: str
     first_row: int
 
-    def column(self, column: Any, name: str | int) -> NDArray[Any]:
+    def column(self, column: Any, name: str | int, nulls: bool = False) -> NDArray[Any]:
         """Read a column as numbers; an error says where it is."""
         try:
-            return floats_of(column)
+            return floats_of(column, nulls=nulls)
         except ColumnError as error:
             where = "" if error.row is None else f" in row {self.first_row + error.row}"
             raise error.kind(f"column {name!r} of {self.label} {error.problem}{where}") from None
@@ -243,7 +238,7 @@ def _two_dimensional(data: Any, label: str) -> NDArray[Any]:
     return data
 
 
-def as_matrices(x: Any, columns: Any = None, sample_weight: Any = None) -> Matrices | None:
+def as_matrices(x: Any, columns: Any = None, sample_weight: Any = None, *, nulls: bool = False) -> Matrices | None:
     """Read a source as matrices of floats.
 
     Parameters
@@ -255,6 +250,8 @@ def as_matrices(x: Any, columns: Any = None, sample_weight: Any = None) -> Matri
     sample_weight : str, array-like of shape (n,), or source, optional
         The name of a column, which then is no feature; weights for all rows; a list of arrays, or a function that
         gives a fresh iterator of arrays, one for each chunk; or a source of one column.
+    nulls : bool, default=False
+        Whether a null in a column is NaN, in place of an error.
 
     Returns
     -------
@@ -278,9 +275,9 @@ def as_matrices(x: Any, columns: Any = None, sample_weight: Any = None) -> Matri
     (2, 7, [(3, 2), (4, 2)])
     """
     if isinstance(x, Source):
-        return Matrices(x, sample_weight, columns)
+        return Matrices(x, sample_weight, columns, nulls=nulls)
     asked = columns
     if isinstance(sample_weight, str) and columns is not None and sample_weight not in list(columns):
         asked = [*columns, sample_weight]
     source = as_source(x, asked)
-    return None if source is None else Matrices(source, sample_weight)
+    return None if source is None else Matrices(source, sample_weight, nulls=nulls)

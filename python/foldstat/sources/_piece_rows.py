@@ -25,7 +25,7 @@ class ArrayRows:
 
     def __call__(self, place: str, chunk: Any, weights: Any = None) -> Any:
         rows = as_rows(chunk, self.name)
-        _check_columns(rows, self.n_columns, place)
+        check_columns(rows.shape[1], self.n_columns, place)
         return rows if weights is None else WeightedRows(rows, _weights_of(weights, len(rows), place))
 
 
@@ -40,7 +40,7 @@ class BagRows:
         if not parts:
             return np.empty((0, 0))
         for part in parts:
-            _check_columns(part, parts[0].shape[1], place)
+            check_columns(part.shape[1], parts[0].shape[1], place)
         rows: Any = parts[0] if len(parts) == 1 else np.concatenate(parts)
         return rows  # type: ignore[no-any-return]
 
@@ -52,12 +52,13 @@ class FrameRows:
     columns: tuple[str, ...]
     dtype: np.dtype[Any]
     weight: str | None = None  # the name of a column
+    nulls: bool = False  # whether a null is NaN
 
     def __call__(self, place: str, frame: Any, weights: Any = None) -> Any:
         rows = np.empty((rows_of(frame), len(self.columns)), self.dtype, order="F")
         for j, (name, column) in enumerate(zip(self.columns, columns_of(selected(frame, self.columns)), strict=True)):
             # What Dask was told of types may be wrong.
-            np.copyto(rows[:, j], column_floats(column, name, place), casting="safe")
+            np.copyto(rows[:, j], column_floats(column, name, place, nulls=self.nulls), casting="safe")
         if self.weight is not None:
             weights = column_floats(columns_of(selected(frame, [self.weight]))[0], self.weight, place)
         return rows if weights is None else WeightedRows(rows, _weights_of(weights, len(rows), place))
@@ -77,18 +78,19 @@ class AsItIs:
         return WeightedRows(rest, piece[self.weight])
 
 
-def column_floats(column: Any, name: str, place: str) -> NDArray[Any]:
+def column_floats(column: Any, name: str, place: str, *, nulls: bool = False) -> NDArray[Any]:
     """Give a column as numbers; an error says where it is."""
     try:
-        return floats_of(column)
+        return floats_of(column, nulls=nulls)
     except ColumnError as error:
         where = "" if error.row is None else f" in row {error.row}"
         raise error.kind(f"column {name!r} of {place} {error.problem}{where}") from None
 
 
-def _check_columns(rows: Rows, n_columns: int, place: str) -> None:
-    if rows.shape[1] != n_columns:
-        raise ValueError(f"{place} has {counted(rows.shape[1], 'column')}, where {n_columns} are expected")
+def check_columns(found: int, expected: int, place: str) -> None:
+    """Check that a piece has as many columns as others."""
+    if found != expected:
+        raise ValueError(f"{place} has {counted(found, 'column')}, where {expected} are expected")
 
 
 def _weights_of(values: Any, n_rows: int, place: str) -> Floats:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from foldstat._common.arrays import FLOAT32, FLOAT64
 from foldstat._common.libraries import is_of
+from foldstat.sources._source import listed
 
 
 class ColumnError(Exception):
@@ -25,7 +26,14 @@ def is_table(x: Any) -> bool:
     """Tell whether `x` is a frame whose rows lie in memory."""
     if is_of(x, "pandas", "DataFrame") or is_of(x, "polars", "DataFrame") or isinstance(x, Mapping):
         return True
-    return is_of(x, "pyarrow", "Table", "RecordBatch") or (hasattr(x, "__arrow_c_stream__") and is_eager(x))
+    return is_of(x, "pyarrow", "Table", "RecordBatch") or (
+        hasattr(x, "__arrow_c_stream__") and is_eager(x) and not _is_column(x)
+    )
+
+
+def _is_column(x: Any) -> bool:
+    """Tell columns, which are streams of Arrow data as well."""
+    return is_of(x, "pyarrow", "Array", "ChunkedArray") or getattr(x, "ndim", 2) == 1 or is_of(x, "polars", "Series")
 
 
 def is_eager(x: Any) -> bool:
@@ -59,7 +67,7 @@ def names_of(table: Any) -> tuple[str, ...] | None:
 
 
 def rows_of(table: Any) -> int:
-    """Give the number of rows."""
+    """Give the number of rows, of an array or a column as well."""
     return len(next(iter(table.values()), ())) if isinstance(table, Mapping) else len(table)
 
 
@@ -94,7 +102,13 @@ def _part(column: Any, begin: int, end: int) -> Any:
 
 
 def selected(table: Any, names: Sequence[str]) -> Any:
-    """Give some of the columns, in this order."""
+    """Give some of the columns, in this order; a ValueError if none or several have one of the names."""
+    there = names_of(table) or ()
+    for name in names:
+        if name not in there:
+            raise ValueError(f"there is no column {name!r}, but {listed(there) or 'none with names'}")
+        if there.count(name) > 1:
+            raise ValueError(f"several columns are named {name!r}: which of them is meant cannot be told")
     if isinstance(table, Mapping):
         return {name: table[name] for name in names}
     if is_of(table, "pandas", "DataFrame"):
@@ -122,14 +136,17 @@ def _is_single(column: Any) -> bool:
     return str(getattr(column, "dtype", getattr(column, "type", ""))).lower() in ("float32", "float")
 
 
-def floats_of(column: Any) -> NDArray[Any]:
-    """Give a column as an array of numbers; a `ColumnError` if it holds something else, or nulls."""
+def floats_of(column: Any, *, nulls: bool = False) -> NDArray[Any]:
+    """Give a column as an array of numbers; a `ColumnError` if it holds something else.
+
+    A null is one as well, unless `nulls` says that it is NaN.
+    """
     if is_of(column, "pyarrow", "Array", "ChunkedArray"):
-        return _of_arrow(column)
+        return _of_arrow(column, nulls)
     if is_of(column, "polars", "Series"):
-        return _of_polars(column)
+        return _of_polars(column, nulls)
     if is_of(column, "pandas", "Series"):
-        return _of_pandas(column)
+        return _of_pandas(column, nulls)
     return _numeric(np.asarray(column))
 
 
@@ -145,7 +162,7 @@ def _refuse_nulls(absent: Any) -> None:
     raise ColumnError(ValueError, "holds a null", int(np.argmax(np.asarray(absent))))
 
 
-def _of_arrow(column: Any) -> NDArray[Any]:
+def _of_arrow(column: Any, nulls: bool) -> NDArray[Any]:
     import pyarrow
 
     kind, types = column.type, pyarrow.types
@@ -154,33 +171,36 @@ def _of_arrow(column: Any) -> NDArray[Any]:
         column = column.cast(kind)
     if not (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_decimal(kind)):
         raise ColumnError(TypeError, f"is of type {kind}, which is no real number")
-    if column.null_count:
+    if column.null_count and not nulls:
         _refuse_nulls(column.is_null().to_numpy(zero_copy_only=False))
-    if types.is_decimal(kind):
-        column = column.cast(pyarrow.float64())
+    if types.is_decimal(kind) or (column.null_count and not types.is_floating(kind)):
+        column = column.cast(pyarrow.float64(), safe=not nulls)
     array: NDArray[Any] = (
         column.to_numpy() if is_of(column, "pyarrow", "ChunkedArray") else column.to_numpy(zero_copy_only=False)
     )
     return array
 
 
-def _of_polars(series: Any) -> NDArray[Any]:
+def _of_polars(series: Any, nulls: bool) -> NDArray[Any]:
     polars = sys.modules["polars"]
     if not (series.dtype.is_numeric() or series.dtype in (polars.Boolean, polars.Null)):
         raise ColumnError(TypeError, f"is of type {series.dtype}, which is no real number")
-    if series.null_count():
+    absent = series.null_count()
+    if absent and not nulls:
         _refuse_nulls(series.is_null().to_numpy())
-    array: NDArray[Any] = (series.cast(polars.Float64) if series.dtype.is_decimal() else series).to_numpy()
+    doubles = series.dtype.is_decimal() or (absent and not series.dtype.is_float())
+    array: NDArray[Any] = (series.cast(polars.Float64) if doubles else series).to_numpy()
     return array
 
 
-def _of_pandas(series: Any) -> NDArray[Any]:
+def _of_pandas(series: Any, nulls: bool) -> NDArray[Any]:
     if isinstance(series.dtype, np.dtype):
         return _numeric(series.to_numpy())
     types = sys.modules["pandas"].api.types
     if not (types.is_numeric_dtype(series.dtype) or types.is_bool_dtype(series.dtype)):
         raise ColumnError(TypeError, f"is of type {series.dtype}, which is no real number")
     absent = series.isna().to_numpy()
-    if absent.any():
+    if absent.any() and not nulls:
         _refuse_nulls(absent)
-    return _numeric(series.to_numpy(dtype=np.float64))
+    dtype = FLOAT32 if _is_single(series) else FLOAT64
+    return _numeric(series.to_numpy(dtype=dtype, na_value=np.nan))

@@ -9,6 +9,7 @@ from typing import Any
 
 from foldstat._common.libraries import is_of
 from foldstat.summary._keys import canonical_key, order
+from foldstat.summary._parts import is_untyped
 
 _ROOM = 1 << 16  # counts of batches that may lie beside those that are merged
 
@@ -66,16 +67,19 @@ class CountedTexts:
         self._merged_rows = self._rows = self._count = self._nulls = 0
 
     def add(self, raw: Any) -> None:
-        """Add a column."""
+        """Add a column; a TypeError if it is of another type than those before."""
         if is_of(raw, "pandas", "Series"):
-            import pyarrow
-
-            raw = pyarrow.array(raw, pyarrow.large_string(), from_pandas=True)
+            raw = _texts_of_pandas(raw)
         nulls = raw.null_count() if is_of(raw, "polars", "Series") else raw.null_count
+        if not is_untyped(raw):
+            counts = _counts_of_polars(raw) if is_of(raw, "polars", "Series") else _counts_of_arrow(raw)
+            kind = _type_of_values(counts)
+            if not is_counted(raw) or (self._tables and kind != _type_of_values(self._tables[0])):
+                raise TypeError(f"holds something else than the texts of batches before ({kind})")
+            self._tables.append(counts)
+            self._rows += len(counts)
         self._nulls += nulls
         self._count += len(raw) - nulls
-        self._tables.append(_counts_of_polars(raw) if is_of(raw, "polars", "Series") else _counts_of_arrow(raw))
-        self._rows += len(self._tables[-1])
         self._merge_many()
 
     def merge(self, other: CountedTexts) -> None:
@@ -98,6 +102,8 @@ class CountedTexts:
 
     def texts(self) -> Texts:
         """Give what is told of them."""
+        if not self._tables:
+            return Texts(self._count, self._nulls, 0, None, 0)
         self._merge()
         (counts,) = self._tables
         times = counts["times"]
@@ -119,6 +125,23 @@ def texts_of(raw: Any) -> Texts:
     return counted.texts()
 
 
+def _texts_of_pandas(series: Any) -> Any:
+    import pyarrow
+
+    try:
+        found = pyarrow.array(series, from_pandas=True)
+        if "string" in str(found.type) or is_untyped(found):
+            return found.cast(pyarrow.large_string())
+    except pyarrow.ArrowException:  # objects of several types
+        pass
+    raise TypeError(f"holds something else than the texts of batches before ({series.dtype})")
+
+
+def _type_of_values(counts: Any) -> str:
+    value = counts["value"]
+    return str(value.dtype if is_of(counts, "polars", "DataFrame") else value.type)
+
+
 def _counts_of_polars(series: Any) -> Any:
     polars = sys.modules["polars"]
     present = series.drop_nulls()
@@ -138,8 +161,8 @@ def _counts_of_arrow(array: Any) -> Any:
 
     if pyarrow.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
-    if hasattr(pyarrow.types, "is_string_view") and pyarrow.types.is_string_view(array.type):
-        array = array.cast(pyarrow.large_string())
+    if _is_text_of_arrow(array.type):  # one type for all of a kind, so that tables of them merge
+        array = array.cast(pyarrow.large_string() if "string" in str(array.type) else pyarrow.large_binary())
     counts = pyarrow.compute.value_counts(array.drop_null())
     return pyarrow.table({"value": counts.field("values"), "times": counts.field("counts")})
 

@@ -7,19 +7,18 @@ the quantiles of times and decimals are exact, and need all of them.
 from __future__ import annotations
 
 import copy
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
-from foldstat._common.libraries import is_of, offers_arrow
+from foldstat._common.libraries import offers_arrow
 from foldstat.sources import Source, as_source
-from foldstat.summary._column_kinds import Numbers, kind_of
-from foldstat.summary._counted_texts import CountedTexts, is_counted
+from foldstat.summary._column_kinds import Numbers, Others, kind_of
+from foldstat.summary._counted_texts import CountedTexts, Texts, is_counted
 from foldstat.summary._describe_cells import Cells, number_cells, other_cells
 from foldstat.summary._describe_select import selected
 from foldstat.summary._described_frame import Columns, columns_of
+from foldstat.summary._input import as_column
+from foldstat.summary._parts import go_together, is_untyped, plain, together, type_of
 from foldstat.summary._streams import Batches, stream_of, told_in
 from foldstat.summary._summary import Summary
 
@@ -47,9 +46,12 @@ class _Numeric:
 
     def add(self, raw: Any) -> None:
         kind = kind_of(raw, self._name)
-        if not isinstance(kind, Numbers):
+        if isinstance(kind, Numbers):
+            self._state.update(kind.column, None, None, self._threads)
+        elif isinstance(kind, (Texts, Others)) and kind.count == 0:
+            self._state.update(as_column([None] * kind.null_count, self._name), None, None, self._threads)
+        else:
             raise TypeError(f"{self._name} holds something else than the numbers of batches before")
-        self._state.update(kind.column, None, None, self._threads)
 
     def merged(self, others: Sequence[_Numeric]) -> _Numeric:
         found = copy.copy(self)
@@ -63,14 +65,17 @@ class _Numeric:
 
 
 class _Texts:
-    def __init__(self) -> None:
-        self._counted = CountedTexts()
+    def __init__(self, name: str) -> None:
+        self._name, self._counted = name, CountedTexts()
 
     def add(self, raw: Any) -> None:
-        self._counted.add(raw)
+        try:
+            self._counted.add(raw)
+        except TypeError as error:
+            raise TypeError(f"{self._name} {error}") from None
 
     def merged(self, others: Sequence[_Texts]) -> _Texts:
-        found = _Texts()
+        found = _Texts(self._name)
         for one in (self, *others):
             found._counted.merge(one._counted)
         return found
@@ -83,39 +88,36 @@ class _Kept:
     def __init__(self, name: str, template: SummaryState) -> None:
         self._name, self._template = name, template
         self._parts: list[Any] = []
+        self._first: Any = None  # of those that are of some type
 
     def add(self, raw: Any) -> None:
+        if not len(raw):
+            self._parts = self._parts or [raw]
+            return
+        raw = plain(raw)
+        if not is_untyped(raw):
+            self._first = raw if self._first is None else self._first
+            if not go_together(self._first, raw):
+                raise TypeError(
+                    f"{self._name} is of type {type_of(raw)}, where batches before hold {type_of(self._first)}"
+                )
         self._parts.append(raw)
 
     def merged(self, others: Sequence[_Kept]) -> _Kept:
-        found = copy.copy(self)
-        found._parts = [part for one in (self, *others) for part in one._parts]
+        found = _Kept(self._name, self._template)
+        for one in (self, *others):
+            for part in one._parts:
+                found.add(part)
         return found
 
     def cells(self, shares: Sequence[float], threads: int | None) -> Cells:
-        kind = kind_of(_together(self._parts), self._name)
+        filled = [part for part in self._parts if len(part)] or self._parts
+        kind = kind_of(together(filled), self._name)
         if not isinstance(kind, Numbers):
             return other_cells(kind, shares, threads)
         state = self._template.copy()
         state.update(kind.column, None, None, threads)
         return number_cells(Summary._of(state), shares, boolean=kind.boolean)
-
-
-def _together(parts: list[Any]) -> Any:
-    """Put parts of a column together."""
-    first = parts[0]
-    if len(parts) == 1:
-        return first
-    if is_of(first, "polars", "Series"):
-        return sys.modules["polars"].concat(parts)
-    if is_of(first, "pyarrow", "Array", "ChunkedArray"):
-        chunks = [chunk for part in parts for chunk in getattr(part, "chunks", [part])]
-        return sys.modules["pyarrow"].chunked_array(chunks, first.type)
-    if is_of(first, "pandas", "Series"):
-        return sys.modules["pandas"].concat(parts, ignore_index=True)
-    if isinstance(first, np.ndarray):
-        return np.concatenate(parts)
-    return [value for part in parts for value in part]
 
 
 def described_source(frame: Any) -> Source | None:
@@ -130,7 +132,7 @@ def described_batches(
 ) -> tuple[Columns, list[Cells]]:
     """Describe the columns of a source batch by batch; give them, without rows, and their cells."""
     batches = Batches(source)
-    columns = _columns_of(next(batches), source)
+    columns = _columns_of(batches.empty, source)
     chosen = selected(columns, include, exclude)
     added: dict[Any, Added] = {}
     for raw, label in zip(chosen.raws, chosen.labels, strict=True):
@@ -161,11 +163,11 @@ def _raws(batch: Any, columns: Columns) -> Mapping[Any, Any]:
 
 def begun(raw: Any, name: str, template: SummaryState, threads: int | None) -> Added:
     kind = kind_of(raw, name)
-    if isinstance(kind, Numbers) and not _is_of_objects(raw):
+    if isinstance(kind, Numbers) and not _is_unknown(raw):
         return _Numeric(kind, name, template, threads)
-    return _Texts() if is_counted(raw) else _Kept(name, template)
+    return _Texts(name) if is_counted(raw) else _Kept(name, template)
 
 
-def _is_of_objects(raw: Any) -> bool:
+def _is_unknown(raw: Any) -> bool:
     """Tell columns of which nothing is known while they are empty."""
-    return isinstance(raw, (list, tuple)) or str(getattr(raw, "dtype", "")) == "object"
+    return is_untyped(raw) or isinstance(raw, (list, tuple)) or str(getattr(raw, "dtype", "")) == "object"

@@ -15,6 +15,8 @@ from foldstat._common.threads import threads
 from foldstat.sources import Pieces, as_pieces
 from foldstat.sources._dask import is_collection, is_dask
 from foldstat.sources._pieces import WeightedRows
+from foldstat.sources._source import listed
+from foldstat.summary._left_out import LeftOut, agreeing, united
 from foldstat.summary._scaled_bytes import state_from_bytes
 from foldstat.summary._scaled_state import feed_any, merge_all, merged, scale_of, ticks_in, timed
 
@@ -27,12 +29,14 @@ class Part(NamedTuple):
 
     value: Any
     warnings: frozenset[str]
+    left_out: frozenset[Any] | None
 
     @classmethod
     def merge_all(cls, parts: Iterable[Part]) -> Part:
         """Merge neighbours."""
-        values, warnings = zip(*parts, strict=True)
-        return cls(type(values[0]).merge_all(values), frozenset().union(*warnings))
+        values, warnings, left_out = zip(*parts, strict=True)
+        together = united(left_out)  # before others say in their words that they do not merge
+        return cls(type(values[0]).merge_all(values), frozenset().union(*warnings), together)
 
 
 class _State(NamedTuple):
@@ -82,15 +86,20 @@ def fold_rows(
 
 def check_by_rows(x: Any, axis: Any, by: Any) -> None:
     """Check that results of pieces merge: `axis` is not that of columns, and `by` names columns."""
+    if axis is not None and not isinstance(axis, (str, np.integer)) and type(axis) is not int:
+        raise TypeError(f"axis must be None, 0 or 1, got {axis!r}")
     if axis in ("columns", 1) or (axis == -1 and getattr(x, "ndim", 2) == 2):
         raise ValueError("X is a collection of Dask, of which columns are summarised, and no rows: leave out axis=1")
     names = list(getattr(x, "columns", ()))
     asked = by if isinstance(by, list) else [by]
-    if by is not None and not all(isinstance(name, (str, int, tuple)) and name in names for name in asked):
-        raise ValueError(
-            "by of a collection of Dask must be the name of a column of a frame, or a list of names: columns are "
-            f"{names}, got {by!r}"
-        )
+    if by is None or all(isinstance(name, (str, int, tuple)) and name in names for name in asked):
+        return
+    given = repr(by) if isinstance(by, (str, int)) else f"a {type(by).__name__}"
+    hint = "; for other keys make a column of them first: X.assign(key=...), by='key'" if hasattr(x, "assign") else ""
+    raise ValueError(
+        "by of a collection of Dask must be the name of a column of a frame, or a list of names: columns are "
+        f"{listed(tuple(names)) or 'without names'}; got {given}{hint}"
+    )
 
 
 # ---------------------------------------------------------------- on this side
@@ -127,9 +136,10 @@ def folded(pieces: Pieces, task: Callable[..., Any], n_jobs: int | None, broadca
 
 def _heard(piece: Any, index: int, *broadcast: Any, task: Callable[..., Any]) -> Part:
     """Call a task, and take its warnings, which nobody would see."""
-    with hearing() as heard:
+    left_out = LeftOut()
+    with hearing() as heard, agreeing(left_out):
         value = task(piece, index, *broadcast)
-    return Part(value, frozenset(heard))
+    return Part(value, frozenset(heard), left_out.labels)
 
 
 def _begins(pieces: Pieces) -> list[int]:

@@ -20,6 +20,7 @@ from foldstat._common.arrays import aligned
 from foldstat._common.callers import warn_caller
 from foldstat._common.libraries import is_of, offers_arrow
 from foldstat.summary._causes import causes_told
+from foldstat.summary._left_out import agreed
 from foldstat.summary._nulls import Masked, exact_array
 
 if TYPE_CHECKING:
@@ -63,37 +64,46 @@ class Frame:
     ) -> tuple[list[_Read], tuple[Label, ...] | None]:
         """Read the columns that hold what is wanted, and say in a warning which do not; raise if strict."""
         found: dict[int, _Read] = {}
-        others: list[str] = []
-        unfit: list[str] = []
+        others: dict[Label, str] = {}
+        unfit: dict[Label, str] = {}
         problems: list[str] = []
-        labels = self.labels()
-        for position, (label, column) in enumerate(zip(labels, self.columns, strict=True)):
+        left_out = None if strict or not self.n_rows else agreed()
+        for position, (label, column) in enumerate(zip(self.labels(), self.columns, strict=True)):
+            if left_out is not None and left_out.is_blank(label, column):
+                others[label] = _type_words(column)
+                continue
             try:
                 found[position] = read(column, f"{name}[{label!r}]")
             except TypeError as error:
                 strict = strict or getattr(column, "type", None) in _WIDE
                 problems.append(str(error))
+                others[label] = _type_words(column)
                 if isinstance(error, UnfitError):
-                    unfit.append(str(error))
-                else:
-                    others.append(f"{label!r} ({_type_words(column)})")
+                    unfit[label] = str(error)
             except (ValueError, OverflowError) as error:  # of numbers, that are not read as they are
                 strict = True
                 problems.append(str(error))
         if problems and (strict or not found):
             raise TypeError(f"only columns of numbers can be summarised, leave others out first: {'; '.join(problems)}")
-        if not problems:
+        if left_out is None or left_out.agree(others):
+            _tell(name, wanted, others, unfit)
+        if not others:
             return list(found.values()), self.names
-        messages = [f"columns of {name} that are not {wanted} are left out: {', '.join(others)}"] if others else []
-        messages += [f"columns of {name} are left out: {'; '.join(unfit)}"] if unfit else []
-        for message in messages:
-            warn_caller(message)
-        names = self.names or tuple(range(len(labels)))  # numbers would be those of other columns
+        names = self.names or tuple(range(len(self.columns)))  # numbers would be those of other columns
         return list(found.values()), tuple(names[position] for position in found)
 
     def numeric(self, name: str) -> list[Column]:
         """Give the columns as numbers; a TypeError names those that hold none."""
         return list(self.only_numbers(name, strict=True).columns)
+
+
+def _tell(name: str, wanted: str, others: Mapping[Label, str], unfit: Mapping[Label, str]) -> None:
+    """Say in a warning which columns are left out."""
+    told = ", ".join(f"{label!r} ({kind})" for label, kind in others.items() if label not in unfit)
+    if told:
+        warn_caller(f"columns of {name} that are not {wanted} are left out: {told}")
+    if unfit:
+        warn_caller(f"columns of {name} are left out: {'; '.join(unfit.values())}")
 
 
 def _type_words(column: Any) -> str:

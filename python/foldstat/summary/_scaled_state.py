@@ -6,7 +6,6 @@ none merge with everything, and anything else is refused whatever the order is.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -24,7 +23,7 @@ from foldstat.summary._feed import feed
 from foldstat.summary._input import check_index
 from foldstat.summary._scaled_input import listed_times, scaled, unfit
 from foldstat.summary._scales import AnyScale, encode_scale, united
-from foldstat.summary._streams import opened, stream_of
+from foldstat.summary._streams import Placed, opened, stream_of, told_in
 from foldstat.summary._ticks import Ticks, is_missing_time
 from foldstat.summary._weighed_batches import is_weighed_in_batches
 
@@ -275,29 +274,27 @@ def feed_any(
     return state
 
 
-def _scaled_batches(state: SummaryState, x: Any, name: str) -> tuple[Any, Iterator[Any] | None]:
+def _scaled_batches(state: SummaryState, x: Any, name: str) -> tuple[Any, Placed | None]:
     """Give the data, and the batches that they come in if these are of times or decimals, as the first one tells."""
     if not isinstance(x, Iterator) or offers_arrow(x):
         return x, None
     x, batches = opened(x, name)
     if batches is None:
         return x, None
-    first = next(batches)
-    rest = itertools.chain([first], batches)
+    first = batches.peek()
     untold = str(getattr(first, "dtype", getattr(first, "type", ""))).lower() in ("object", "null")
     if untold or scaled_state(state) is not None or scaled(first, name)[1] is not None:
-        return rest, rest
-    return rest, None
+        return batches, batches
+    return batches, None
 
 
-def _feed_batches(
-    state: SummaryState, batches: Iterator[Any], n_jobs: int | None, name: str, *, strict: bool
-) -> SummaryState:
+def _feed_batches(state: SummaryState, batches: Placed, n_jobs: int | None, name: str, *, strict: bool) -> SummaryState:
     """Add batches in the unit of the first, or none of them if one fails."""
     times = scaled_state(state)
     begun = timed(ticks_in(state).begin(), None if times is None else times.scale)
     for batch in batches:
-        begun = feed_any(begun, batch, None, None, n_jobs, name, strict=strict)
+        with told_in(batches):
+            begun = feed_any(begun, batch, None, None, n_jobs, name, strict=strict)
     found = scaled_state(begun)
     if found is not None:
         if times is None and has_values(state):

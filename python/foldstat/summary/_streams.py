@@ -16,50 +16,74 @@ import numpy as np
 from foldstat._common.libraries import is_of, offers_arrow
 from foldstat._common.monoid import Monoid
 from foldstat._common.signals import let_through
-from foldstat.sources import Source, as_source
+from foldstat.sources import Chunk, Source, as_source
 from foldstat.sources._ahead import read_chunks
 from foldstat.sources._as_source import is_known_stream
+from foldstat.sources._iterators import IteratorSource
+from foldstat.sources._tables import rows_of
+from foldstat.summary._left_out import LeftOut, agreeing
 
 _M = TypeVar("_M", bound=Monoid)
 
 _TOGETHER = 16  # results of batches that are merged at a time
 
 
-class Batches(Iterator[Any]):
-    """The chunks of a source, of which messages tell where they are from.
+class Placed(Iterator[Any]):
+    """Batches that have rows, of which messages tell where they are from; the last of all if none has any."""
 
-    They begin with one without rows, from which the columns are known.
-    """
-
-    def __init__(self, source: Source) -> None:
+    def __init__(self, chunks: Iterator[Chunk]) -> None:
+        self._chunks = _filled(chunks)
         self.place: str | None = None
-        self._read = self._all(source)
-
-    def _all(self, source: Source) -> Iterator[Any]:
-        empty = source.empty()
-        if empty is None:
-            raise ValueError(f"{source.name} has no rows")
-        yield empty
-        for chunk in read_chunks(source):
-            self.place = chunk.label
-            yield chunk.data
-            del chunk
-        self.place = None
+        self.left_out = LeftOut()
 
     def __next__(self) -> Any:
-        return next(self._read)
+        self.place = None
+        data, self.place, _, _ = next(self._chunks)
+        return data
+
+    def peek(self) -> Any:
+        """Give the next batch, which stays the next; None if there is no more."""
+        some = list(itertools.islice(self._chunks, 1))
+        self._chunks = itertools.chain(some, self._chunks)
+        return some[0].data if some else None
 
 
-def opened(x: Any, name: str = "x") -> tuple[Any, Iterator[Any] | None]:
+class Batches(Placed):
+    """The chunks of a source; of one without any its columns."""
+
+    def __init__(self, source: Source) -> None:
+        self.empty = source.empty()
+        if self.empty is None:
+            raise ValueError(f"{source.name} has no rows")
+        super().__init__(itertools.chain([Chunk(self.empty, source.name, 0)], read_chunks(source)))
+
+
+def _filled(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """Leave out chunks without rows, whose types need not tell anything, if there are others."""
+    blank, any_rows = None, False
+    for chunk in chunks:
+        if not hasattr(chunk.data, "__len__") or rows_of(chunk.data):
+            any_rows = True
+            yield chunk
+        else:
+            blank = chunk
+        del chunk
+    if not any_rows and blank is not None:
+        yield blank
+
+
+def opened(x: Any, name: str = "x") -> tuple[Any, Placed | None]:
     """Tell whether `x` is a stream of batches.
 
     Returns
     -------
     x : object
         The same data, for who wants to read them as a whole. Nothing of them is lost.
-    batches : iterator or None
+    batches : Placed or None
         The batches; None if `x` lies in memory or comes number by number.
     """
+    if isinstance(x, Placed):
+        return x, x
     source = stream_of(x, name)
     if source is not None:
         return x, Batches(source)
@@ -67,7 +91,9 @@ def opened(x: Any, name: str = "x") -> tuple[Any, Iterator[Any] | None]:
         return x, None
     taken = list(itertools.islice(x, 1))
     rest = itertools.chain(taken, x)
-    return rest, rest if taken and _is_batch(taken[0]) else None
+    if not taken or not _is_batch(taken[0]):
+        return rest, None
+    return rest, Placed(IteratorSource(rest).chunks())
 
 
 def stream_of(x: Any, name: str) -> Source | None:
@@ -107,9 +133,15 @@ def whole(x: Any) -> Any:
 
 
 @contextlib.contextmanager
-def told_in(batches: Iterator[Any]) -> Iterator[None]:
-    """Have errors about a batch say where it is from, if that is known."""
-    place = getattr(batches, "place", None)
+def told_in(batches: Placed) -> Iterator[None]:
+    """Read a batch: the same columns are left out of all of them, and errors say where it is from."""
+    with told_at(batches.place), agreeing(batches.left_out):
+        yield
+
+
+@contextlib.contextmanager
+def told_at(place: str | None) -> Iterator[None]:
+    """Have errors say where what they are about is from, if that is known."""
     try:
         yield
     except (TypeError, ValueError, OverflowError) as error:
@@ -133,15 +165,22 @@ def numbered(pairs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[tuple[Any, Any]
     """Give each batch, and what goes with it, with the numbers of its rows."""
     start = 0
     for batch, weights in pairs:
-        rows = len(next(iter(batch.values()), ())) if isinstance(batch, Mapping) else len(batch)
+        rows = rows_of(batch)
         yield (batch, weights), range(start, start + rows)
         start += rows
 
 
-def merged(parts: Iterable[_M]) -> _M:
+def merged(parts: Iterable[_M], batches: Placed) -> _M:
     """Merge the results of batches, of which there is one at least, as they come."""
     parts = iter(parts)
     total = next(parts)
-    while some := list(itertools.islice(parts, _TOGETHER)):
-        total = type(total).merge_all([total, *some])
+    while some := [(part, batches.place) for part in itertools.islice(parts, _TOGETHER)]:
+        try:
+            total = type(total).merge_all([total, *(part for part, _ in some)])
+        except (TypeError, ValueError) as error:
+            let_through(error)
+            for part, place in some:
+                with told_at(place):
+                    total = type(total).merge_all([total, part])
+            raise
     return total

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
@@ -28,7 +27,7 @@ from foldstat.summary._joint import JointSummary
 from foldstat.summary._nulls import Masked
 from foldstat.summary._scaled_state import timed
 from foldstat.summary._scales import scale_at
-from foldstat.summary._streams import is_readable_as_whole, merged, numbered, opened, told_in, whole
+from foldstat.summary._streams import Batches, Placed, merged, numbered, opened, told_in, whole
 from foldstat.summary._summary import Summary
 from foldstat.summary._table import Table
 from foldstat.summary._weighed_batches import is_weighed_in_batches, weighed
@@ -126,7 +125,7 @@ def summarize(
         Of what comes in chunks (a path or glob of files, a LazyFrame of Polars, a dataset of pyarrow, a relation of
         DuckDB, lists, generators and functions that give arrays or frames: see `foldstat.sources`) one chunk is held
         at a time, and one is read ahead, unless `by`, `ids` or `sample_weight` are given for all rows together,
-        which is possible for lists and streams of Arrow data.
+        which is possible for streams of Arrow data.
         Collections of Dask are summarised where their pieces lie; `by` then names columns, and `sample_weight`
         is a column's name or of Dask as well.
     axis : {None, 0, 1, 'index', 'columns'}, default=None
@@ -209,10 +208,10 @@ def summarize(
     X, by = native(X), native(by)
     X, batches = opened(X, "X")
     if batches is not None and isinstance(by, list) and all(type(name) is str for name in by):
-        by, batches = _names_or_keys(X, by, batches)
+        by = _names_or_keys(X, by, batches)
     if batches is not None and _is_read_in_batches(X, axis, by, ids, sample_weight):
         each = functools.partial(each, by=by, n_jobs=n_jobs)
-        return merged(_each_told(each, batches, sample_weight, best))
+        return merged(_each_told(each, batches, sample_weight, best), batches)
     table = Table.read(X if by is None or batches is None else whole(X))
     if axis is not None:
         axis = table.axis(axis)
@@ -237,7 +236,7 @@ def summarize(
         return Summaries._of_states(states, table.names, table.scales)
 
 
-def _each_told(each: Any, batches: Iterator[Any], sample_weight: Any, best: int) -> Iterator[Any]:
+def _each_told(each: Any, batches: Placed, sample_weight: Any, best: int) -> Iterator[Any]:
     for (batch, weights), rows in numbered(weighed(batches, sample_weight, each.keywords["weights"], "X")):
         with told_in(batches):
             found = each(batch, ids=rows if best else None, sample_weight=weights)
@@ -245,13 +244,11 @@ def _each_told(each: Any, batches: Iterator[Any], sample_weight: Any, best: int)
         yield found
 
 
-def _names_or_keys(X: Any, by: list[Any], batches: Iterator[Any]) -> tuple[list[Any], Iterator[Any]]:
+def _names_or_keys(X: Any, by: list[Any], batches: Placed) -> list[Any]:
     """Tell whether texts are names of columns; those of a reader, whose columns are known, may be keys of its rows."""
-    if not offers_arrow(X):
-        return ColumnNames(by), batches
-    first = next(batches)
-    known = Table.read(first).named(by) is not None
-    return ColumnNames(by) if known else by, itertools.chain([first], batches)
+    if isinstance(batches, Batches) and offers_arrow(X) and Table.read(batches.empty).named(by) is None:
+        return by
+    return ColumnNames(by)
 
 
 def _is_read_in_batches(X: Any, axis: int | str | None, by: Any, ids: Any, weight: Any) -> bool:
@@ -259,11 +256,11 @@ def _is_read_in_batches(X: Any, axis: int | str | None, by: Any, ids: Any, weigh
     names = by is None or isinstance(by, (str, int, ColumnNames))
     if names and axis not in (1, -1, "columns") and ids is None and is_weighed_in_batches(X, weight):
         return True
-    if is_readable_as_whole(X):
+    if offers_arrow(X):
         return False
     raise ValueError(
-        "X comes in batches, which take no axis=1 or -1, and no by or ids for all rows together: give a name as by, or "
-        "summarise each batch and add the results"
+        "X comes in batches, which take no axis=1 or -1, no by or ids for all rows together, and as sample_weight a "
+        "name or one array: give a name as by, or summarise each batch and add the results"
     )
 
 

@@ -17,7 +17,9 @@ def is_weighed_in_batches(x: Any, sample_weight: Any) -> bool:
     """Tell whether weights go with each batch: by a name, or one for each row of what cannot be read as a whole."""
     if sample_weight is None or isinstance(sample_weight, str):
         return True
-    return not offers_arrow(x) and np.ndim(native(sample_weight)) == 1
+    weights = native(sample_weight)
+    nested = isinstance(weights, (list, tuple)) and len(weights) > 0 and hasattr(weights[0], "__len__")
+    return not offers_arrow(x) and not nested and np.ndim(weights) == 1
 
 
 def weighed(batches: Any, sample_weight: Any, kind: str | None, name: str) -> Iterator[tuple[Any, Any]]:

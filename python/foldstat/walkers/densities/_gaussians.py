@@ -105,8 +105,8 @@ class GaussianMixtureDensity(Density):
         Centres.
     covariances : array-like
         In the shape of the covariance type, as scikit-learn's ``covariances_``.
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}
-        What components share.
+    covariance_type : str
+        What components share: a covariance family of `foldstat.GaussianMixture`.
     precisions_cholesky : array-like, optional
         Cholesky factors of the precisions, if they are known.
     labels : sequence of str, optional

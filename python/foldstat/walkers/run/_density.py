@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from foldstat import _core
+from foldstat._common.arrays import Floats
 from foldstat.walkers.density import Understood, as_value, log_densities, understand
 from foldstat.walkers.run._settings import Settings
 
@@ -30,7 +32,7 @@ def understand_again(
         bounds=settings.bounds,
     )
     found, known = log_densities(understood, here, settings.log), ensemble.log_densities
-    same = np.isclose(found, known, rtol=_SAME, atol=_SAME)
+    same = is_same(found, known)
     if not same.all():
         walker = int(np.argmin(same))
         raise ValueError(
@@ -38,3 +40,8 @@ def understand_again(
             f"{found[walker]:.10g}, and it was {known[walker]:.10g}"
         )
     return understood
+
+
+def is_same(found: Floats, known: Floats) -> NDArray[np.bool_]:
+    """Tell where log-densities are those of one function, however it was called."""
+    return np.isclose(found, known, rtol=_SAME, atol=_SAME)

@@ -12,6 +12,8 @@ import numpy as np
 
 from foldstat import _core
 from foldstat.walkers._moves import Move, Setting
+from foldstat.walkers.density import Understood, log_densities
+from foldstat.walkers.run._density import is_same
 from foldstat.walkers.run._part import Part, ensemble_of, moments_of, named
 from foldstat.walkers.run._settings import Kept, KeptDraws, KeptMoments, Settings
 from foldstat.walkers.run._walked import Walked
@@ -30,11 +32,13 @@ def joined(runs: Iterable[Walked]) -> dict[str, Any]:
     _check_learnt(settings.move, parts, Setting(n_walkers, n_dims))
     if len(parts) > 1 and looks_at_others(settings.move, parts[0]._ensemble):
         _warn_of_their_own(parts)
+    density = next((part._density for part in parts if part._density is not None), None)
+    _check_density(density, parts)
     schedule = settings.move._schedule(Setting(n_walkers, n_dims, names=settings.names.labels))
     return {
         "settings": settings,
         "ensemble": _core.WalkerEnsemble.from_state(ensemble_of(states), schedule),
-        "density": next((part._density for part in parts if part._density is not None), None),
+        "density": density,
         "kept": _kept(parts, settings),
         "interrupted": any(part.interrupted for part in parts),
         "density_kind": parts[0].density_kind,
@@ -70,6 +74,8 @@ def _warn_of_their_own(parts: Sequence[Walked]) -> None:
 
 def _in_order(runs: Iterable[Walked]) -> list[Walked]:
     """Check that runs are those of all walkers, each once, and put them in order."""
+    if isinstance(runs, Walked) or not isinstance(runs, Iterable):
+        raise TypeError(f"Run.join takes a list of runs, got {runs!r}")
     parts = list(runs)
     for i, part in enumerate(parts):
         if not isinstance(part, Walked):
@@ -134,6 +140,19 @@ _SAME: dict[str, Callable[[Walked, State], Any]] = {
     "beginnings of the last burn-in": lambda _, state: state["learns_from"],
 }
 _UNTOLD = ("seeds (rng)", "bounds", "moves", "densities (nan)")
+
+
+def _check_density(density: Understood | None, parts: Sequence[Walked]) -> None:
+    """Refuse parts that walked over another density than the joined run goes on with, as one of their walkers tells."""
+    for part in parts:
+        if density is None or (part._density is not None and part._density.original is density.original):
+            continue
+        found = log_densities(density, part.positions[:1], part._settings.log)
+        if not is_same(found, part._ensemble.log_densities[:1]).all():
+            raise ValueError(
+                f"Run.join: {_name(part)} have walked over another density: where the first of them is its logarithm "
+                f"was {part._ensemble.log_densities[0]:.10g}, and that of the others is {found[0]:.10g}"
+            )
 
 
 def _check_learnt(move: Move, parts: Sequence[Walked], all_walkers: Setting) -> None:
