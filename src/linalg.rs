@@ -9,6 +9,9 @@
 //! What only decides whether input is refused goes to LAPACK, through ndarray-linalg.
 
 mod blocked;
+mod jacobi;
+
+pub use jacobi::{Eigen, Rotation, eigen};
 
 use ndarray::{Array2, ArrayView2};
 use ndarray_linalg::{EigValsh, UPLO};
@@ -26,7 +29,7 @@ const LANES: usize = 8;
 
 /// Σ aᵢbᵢ in a fixed order.
 #[inline]
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; LANES];
     let (a_chunks, a_rest) = a.as_chunks::<LANES>();
     let (b_chunks, b_rest) = b.as_chunks::<LANES>();
@@ -270,6 +273,29 @@ pub fn precision(factor: &[f64], d: usize, stop: &Stop) -> Result<Vec<f64>, Erro
         stop.check()?;
         for j in 0..=i {
             let value = dot(&factor[i * d + i..(i + 1) * d], &factor[j * d + i..(j + 1) * d]);
+            product[i * d + j] = value;
+            product[j * d + i] = value;
+        }
+    }
+    Ok(product)
+}
+
+/// The covariance Σ = (UUᵀ)⁻¹ of the upper triangular factor U of its precision: LLᵀ with L = U⁻ᵀ.
+///
+/// # Errors
+///
+/// [`Error::Interrupted`] if stopped, [`Error::Memory`] if there is no room for it.
+///
+/// # Panics
+///
+/// If `factor` does not hold d·d numbers.
+pub fn covariance(factor: &[f64], d: usize, stop: &Stop) -> Result<Vec<f64>, Error> {
+    let lower = invert_lower(&transposed(factor, d)?, d, stop)?;
+    let mut product = memory::filled(d * d, 0.0, WHAT)?;
+    for i in 0..d {
+        stop.check()?;
+        for j in 0..=i {
+            let value = dot(&lower[i * d..][..=j], &lower[j * d..][..=j]);
             product[i * d + j] = value;
             product[j * d + i] = value;
         }

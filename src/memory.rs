@@ -13,6 +13,9 @@ mod net;
 
 pub use net::Net;
 
+use std::collections::HashMap;
+use std::hash::Hash;
+
 use crate::error::Error;
 
 /// That so many values of a type find no room.
@@ -48,6 +51,19 @@ pub fn reserve<T>(values: &mut Vec<T>, additional: usize, what: &'static str) ->
     values
         .try_reserve(additional)
         .map_err(|_| short::<T>(values.len().saturating_add(additional), what))
+}
+
+/// Makes room for one entry more.
+///
+/// # Errors
+///
+/// As [`reserve`].
+pub fn reserve_entry<K: Eq + Hash, V>(
+    entries: &mut HashMap<K, V>,
+    what: &'static str,
+) -> Result<(), Error> {
+    let room = entries.try_reserve(1);
+    room.map_err(|_| short::<(K, V)>(entries.len().saturating_add(1), what))
 }
 
 /// An empty vector with room for that many values.

@@ -7,8 +7,10 @@ use super::STARTS;
 use super::model::Model;
 use super::pass::{Responsibilities, statistics};
 use super::sample::Sample;
-use super::start::Start;
+use super::squarem::{Cycle, Taken};
+use super::start::{Collapsed, Start};
 use super::statistics::MixtureStatistics;
+use super::stopping::Rule;
 use super::value::Mixture;
 use crate::error::Error;
 use crate::fold::{Context, Report};
@@ -17,10 +19,14 @@ use crate::memory;
 /// When to stop.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Converged when the bound changes by less than this.
+    /// Converged when the rule finds less than this.
     pub tolerance: f64,
-    /// Most iterations.
+    /// What is compared with it.
+    pub rule: Rule,
+    /// Most iterations: passes over the rows.
     pub max_iter: usize,
+    /// Whether steps are lengthened (SQUAREM).
+    pub accelerate: bool,
 }
 
 /// Where a fit ended.
@@ -30,7 +36,7 @@ pub struct Fit {
     pub mixture: Arc<Mixture>,
     /// Its covariances, of the shape of its geometry.
     pub covariances: Vec<f64>,
-    /// Whether the change fell below the tolerance.
+    /// Whether the rule found less than the tolerance.
     pub converged: bool,
     /// The bound found by each iteration's E-step.
     pub lower_bounds: Vec<f64>,
@@ -60,12 +66,19 @@ pub struct Run {
     pub mixture: Arc<Mixture>,
     /// Its covariances.
     pub covariances: Vec<f64>,
-    /// The last bound; −∞ before a fresh start.
+    /// The last bound that the stopping rule has seen; −∞ before a fresh start.
     pub bound: f64,
+    /// How it differed from the one before; infinite before there were two.
+    pub change: f64,
     /// Whether it needs no more passes.
     pub converged: bool,
     /// The bounds of its iterations.
     pub lower_bounds: Vec<f64>,
+    /// Whether one of its covariances has collapsed.
+    pub collapsed: bool,
+    /// Where it is between two passes, if its steps are lengthened. An extrapolated mixture comes
+    /// with the covariances of what stands in for it.
+    pub cycle: Option<Cycle>,
 }
 
 impl<M: Model> Em<M> {
@@ -76,8 +89,11 @@ impl<M: Model> Em<M> {
             mixture: start.mixture,
             covariances: start.covariances,
             bound,
+            change: f64::INFINITY,
             converged: false,
             lower_bounds: Vec::new(),
+            collapsed: false,
+            cycle: options.accelerate.then(Cycle::default),
         };
         let runs = starts.into_iter().zip(previous).map(run).collect();
         Self::resumed(model, runs, 0, options)
@@ -88,7 +104,7 @@ impl<M: Model> Em<M> {
         Self { model, options, runs, iteration }
     }
 
-    /// The fits, in the order of their starts.
+    /// The fits that have not collapsed, in the order of their starts.
     pub fn runs(&self) -> &[Run] {
         &self.runs
     }
@@ -121,7 +137,8 @@ impl<M: Model> Em<M> {
     ///
     /// # Errors
     ///
-    /// [`Error::IllConditioned`] if a covariance collapses, [`Error::Interrupted`] if stopped.
+    /// [`Error::IllConditioned`] if a covariance collapses in every fit that is left, and those in
+    /// which one does are left out; [`Error::Interrupted`] if stopped.
     pub fn advance(
         &mut self,
         context: &Context,
@@ -129,20 +146,23 @@ impl<M: Model> Em<M> {
     ) -> Result<(), Error> {
         self.iteration += 1;
         let mut folded = folded.iter().map(Borrow::borrow);
+        let mut collapsed = Collapsed::default();
         for (task, run) in self.runs.iter_mut().enumerate().filter(|(_, run)| !run.converged) {
             let statistics =
                 folded.next().ok_or_else(|| Error::Bug("a pass lost statistics".into()))?;
-            let estimates = self.model.maximize(statistics, context.stop())?;
-            run.mixture = Arc::new(estimates.mixture(context)?);
-            run.covariances = estimates.covariances;
-            let bound = self.model.bound(statistics);
-            run.converged = (bound - run.bound).abs() < self.options.tolerance;
-            run.bound = bound;
+            let before = Arc::clone(&run.mixture);
+            let step = || self.model.maximize(context, statistics, &before);
+            let bound = |after: &_| self.model.bound(context, statistics, &before, after);
+            let bound = run.advance(context, self.options, step, bound);
+            let bound = collapsed.or_found(bound)?;
+            run.collapsed = bound.is_none();
+            let Some(bound) = bound else { continue };
             memory::push(&mut run.lower_bounds, bound, STARTS)?;
             let finished = run.converged || self.iteration == self.options.max_iter;
             context.report(Report { task, step: self.iteration, value: bound, finished });
         }
-        Ok(())
+        self.runs.retain(|run| !run.collapsed);
+        collapsed.unless_some_live(self.runs.len())
     }
 
     /// Where the fits have ended, in the order of their starts.
@@ -152,7 +172,42 @@ impl<M: Model> Em<M> {
 }
 
 impl Run {
-    fn finish(self) -> Fit {
+    /// Goes on after a pass, given EM's step and the bound, which may depend on where that leads; gives
+    /// the bound of what it would go on from.
+    fn advance(
+        &mut self,
+        context: &Context,
+        options: Options,
+        step: impl FnOnce() -> Result<Start, Error>,
+        bound: impl FnOnce(&Mixture) -> Result<f64, Error>,
+    ) -> Result<f64, Error> {
+        let taken = match &mut self.cycle {
+            None => {
+                let next = step()?;
+                Taken { bound: bound(&next.mixture)?, next, begun: true }
+            }
+            // No step is made where the bound has fallen: steps are lengthened of models whose bound
+            // is that of the mixture before.
+            Some(cycle) => {
+                let bound = bound(&self.mixture)?;
+                cycle.advance(&self.mixture, bound, context.stop(), step)?
+            }
+        };
+        let Taken { next: Start { mixture, covariances }, bound, begun } = taken;
+        (self.mixture, self.covariances) = (mixture, covariances);
+        if begun {
+            let change = bound - self.bound;
+            let left = options.rule.left(self.change, change, bound);
+            self.converged = left < options.tolerance;
+            (self.change, self.bound) = (change, bound);
+        }
+        Ok(bound)
+    }
+
+    fn finish(mut self) -> Fit {
+        if let Some(kept) = self.cycle.take().and_then(Cycle::kept) {
+            (self.mixture, self.covariances) = (kept.mixture, kept.covariances);
+        }
         let Self { mixture, covariances, converged, lower_bounds, .. } = self;
         Fit { mixture, covariances, converged, lower_bounds }
     }

@@ -5,7 +5,7 @@ use super::softmax::lowest;
 use super::value::Mixture;
 use crate::error::Error;
 use crate::memory;
-use crate::simd::{Real, Vector, ln};
+use crate::simd::{Real, Vector};
 
 /// Normal distributions: log wₖ + log det U − (d/2) log 2π − ½q, where q is the squared distance of a
 /// row from the mean in units of the covariance. In the kernel's element type.
@@ -13,7 +13,7 @@ use crate::simd::{Real, Vector, ln};
 pub struct Gaussian<E> {
     /// log det U − (d/2) log 2π.
     pub normalizers: Vec<E>,
-    /// log wₖ; all 0 where unweighted densities are asked for.
+    /// log wₖ, or what is expected in its place; all 0 where unweighted densities are asked for.
     pub log_weights: Vec<E>,
 }
 
@@ -21,11 +21,11 @@ impl<E: Real> Gaussian<E> {
     /// Of all components; `weighted` says whether log w is included.
     pub fn new(parameters: &Mixture, weighted: bool) -> Result<Self, Error> {
         let k = parameters.n_components();
-        let log_weight = |w: &f64| E::from_f64(if weighted { ln(*w) } else { 0.0 });
+        let log_weight = |k| E::from_f64(if weighted { parameters.log_weight(k) } else { 0.0 });
         let normalizer = |k| E::from_f64(parameters.log_normalizer(k));
         Ok(Self {
             normalizers: memory::collected((0..k).map(normalizer), PREPARED)?,
-            log_weights: memory::collected(parameters.weights().iter().map(log_weight), PREPARED)?,
+            log_weights: memory::collected((0..k).map(log_weight), PREPARED)?,
         })
     }
 

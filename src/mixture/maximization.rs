@@ -1,7 +1,7 @@
 //! The M-step's last act: from folded statistics to weights, means, covariances, factors.
 
 use super::ESTIMATES;
-use super::constraints::{Constraint, Scatter};
+use super::constraints::{Constraint, Ridge, Scatter};
 use super::factors::precisions_cholesky;
 use super::geometry::Geometry;
 use super::statistics::MixtureStatistics;
@@ -23,7 +23,8 @@ pub struct Estimates {
     pub covariances: Vec<f64>,
 }
 
-/// Maximum-likelihood estimates with `reg_covar` added to every variance.
+/// Maximum-likelihood estimates with `reg_covar` added to every variance, or where the constraint
+/// would not survive that to the scatter of each component, as nₖ times that ([`Ridge`]).
 ///
 /// They are scikit-learn's: nₖ = Σr + 10 ε; μ = Σrx / nₖ; the covariances of the constraint. Only the
 /// way there differs: the second moments were accumulated about nearby centres, and ε is in units of
@@ -37,6 +38,7 @@ pub fn estimate(
     statistics: &MixtureStatistics,
     constraint: &dyn Constraint,
     reg_covar: f64,
+    previous: Option<&Mixture>,
     stop: &Stop,
 ) -> Result<Estimates, Error> {
     let invalid = |message: String| Err(Error::InvalidArgument { name: "statistics", message });
@@ -63,13 +65,23 @@ pub fn estimate(
         let k = i / d;
         means.push(center * (moments.counts[k] / counts[k]) + sum / counts[k]);
     }
-    let values = &moments.about(&means, stop)?.scatter;
-    let scatter = Scatter { n_features: d, counts: &counts, values };
+    let mut values = moments.about(&means, stop)?.scatter;
+    let ridge = constraint.ridge();
+    if ridge == Ridge::Scatter {
+        let one = geometry.scatter_len_of_one(d).max(1);
+        for (scatter, n) in values.chunks_exact_mut(one).zip(&counts) {
+            geometry.squares(d).for_each(|j| scatter[j] += n * reg_covar);
+        }
+    }
+    let scatter =
+        Scatter { n_features: d, counts: &counts, values: &values, means: &means, previous };
     let mut covariances = constraint.covariances(&scatter, stop)?;
-    // Variances of a matrix lie along its diagonal.
-    let step = if geometry.is_matrix() { d + 1 } else { 1 };
-    for factor in covariances.chunks_exact_mut(geometry.factor_len(d).max(1)) {
-        factor.iter_mut().step_by(step).for_each(|variance| *variance += reg_covar);
+    if ridge == Ridge::Covariances {
+        // Variances of a matrix lie along its diagonal.
+        let step = if geometry.is_matrix() { d + 1 } else { 1 };
+        for factor in covariances.chunks_exact_mut(geometry.factor_len(d).max(1)) {
+            factor.iter_mut().step_by(step).for_each(|variance| *variance += reg_covar);
+        }
     }
     Ok(Estimates { geometry, counts, means, covariances })
 }

@@ -19,24 +19,34 @@
 //! | `single.rs` | which blocks of rows of `f32` are computed in `f32` |
 //! | `pass.rs` | one pass: rows → statistics |
 //! | `chunks.rs`, `seen.rs` | the same over chunks of rows, and the proof that they are the same ones |
+//! | `incomplete/` | rows of which values are missing |
 //! | `score.rs` | one pass: rows → densities, responsibilities, labels |
+//! | `elementary.rs` | exponentials and logarithms of arrays |
+//! | `univariate.rs` | one feature: tails and quantiles |
 //! | `maximization.rs`, `factors.rs` | statistics → estimates → mixture |
 //! | `model.rs` | what EM fits: M-step and bound |
+//! | `maximum_posterior.rs` | the same with conjugate priors |
+//! | `bayes/` | distributions of the parameters in place of them |
 //! | `initialise.rs`, `start.rs` | where EM starts |
+//! | `squarem.rs`, `stopping.rs` | longer steps, and when to stop |
 //! | `em.rs` | EM as a machine, and the loop over rows in memory |
 
+mod bayes;
 mod block;
 mod chunks;
 mod constraints;
 mod counted;
 mod diagonal;
+mod elementary;
 mod em;
 mod factors;
 mod full;
 mod geometry;
+mod incomplete;
 mod initialise;
 mod law;
 mod maximization;
+mod maximum_posterior;
 mod model;
 mod pass;
 mod prepared;
@@ -46,31 +56,41 @@ mod score;
 mod seen;
 mod single;
 mod softmax;
+mod squarem;
 mod start;
 mod statistics;
 mod statistics_bytes;
+mod stopping;
 mod tied;
 mod triangular;
 mod unit;
+mod univariate;
 mod value;
 mod wide;
 mod wide_moments;
 
+pub use bayes::{Bayes, Concentration, Posterior, Prior};
 pub use chunks::{ChunkedPass, Place};
 pub use constraints::{CONSTRAINTS, Constraint, constraint};
 pub use counted::Counted;
+pub use elementary::elementary;
 pub use em::{Em, Fit, Options, Run, em};
 pub use factors::{precisions, precisions_cholesky, precisions_cholesky_from_precisions};
 pub use geometry::{Geometry, triangle};
+pub use incomplete::{Group, Grouped, IncompletePass};
 pub use initialise::{Method, initial_statistics};
 pub use maximization::{Estimates, estimate};
+pub use maximum_posterior::{MaximumPosterior, PriorRows};
 pub use model::{MaximumLikelihood, Model};
 pub use pass::{Responsibilities, statistics, statistics_of_responsibilities};
 pub use sample::Sample;
 pub use score::{Columns, Outputs, score};
 pub use seen::Seen;
+pub use squarem::{Cycle, Place as CyclePlace};
 pub use start::{Given, Start, Starts};
 pub use statistics::MixtureStatistics;
+pub use stopping::Rule;
+pub use univariate::{Scale, distribution, quantiles};
 pub use value::Mixture;
 
 /// What memory is for, in errors: starts.

@@ -7,6 +7,7 @@ use super::factors::{precisions, precisions_cholesky, precisions_cholesky_from_p
 use super::geometry::Geometry;
 use super::initialise::{Method, initial_statistics};
 use super::maximization::estimate;
+use super::model::Model;
 use super::sample::Sample;
 use super::statistics::MixtureStatistics;
 use super::value::Mixture;
@@ -22,6 +23,39 @@ pub struct Start {
     pub mixture: Arc<Mixture>,
     /// Of [`Geometry::shape`].
     pub covariances: Vec<f64>,
+}
+
+/// The first collapse among several fits: an error only if none is left.
+#[derive(Debug, Default)]
+pub struct Collapsed(Option<Error>);
+
+impl Collapsed {
+    /// What was found, unless it collapsed.
+    ///
+    /// # Errors
+    ///
+    /// Any other.
+    pub fn or_found<T>(&mut self, found: Result<T, Error>) -> Result<Option<T>, Error> {
+        match found {
+            Err(error @ Error::IllConditioned { .. }) => {
+                self.0.get_or_insert(error);
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
+    }
+
+    /// Fails if there was a collapse and nothing is left.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Error::IllConditioned`].
+    pub fn unless_some_live(self, living: usize) -> Result<(), Error> {
+        match self.0 {
+            Some(error) if living == 0 => Err(error),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Parameters to start from in place of those that are found.
@@ -70,19 +104,18 @@ impl Starts {
         self.len() == 0
     }
 
-    /// The starts themselves.
+    /// The starts themselves, but for those of which a covariance has collapsed.
     ///
     /// # Errors
     ///
-    /// As [`initial_statistics`] and [`Start::new`].
+    /// [`Error::IllConditioned`] if all have; as [`initial_statistics`], [`Model::start`] and [`Start::given`].
     pub fn find(
         self,
         context: &Context,
         sample: &Sample<'_>,
-        constraint: &dyn Constraint,
-        reg_covar: f64,
+        geometry: Geometry,
+        model: &dyn Model,
     ) -> Result<Vec<Start>, Error> {
-        let geometry = constraint.geometry();
         match self {
             Self::Known(starts) => Ok(starts),
             Self::Initial { given, .. } if given.is_complete() => {
@@ -91,8 +124,13 @@ impl Starts {
             }
             Self::Initial { n_components: k, method, seeds, given } => {
                 let found = initial_statistics(context, sample, k, geometry, method, &seeds)?;
-                let start = |found| Start::new(context, found, constraint, reg_covar, &given);
-                found.iter().map(start).collect()
+                let mut collapsed = Collapsed::default();
+                let mut starts = memory::with_capacity(found.len(), STARTS)?;
+                for found in &found {
+                    starts.extend(collapsed.or_found(model.start(context, found, &given))?);
+                }
+                collapsed.unless_some_live(starts.len())?;
+                Ok(starts)
             }
         }
     }
@@ -107,6 +145,16 @@ impl Given {
 }
 
 impl Start {
+    /// A copy.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for it.
+    pub fn copied(&self) -> Result<Self, Error> {
+        let covariances = memory::copied(&self.covariances, STARTS)?;
+        Ok(Self { mixture: Arc::clone(&self.mixture), covariances })
+    }
+
     /// The parameters that maximise the likelihood of first statistics, but for those given.
     ///
     /// # Errors
@@ -120,7 +168,7 @@ impl Start {
         reg_covar: f64,
         given: &Given,
     ) -> Result<Self, Error> {
-        let estimates = estimate(statistics, constraint, reg_covar, context.stop())?;
+        let estimates = estimate(statistics, constraint, reg_covar, None, context.stop())?;
         let (geometry, d) = (estimates.geometry, estimates.n_features());
         let total = statistics.total_weight();
         let weights = match &given.weights {

@@ -124,27 +124,10 @@ impl Moments {
     }
 
     /// Adds a symmetric matrix, given by its entries, to the scatter of component `k`.
-    fn add_to_scatter(&mut self, k: usize, entry: impl Fn(usize, usize) -> f64) {
+    pub fn add_to_scatter(&mut self, k: usize, entry: impl Fn(usize, usize) -> f64) {
         let d = self.n_features;
         let scatter = &mut self.scatter[self.geometry.scatter(k, d)];
-        match self.geometry {
-            Geometry::Full | Geometry::Tied => {
-                for i in 0..d {
-                    let row = &mut scatter[triangle(i)..][..=i];
-                    row.iter_mut().enumerate().for_each(|(j, cell)| *cell += entry(i, j));
-                }
-            }
-            Geometry::Diagonal => {
-                for i in 0..d {
-                    scatter[i] += entry(i, i);
-                }
-            }
-            Geometry::Spherical => {
-                for i in 0..d {
-                    scatter[0] += entry(i, i);
-                }
-            }
-        }
+        add_symmetric(self.geometry, d, scatter, entry);
     }
 
     /// Σrx / Σr; the centre where Σr = 0.
@@ -380,6 +363,33 @@ impl MixtureStatistics {
     #[must_use]
     pub fn lower_bound(&self) -> f64 {
         self.log_likelihood / self.total_weight
+    }
+}
+
+/// Adds a symmetric matrix, given by its entries, to one scatter.
+pub(super) fn add_symmetric(
+    geometry: Geometry,
+    d: usize,
+    scatter: &mut [f64],
+    entry: impl Fn(usize, usize) -> f64,
+) {
+    match geometry {
+        Geometry::Full | Geometry::Tied => {
+            for i in 0..d {
+                let row = &mut scatter[triangle(i)..][..=i];
+                row.iter_mut().enumerate().for_each(|(j, cell)| *cell += entry(i, j));
+            }
+        }
+        Geometry::Diagonal => {
+            for i in 0..d {
+                scatter[i] += entry(i, i);
+            }
+        }
+        Geometry::Spherical => {
+            for i in 0..d {
+                scatter[0] += entry(i, i);
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! A Gaussian mixture as a value: checked once, and all that a pass needs.
 
+use super::bayes::Posterior;
 use super::geometry::Geometry;
 use crate::error::Error;
 use crate::fold::Stop;
@@ -14,6 +15,9 @@ const LN_TAU: f64 = 1.837_877_066_409_345_6;
 const WHAT: &str = "the parameters of a mixture";
 
 /// Weights, means and Cholesky factors of the precisions: all that an E-step needs, checked.
+///
+/// Where the parameters have a distribution these are their means, and weighted log-densities are those that are
+/// expected under it.
 #[derive(Debug, PartialEq)]
 pub struct Mixture {
     geometry: Geometry,
@@ -21,6 +25,22 @@ pub struct Mixture {
     weights: Vec<f64>,
     means: Vec<f64>,
     precisions_cholesky: Vec<f64>,
+    variational: Option<Variational>,
+}
+
+/// What an E-step needs besides, where the parameters have a distribution.
+#[derive(Debug, PartialEq)]
+struct Variational {
+    posterior: Posterior,
+    /// Of [`Posterior::log_weights`].
+    log_weights: Vec<f64>,
+}
+
+impl Variational {
+    fn copied(&self) -> Result<Self, Error> {
+        let log_weights = memory::copied(&self.log_weights, WHAT)?;
+        Ok(Self { posterior: self.posterior.copied()?, log_weights })
+    }
 }
 
 impl Mixture {
@@ -84,7 +104,29 @@ impl Mixture {
             return invalid("precisions_cholesky", &format!("must be finite, found {p:?}"));
         }
         make_upper(geometry, &mut precisions_cholesky, n_features, stop)?;
-        Ok(Self { geometry, n_features, weights, means, precisions_cholesky })
+        Ok(Self { geometry, n_features, weights, means, precisions_cholesky, variational: None })
+    }
+
+    /// Parameters that have a distribution; means and factors as in [`Self::new`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`]; [`Error::InvalidArgument`] if this is no distribution of such parameters.
+    pub fn of_posterior(
+        geometry: Geometry,
+        n_features: usize,
+        posterior: Posterior,
+        means: Vec<f64>,
+        precisions_cholesky: Vec<f64>,
+        stop: &Stop,
+    ) -> Result<Self, Error> {
+        posterior.check(geometry.is_shared(), n_features)?;
+        let weights = posterior.concentration.weights()?;
+        let mut mixture =
+            Self::new(geometry, n_features, weights, means, precisions_cholesky, stop)?;
+        let log_weights = posterior.log_weights(n_features, stop)?;
+        mixture.variational = Some(Variational { posterior, log_weights });
+        Ok(mixture)
     }
 
     /// Mixture for a pass that only accumulates given responsibilities about `centers`.
@@ -105,6 +147,7 @@ impl Mixture {
             weights: memory::filled(k, 1.0 / k as f64, WHAT)?,
             means: centers,
             precisions_cholesky: memory::filled(size, 0.0, WHAT)?,
+            variational: None,
         })
     }
 
@@ -118,6 +161,7 @@ impl Mixture {
             weights: memory::copied(&self.weights, WHAT)?,
             means: memory::copied(&self.means, WHAT)?,
             precisions_cholesky: memory::copied(&self.precisions_cholesky, WHAT)?,
+            variational: self.variational.as_ref().map(Variational::copied).transpose()?,
             ..*self
         })
     }
@@ -141,6 +185,16 @@ impl Mixture {
     #[must_use]
     pub fn weights(&self) -> &[f64] {
         &self.weights
+    }
+    /// The distribution of the parameters, if they have one.
+    #[must_use]
+    pub fn posterior(&self) -> Option<&Posterior> {
+        self.variational.as_ref().map(|variational| &variational.posterior)
+    }
+    /// What an E-step adds to the log-density of component `k`: log wₖ, or what is expected in its place.
+    #[must_use]
+    pub fn log_weight(&self, k: usize) -> f64 {
+        self.variational.as_ref().map_or_else(|| ln(self.weights[k]), |known| known.log_weights[k])
     }
     /// Means, components × features.
     #[must_use]

@@ -28,6 +28,8 @@ mod normal;
 mod portable;
 mod prefetch;
 mod registers;
+mod relative;
+mod special;
 mod words;
 
 use std::ops::{Add, Mul, Sub};
@@ -39,10 +41,12 @@ use pulp::aarch64::Neon;
 use pulp::x86::{V3, V4};
 use pulp::{Scalar, Simd};
 
-pub use self::normal::{cosine_and_sine, normal_pair};
-pub use self::portable::{Portable, ln};
+pub use self::normal::{cosine_and_sine, exp_of_any, ln_of_rest, ln_upper_tail, normal_pair};
+pub use self::portable::{Portable, exp, ln};
 pub use self::prefetch::{Lines, prefetch};
 pub use self::registers::{F32, F64};
+pub use self::relative::{relative_exponentials, relative_geometric_means};
+pub use self::special::{digamma, ln_beta, ln_gamma};
 pub use self::words::{PortableWords, RegisterWords, WordLanes, Words};
 use crate::error::Error;
 use crate::rows::Element;

@@ -236,3 +236,31 @@ pub fn ln(x: f64) -> f64 {
         Portable::<f64, 8>::ln_of_lane(x)
     }
 }
+
+/// The exponential of one number, the same bits on every machine: 0 below −707.7, ∞ above 709.
+#[must_use]
+#[inline(always)]
+pub fn exp(x: f64) -> f64 {
+    if x.is_nan() {
+        x
+    } else if x > 709.0 {
+        f64::INFINITY
+    } else {
+        Portable::<f64, 8>([x; 8]).exp().0[0]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_exponential_is_that_of_the_platform_to_rounding() {
+        for x in [-700.0, -37.5, -1e-9, 0.0, 1e-300, 0.5, 1.0, 37.5, 700.0] {
+            assert!((exp(x) / x.exp() - 1.0).abs() < 4.0 * f64::EPSILON, "{x}");
+        }
+        assert_eq!((exp(-710.0), exp(f64::NEG_INFINITY)), (0.0, 0.0));
+        assert_eq!((exp(709.5), exp(f64::INFINITY)), (f64::INFINITY, f64::INFINITY));
+        assert!(exp(f64::NAN).is_nan());
+    }
+}

@@ -1,19 +1,19 @@
 //! A diagonal for each component: σₖⱼ² = Sₖⱼ / nₖ.
 
-use super::{Constraint, Scatter};
+use super::{Constraint, Ridge, Scatter};
 use crate::error::Error;
 use crate::fold::Stop;
 use crate::memory;
 use crate::mixture::ESTIMATES;
 use crate::mixture::geometry::Geometry;
 
-/// A diagonal for each component.
+/// A diagonal for each component, under one of the names that it has.
 #[derive(Debug)]
-pub struct Diagonal;
+pub struct Diagonal(pub &'static str);
 
 impl Constraint for Diagonal {
     fn name(&self) -> &'static str {
-        "diag"
+        self.0
     }
 
     fn geometry(&self) -> Geometry {
@@ -24,8 +24,12 @@ impl Constraint for Diagonal {
         n_components * n_features
     }
 
+    fn ridge(&self) -> Ridge {
+        Ridge::Covariances
+    }
+
     fn covariances(&self, scatter: &Scatter<'_>, _: &Stop) -> Result<Vec<f64>, Error> {
-        let &Scatter { n_features: d, counts, values } = scatter;
+        let &Scatter { n_features: d, counts, values, .. } = scatter;
         memory::collected(values.iter().enumerate().map(|(i, s)| s / counts[i / d]), ESTIMATES)
     }
 }

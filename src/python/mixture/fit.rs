@@ -5,13 +5,14 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use super::model::{PriorParts, Settings};
 use super::statistics::{PyMixtureStatistics, in_unit};
 use super::value::{PyMixture, check_features, work};
 use super::{array, check_shape};
 use crate::error::Error;
 use crate::mixture::{
-    self, Constraint, Counted, Em, Fit, Given, MaximumLikelihood, Method, Mixture, Options, Sample,
-    Start, Starts, constraint,
+    self, Constraint, Counted, Em, Fit, Given, Method, Mixture, Options, Rule, Sample, Start,
+    Starts, constraint,
 };
 use crate::python::arrays::{self, NewArray};
 use crate::python::enter::enter;
@@ -67,15 +68,16 @@ type Initial<'py> = (
 /// A mixture and its covariances, which only a fit without iterations needs.
 type KnownStart<'py> = (PyRef<'py, PyMixture>, Option<Bound<'py, PyAny>>);
 
-/// Fits a mixture by EM; all starts share each pass over the rows.
+/// Fits a mixture by EM; all starts share each pass over the rows. Starts that collapse are left out, unless all do.
 ///
 /// ``starts`` are mixtures with their covariances (or None, if there are iterations); ``initial`` says
 /// how they are found: (n_components, method, seeds, weights, means, precisions), where the last three
-/// replace what is found unless None. With ``max_iter=0`` the starts are returned.
+/// replace what is found unless None. With ``max_iter=0`` the starts are returned. With a ``prior`` the fit is
+/// variational: (process, concentration, mean_precision, mean, degrees_of_freedom, covariance).
 #[pyfunction]
 #[pyo3(signature = (
-    X, covariance_type, *, tol, reg_covar, max_iter, starts=None, initial=None,
-    sample_weight=None, n_jobs=None, lower_bounds=None, callback=None
+    X, covariance_type, *, tol, reg_covar, max_iter, stop="change", accelerate=None, starts=None,
+    initial=None, sample_weight=None, n_jobs=None, lower_bounds=None, callback=None, prior=None
 ))]
 #[allow(non_snake_case, clippy::too_many_arguments)]
 pub(super) fn fit<'py>(
@@ -85,18 +87,19 @@ pub(super) fn fit<'py>(
     tol: f64,
     reg_covar: f64,
     max_iter: usize,
+    stop: &str,
+    accelerate: Option<&str>,
     starts: Option<Vec<KnownStart<'py>>>,
     initial: Option<Initial<'py>>,
     sample_weight: Option<&Bound<'py, PyAny>>,
     n_jobs: Option<isize>,
     lower_bounds: Option<Vec<f64>>,
     callback: Option<&Bound<'py, PyAny>>,
+    prior: Option<PriorParts<'py>>,
 ) -> PyResult<Vec<Bound<'py, PyDict>>> {
     let constraint = constraint(covariance_type)?;
-    if tol.is_nan() || tol < 0.0 {
-        let message = format!("must not be negative, found {tol}");
-        return Err(Error::InvalidArgument { name: "tol", message }.into());
-    }
+    let settings = Settings::new(constraint, reg_covar, prior)?;
+    let options = options(constraint, tol, max_iter, stop, accelerate)?;
     let borrowed = arrays::rows(X, "X")?;
     let rows = borrowed.rows();
     let sample_weight = arrays::weights(sample_weight, "sample_weight", rows.n_rows())?;
@@ -121,14 +124,44 @@ pub(super) fn fit<'py>(
         let (expected, found) = (format!("({n_starts},), one per start"), vec![previous.len()]);
         return Err(Error::Shape { name: "lower_bounds", expected, found }.into());
     }
-    let options = Options { tolerance: tol, max_iter };
     let fits = enter(py, work, n_jobs, callback, |context| {
         let sample = &Sample::new(context, rows.reborrow(), sample_weight)?;
-        let starts = starts.find(context, sample, constraint, reg_covar)?;
-        let model = MaximumLikelihood { constraint, reg_covar };
+        let model = settings.model(sample.exponent());
+        let starts = starts.find(context, sample, constraint.geometry(), &*model)?;
         mixture::em(context, sample, Em::new(model, starts, &previous, options))
     })?;
     fits.into_iter().map(|fit| to_dict(py, fit, constraint)).collect()
+}
+
+/// When a fit stops, and how it gets there.
+pub(super) fn options(
+    constraint: &dyn Constraint,
+    tol: f64,
+    max_iter: usize,
+    stop: &str,
+    accelerate: Option<&str>,
+) -> Result<Options, Error> {
+    let invalid = |name, message| Err(Error::InvalidArgument { name, message });
+    if tol.is_nan() || tol < 0.0 {
+        return invalid("tol", format!("must not be negative, found {tol}"));
+    }
+    // An extrapolated mixture is any of its geometry: likelier than all of a narrower family.
+    let (all, free) = (constraint.geometry().scatter_len(3, 4), constraint.n_parameters(3, 4));
+    let accelerate = match accelerate {
+        None => false,
+        Some("squarem") if all == free => true,
+        Some("squarem") => {
+            let name = constraint.name();
+            let message = format!(
+                "'squarem' is not for covariance_type={name:?}, whose steps it would lead out of it"
+            );
+            return invalid("accelerate", message);
+        }
+        Some(other) => {
+            return invalid("accelerate", format!("must be None or 'squarem', found {other:?}"));
+        }
+    };
+    Ok(Options { tolerance: tol, rule: Rule::from_name(stop)?, max_iter, accelerate })
 }
 
 /// Starts that are there, all of one size and geometry.

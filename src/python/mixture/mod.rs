@@ -5,13 +5,19 @@
 //! | `value.rs` | a mixture, whose methods are the kernels |
 //! | `statistics.rs` | sufficient statistics, and what makes them without a mixture |
 //! | `fit.rs` | starts and EM: the one door for a fit |
+//! | `model.rs` | what a fit maximises; distributions of parameters |
 //! | `chunks.rs` | passes over rows that come in chunks, and EM as a machine |
+//! | `univariate.rs` | tails and quantiles of mixtures of one feature |
+//! | `incomplete.rs` | rows of which values are missing |
 //! | `factors.rs` | factorisations |
 
 mod chunks;
 mod factors;
 mod fit;
+mod incomplete;
+mod model;
 mod statistics;
+mod univariate;
 mod value;
 
 use ndarray::IxDyn;
@@ -90,6 +96,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<statistics::PyMixtureStatistics>()?;
     module.add_class::<chunks::MixturePass>()?;
     module.add_class::<chunks::PyEm>()?;
+    module.add_class::<incomplete::IncompleteRows>()?;
     module.add_function(wrap_pyfunction!(chunks::block_rows, module)?)?;
     module.add_function(wrap_pyfunction!(chunks::in_units_of_weights, module)?)?;
     module.add_function(wrap_pyfunction!(statistics::scaled_statistics, module)?)?;
@@ -99,11 +106,16 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(n_covariance_parameters, module)?)?;
     module.add_function(wrap_pyfunction!(statistics::statistics_from_responsibilities, module)?)?;
     module.add_function(wrap_pyfunction!(statistics::moments, module)?)?;
+    module.add_function(wrap_pyfunction!(model::expected_weights, module)?)?;
     module.add_function(wrap_pyfunction!(factors::precisions_cholesky, module)?)?;
     module.add_function(wrap_pyfunction!(factors::precisions_cholesky_from_precisions, module)?)?;
     module.add_function(wrap_pyfunction!(factors::precisions, module)?)?;
     module.add_function(wrap_pyfunction!(factors::smallest_eigenvalue, module)?)?;
     module.add_function(wrap_pyfunction!(factors::cholesky, module)?)?;
+    module.add_function(wrap_pyfunction!(univariate::distribution, module)?)?;
+    module.add_function(wrap_pyfunction!(univariate::quantiles, module)?)?;
+    module.add_function(wrap_pyfunction!(univariate::exp, module)?)?;
+    module.add_function(wrap_pyfunction!(univariate::log, module)?)?;
     module.add_function(wrap_pyfunction!(fit::initial_statistics, module)?)?;
     module.add_function(wrap_pyfunction!(fit::fit, module)?)
 }

@@ -345,7 +345,7 @@ pub(super) fn moments<'py>(
     let own = value.geometry().unwrap_or(Geometry::Full).name();
     let constraint = constraint(covariance_type.unwrap_or(own))?;
     let estimates = enter(py, statistics.work(), None, None, |context| {
-        mixture::estimate(value, constraint, reg_covar, context.stop())
+        mixture::estimate(value, constraint, reg_covar, None, context.stop())
     })?;
     let (k, d) = (estimates.counts.len(), estimates.n_features());
     let shape = estimates.geometry.shape(k, d);

@@ -5,14 +5,19 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayView, Ix1, Ix2, IxDyn};
 use numpy::{PyArray1, PyUntypedArray};
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
+use super::model::{
+    PosteriorOut, PosteriorParts, read_posterior, same_posterior, weights_follow, write_posterior,
+};
 use super::statistics::{PyMixtureStatistics, in_unit, single};
 use super::{ArrayOut, array, check_shape};
 use crate::error::Error;
 use crate::fold::{RowsMut, Stop};
 use crate::memory;
 use crate::mixture::{
-    self, Columns, Constraint, Geometry, Mixture, Outputs, Responsibilities, Sample, constraint,
+    self, Columns, Constraint, Geometry, Mixture, Outputs, Posterior, Responsibilities, Sample,
+    constraint,
 };
 use crate::python::arrays::{self, BorrowedFloats, BorrowedRows, NewArray};
 use crate::python::enter::enter;
@@ -27,30 +32,27 @@ pub struct PyMixture {
 
 #[pymethods]
 impl PyMixture {
-    /// Without weights, components share equally.
+    /// Without weights, components share equally. With a ``posterior`` the parameters have a distribution, of which
+    /// means and factors are the means, and the weights follow: (concentration, those that are left or None,
+    /// mean_precision, degrees_of_freedom).
     #[new]
-    #[pyo3(signature = (weights, means, precisions_cholesky, covariance_type, n_jobs=None))]
+    #[pyo3(signature = (
+        weights, means, precisions_cholesky, covariance_type, n_jobs=None, posterior=None
+    ))]
     fn new(
         weights: Option<&Bound<'_, PyAny>>,
         means: &Bound<'_, PyAny>,
         precisions_cholesky: &Bound<'_, PyAny>,
         covariance_type: &str,
         n_jobs: Option<isize>,
+        posterior: Option<PosteriorParts<'_>>,
     ) -> PyResult<Self> {
         let py = means.py();
         let constraint = constraint(covariance_type)?;
         let geometry = constraint.geometry();
         let means: Array2<f64> = arrays::matrix(means, "means")?;
         let (k, d) = means.dim();
-        let weights = match weights {
-            Some(weights) => arrays::vector(weights, "weights")?.into_raw_vec_and_offset().0,
-            None => memory::filled(k, 1.0 / k as f64, "the weights")?,
-        };
-        if weights.len() != k {
-            let (name, found) = ("weights", vec![weights.len()]);
-            let expected = format!("({k},), one per row of means");
-            return Err(Error::Shape { name, expected, found }.into());
-        }
+        let shares = Shares::read(weights, posterior, k)?;
         let name = "precisions_cholesky";
         let factors = arrays::parameter::<IxDyn>(precisions_cholesky, name)?;
         check_shape(name, geometry, k, d, factors.shape())?;
@@ -58,10 +60,10 @@ impl PyMixture {
         let factors = factors.into_raw_vec_and_offset().0;
         let work = checking_work(geometry, d, &factors);
         let mixture = if work < UNNOTICED_NANOSECONDS {
-            Mixture::new(geometry, d, weights, means, factors, &Stop::default())?
+            shares.mixture(geometry, d, means, factors, &Stop::default())?
         } else {
             enter(py, work, n_jobs, None, |context| {
-                Mixture::new(geometry, d, weights, means, factors, context.stop())
+                shares.mixture(geometry, d, means, factors, context.stop())
             })?
         };
         Ok(Self { mixture: Arc::new(mixture), constraint })
@@ -114,17 +116,69 @@ impl PyMixture {
         array(py, &self.shape(), &precisions)
     }
 
-    /// Whether these are the numbers that it was made of.
+    /// The distribution of the parameters, if they have one: (concentration, those that are left or None,
+    /// mean_precision, degrees_of_freedom).
+    #[getter]
+    fn posterior<'py>(&self, py: Python<'py>) -> PyResult<Option<PosteriorOut<'py>>> {
+        self.mixture.posterior().map(|posterior| write_posterior(py, posterior)).transpose()
+    }
+    /// What a distribution of the parameters makes of log wₖ and of log N(x | μₖ, Σₖ): E[log πₖ], and what is added to
+    /// the other.
+    #[getter]
+    fn expected_logs<'py>(&self, py: Python<'py>) -> PyResult<Option<ExpectedLogs<'py>>> {
+        let Some(posterior) = self.mixture.posterior() else { return Ok(None) };
+        let (k, d) = (self.n_components(), self.n_features());
+        let weights = NewArray::of(py, k, &posterior.concentration.log_weights()?)?;
+        Ok(Some((weights, NewArray::of(py, k, &posterior.offsets(d, &Stop::default())?)?)))
+    }
+
+    /// The mixtures of some of the features: one for each array of their numbers, in that order.
+    #[pyo3(signature = (features, n_jobs=None))]
+    fn marginals(
+        &self,
+        py: Python<'_>,
+        features: Vec<Vec<usize>>,
+        n_jobs: Option<isize>,
+    ) -> PyResult<Vec<Self>> {
+        let (mixture, d) = (&self.mixture, self.n_features());
+        if let Some(wrong) =
+            features.iter().find(|some| some.is_empty() || some.iter().any(|&j| j >= d))
+        {
+            let message = format!("must be numbers below {d}, at least one, found {wrong:?}");
+            return Err(Error::InvalidArgument { name: "features", message }.into());
+        }
+        if mixture.posterior().is_some() {
+            let message =
+                "must be all: of a distribution of the parameters there is no part".into();
+            return Err(Error::InvalidArgument { name: "features", message }.into());
+        }
+        let work = (features.len() + 1) as f64 * (mixture.precisions_cholesky().len() * d) as f64;
+        let found =
+            enter(py, work, n_jobs, None, |context| mixture.marginals(&features, context.stop()))?;
+        let of = |mixture| Self { mixture: Arc::new(mixture), constraint: self.constraint };
+        Ok(found.into_iter().map(of).collect())
+    }
+
+    /// Whether these are the numbers that it was made of; weights are not looked at where there is a posterior.
+    #[pyo3(signature = (weights, means, precisions_cholesky, covariance_type, posterior=None))]
     fn holds(
         &self,
         weights: &Bound<'_, PyAny>,
         means: &Bound<'_, PyAny>,
         precisions_cholesky: &Bound<'_, PyAny>,
         covariance_type: &str,
+        posterior: Option<PosteriorParts<'_>>,
     ) -> bool {
         let (k, d) = (self.n_components(), self.n_features());
-        self.constraint.name() == covariance_type
-            && same(weights, &[k], self.mixture.weights())
+        let shares = match (&posterior, self.mixture.posterior()) {
+            (None, None) => same(weights, &[k], self.mixture.weights()),
+            (Some(parts), Some(posterior)) => same_posterior(parts, posterior, |array, values| {
+                same(array, &[values.len()], values)
+            }),
+            _ => false,
+        };
+        shares
+            && self.constraint.name() == covariance_type
             && same(means, &[k, d], self.mixture.means())
             && same(precisions_cholesky, &self.shape(), self.mixture.precisions_cholesky())
     }
@@ -228,14 +282,18 @@ impl PyMixture {
         single(folded)
     }
 
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Parts<'py>)> {
+    fn __reduce__<'py>(
+        slf: &Bound<'py, Self>,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let (py, this) = (slf.py(), slf.get());
-        let parts = (
-            this.weights(py)?,
-            this.means(py)?,
-            this.precisions_cholesky(py)?,
-            this.constraint.name(),
-        );
+        let (means, factors) = (this.means(py)?, this.precisions_cholesky(py)?);
+        let name = this.constraint.name();
+        let parts = match this.posterior(py)? {
+            None => (this.weights(py)?, means, factors, name).into_pyobject(py)?,
+            Some(posterior) => {
+                (py.None(), means, factors, name, py.None(), posterior).into_pyobject(py)?
+            }
+        };
         Ok((slf.get_type().into_any(), parts))
     }
 
@@ -245,8 +303,60 @@ impl PyMixture {
     }
 }
 
-/// What a mixture is made of.
-type Parts<'py> = (Bound<'py, PyArray1<f64>>, ArrayOut<'py>, ArrayOut<'py>, &'static str);
+/// Of the weights, and what is added to log-densities.
+type ExpectedLogs<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>);
+
+/// What the components of a mixture share: the weights, or a distribution that says which.
+enum Shares {
+    Weights(Vec<f64>),
+    Posterior(Posterior),
+}
+
+impl Shares {
+    fn read(
+        weights: Option<&Bound<'_, PyAny>>,
+        posterior: Option<PosteriorParts<'_>>,
+        k: usize,
+    ) -> PyResult<Self> {
+        let (shares, name, found) = match (weights, posterior) {
+            (Some(_), Some(_)) => return Err(weights_follow().into()),
+            (None, Some(parts)) => {
+                let posterior = read_posterior(parts)?;
+                let found = posterior.concentration.n_components();
+                (Self::Posterior(posterior), "weight_concentration", found)
+            }
+            (Some(weights), None) => {
+                let weights = arrays::vector(weights, "weights")?.into_raw_vec_and_offset().0;
+                let found = weights.len();
+                (Self::Weights(weights), "weights", found)
+            }
+            (None, None) => {
+                (Self::Weights(memory::filled(k, 1.0 / k as f64, "the weights")?), "weights", k)
+            }
+        };
+        if found == k {
+            return Ok(shares);
+        }
+        let expected = format!("({k},), one per row of means");
+        Err(Error::Shape { name, expected, found: vec![found] }.into())
+    }
+
+    fn mixture(
+        self,
+        geometry: Geometry,
+        d: usize,
+        means: Vec<f64>,
+        factors: Vec<f64>,
+        stop: &Stop,
+    ) -> Result<Mixture, Error> {
+        match self {
+            Self::Weights(weights) => Mixture::new(geometry, d, weights, means, factors, stop),
+            Self::Posterior(posterior) => {
+                Mixture::of_posterior(geometry, d, posterior, means, factors, stop)
+            }
+        }
+    }
+}
 
 impl PyMixture {
     fn shape(&self) -> Vec<usize> {
