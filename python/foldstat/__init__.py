@@ -1,7 +1,8 @@
 """Mixtures and summaries on every core: folds over data whose parts merge.
 
-`GaussianMixture` takes the place of scikit-learn's class of that name. `foldstat.mixture` has its
-kernels as functions on arrays, `foldstat.cells` the functions of the parallel-Python notebook.
+`GaussianMixture` and `BayesianGaussianMixture` take the places of scikit-learn's classes of these names,
+and `select` compares mixtures of many sizes and families. `foldstat.mixture` has their kernels as functions
+on arrays, `foldstat.cells` the functions of the parallel-Python notebook.
 
 `Summary` reduces numbers exactly, so that parts merge to the same bits in any order; `summarize`
 and `describe` make summaries of columns, rows and groups, and `map_reduce` merges them from threads,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from foldstat._common.threads import threads
     from foldstat._core import MixtureStatistics
     from foldstat.distributed import map_reduce
-    from foldstat.mixture import GaussianMixture
+    from foldstat.mixture import BayesianGaussianMixture, GaussianMixture, select
     from foldstat.sources import sample_rows
     from foldstat.summary import (
         GroupedSummary,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "BayesianGaussianMixture",
     "GaussianMixture",
     "GroupedSummary",
     "JointSummary",
@@ -56,6 +58,7 @@ __all__ = [
     "map_reduce",
     "mixture",
     "sample_rows",
+    "select",
     "split",
     "summarize",
     "threads",
@@ -81,7 +84,7 @@ _HOMES = {
         ),
         "foldstat.summary",
     ),
-    "GaussianMixture": "foldstat.mixture",
+    **dict.fromkeys(("BayesianGaussianMixture", "GaussianMixture", "select"), "foldstat.mixture"),
     "MixtureStatistics": "foldstat._core",
     "map_reduce": "foldstat.distributed",
     "sample_rows": "foldstat.sources",

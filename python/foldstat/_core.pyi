@@ -10,6 +10,7 @@ __all__ = [
     "ArrowColumn",
     "DensityStatusError",
     "Em",
+    "IncompleteRows",
     "JointState",
     "Mixture",
     "MixturePass",
@@ -123,6 +124,11 @@ class MixtureStatistics:
     def __hash__(self) -> int: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
 
+_Posterior = tuple[_Rows, _Rows | None, _Rows, _Rows]
+_Prior = tuple[bool, float, float, _Rows, float, _Rows] | tuple[float, _Rows, float, _Rows, float]
+
+def expected_weights(concentration: _Rows, left: _Rows | None = None) -> _Floats: ...
+
 @final
 class Mixture:
     def __new__(
@@ -132,6 +138,7 @@ class Mixture:
         precisions_cholesky: _Rows,
         covariance_type: str,
         n_jobs: int | None = None,
+        posterior: _Posterior | None = None,
     ) -> Mixture: ...
     @property
     def covariance_type(self) -> str: ...
@@ -149,7 +156,19 @@ class Mixture:
     def precisions_cholesky(self) -> _Floats: ...
     @property
     def precisions(self) -> _Floats: ...
-    def holds(self, weights: Any, means: Any, precisions_cholesky: Any, covariance_type: str) -> bool: ...
+    @property
+    def posterior(self) -> _Posterior | None: ...
+    @property
+    def expected_logs(self) -> tuple[_Floats, _Floats] | None: ...
+    def marginals(self, features: Sequence[Any], n_jobs: int | None = None) -> list[Mixture]: ...
+    def holds(
+        self,
+        weights: Any,
+        means: Any,
+        precisions_cholesky: Any,
+        covariance_type: str,
+        posterior: _Posterior | None = None,
+    ) -> bool: ...
     def log_prob(self, X: _Rows, n_jobs: int | None = None) -> _Floats: ...
     def score_samples(self, X: _Rows, n_jobs: int | None = None) -> _Floats: ...
     def predict_proba(self, X: _Rows, n_jobs: int | None = None) -> _Floats: ...
@@ -166,6 +185,8 @@ class Mixture:
 
 _Seen = tuple[int, int, list[int], int, int, int]
 _Run = tuple[Mixture, Any, float, bool, Any]
+# How the last bound changed; of a fit with longer steps also where it is in its cycle.
+_State = tuple[float, tuple[float, int, Mixture | None, Any | None, float, bool] | None]
 
 @final
 class MixturePass:
@@ -177,6 +198,7 @@ class MixturePass:
         exponent: int = 0,
         first_row: int = 0,
         piece: int | None = None,
+        missing: bool = False,
     ) -> MixturePass: ...
     def push(
         self,
@@ -188,6 +210,12 @@ class MixturePass:
     def finish(self, n_jobs: int | None = None) -> tuple[list[MixtureStatistics], _Seen]: ...
 
 @final
+class IncompleteRows:
+    def __new__(cls, X: _Rows, sample_weight: _Rows | None = None, n_jobs: int | None = None) -> IncompleteRows: ...
+    def groups(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]: ...
+    def __len__(self) -> int: ...
+
+@final
 class Em:
     def __new__(
         cls,
@@ -197,7 +225,12 @@ class Em:
         tol: float,
         reg_covar: float,
         max_iter: int,
+        stop: str = "change",
+        accelerate: str | None = None,
         iteration: int = 0,
+        states: Sequence[_State] | None = None,
+        prior: _Prior | None = None,
+        exponent: int = 0,
     ) -> Em: ...
     @property
     def iteration(self) -> int: ...
@@ -209,6 +242,7 @@ class Em:
         callback: Callable[[list[_Report]], object] | None = None,
     ) -> None: ...
     def runs(self) -> list[_Run]: ...
+    def states(self) -> list[_State]: ...
     def finish(self) -> list[_Fit]: ...
 
 def block_rows(n_features: int) -> int: ...
@@ -233,6 +267,14 @@ def precisions_cholesky_from_precisions(precisions: _Floats, covariance_type: st
 def precisions(precisions_cholesky: _Floats, covariance_type: str) -> _Floats: ...
 def smallest_eigenvalue(matrix: _Floats) -> float: ...
 def cholesky(matrix: _Floats) -> _Floats: ...
+def distribution(
+    mixture: Mixture, x: _Rows, upper: bool = False, log: bool = False, n_jobs: int | None = None
+) -> _Floats: ...
+def quantiles(
+    mixture: Mixture, p: _Rows, upper: bool = False, log: bool = False, n_jobs: int | None = None
+) -> _Floats: ...
+def exp(x: _Rows, n_jobs: int | None = None) -> _Floats: ...
+def log(x: _Rows, n_jobs: int | None = None) -> _Floats: ...
 def initial_statistics(
     X: _Rows,
     n_components: int,
@@ -249,12 +291,15 @@ def fit(
     tol: float,
     reg_covar: float,
     max_iter: int,
+    stop: str = "change",
+    accelerate: str | None = None,
     starts: list[tuple[Mixture, Any | None]] | None = None,
     initial: _Initial | None = None,
     sample_weight: _Floats | None = None,
     n_jobs: int | None = None,
     lower_bounds: list[float] | None = None,
     callback: Callable[[list[_Report]], object] | None = None,
+    prior: _Prior | None = None,
 ) -> list[_Fit]: ...
 def pairwise_sum(
     x: _Rows,

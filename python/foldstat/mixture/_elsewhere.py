@@ -17,23 +17,33 @@ from foldstat.sources._source import chosen
 
 
 def passes_over(
-    X: Any, columns: Any, sample_weight: Any, executor: Any, n_jobs: int | None, *, again: bool = True
+    X: Any,
+    columns: Any,
+    sample_weight: Any,
+    executor: Any,
+    n_jobs: int | None,
+    *,
+    again: bool = True,
+    missing: bool = False,
 ) -> Passes | None:
-    """Give what reads rows that do not lie in memory; None if these do. `again` if several passes are needed."""
+    """Give what reads rows that do not lie in memory; None if these do.
+
+    `again` if several passes are needed, `missing` if values may be.
+    """
     if executor is not None:
-        return PiecePasses(chunk_pieces(X, executor, columns, sample_weight))
-    pieces = as_pieces(X, columns, sample_weight)
+        return PiecePasses(chunk_pieces(X, executor, columns, sample_weight, nulls=missing), missing=missing)
+    pieces = as_pieces(X, columns, sample_weight, nulls=missing)
     if pieces is not None:
-        return PiecePasses(pieces)
-    matrices = as_matrices(X, columns, sample_weight)
+        return PiecePasses(pieces, missing=missing)
+    matrices = as_matrices(X, columns, sample_weight, nulls=missing)
     if matrices is None:
         return None
     if again:
         matrices.check_opens_again()
-    return ChunkedPasses(matrices, n_jobs)
+    return ChunkedPasses(matrices, n_jobs, missing=missing)
 
 
-def named_matrices(X: Any, names: Sequence[str] | None, sample_weight: Any) -> Matrices | None:
+def named_matrices(X: Any, names: Sequence[str] | None, sample_weight: Any, *, nulls: bool = False) -> Matrices | None:
     """Open a source for a model that knows the names of its features, which are chosen where the source has such."""
     source = as_source(X)
     if source is None:
@@ -41,14 +51,14 @@ def named_matrices(X: Any, names: Sequence[str] | None, sample_weight: Any) -> M
     # Nothing is opened twice unless columns have to be chosen, and may be where they lie.
     choose = names is not None and source.columns is not None and list(source.columns) != list(names)
     again = choose and source.opens_again and not isinstance(X, Source)
-    return as_matrices(X if again else source, names if choose else None, sample_weight)
+    return as_matrices(X if again else source, names if choose else None, sample_weight, nulls=nulls)
 
 
-def passes_over_rows(rows: Rows, weights: Floats | None, n_jobs: int | None) -> ChunkedPasses:
+def passes_over_rows(rows: Rows, weights: Floats | None, n_jobs: int | None, *, missing: bool = False) -> ChunkedPasses:
     """Give the same of rows in memory."""
     matrices = as_matrices([rows], sample_weight=None if weights is None else [weights])
     assert matrices is not None
-    return ChunkedPasses(matrices, n_jobs, Chosen(rows, weights))
+    return ChunkedPasses(matrices, n_jobs, Chosen(rows, weights), missing=missing)
 
 
 def chosen_columns(X: Any, columns: Any) -> Any:

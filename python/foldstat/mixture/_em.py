@@ -14,6 +14,7 @@ from foldstat._common.threads import thread_count
 from foldstat._common.weights import as_sample_weight
 from foldstat.mixture._elsewhere import chosen_columns, passes_over
 from foldstat.mixture._functions import checked, checked_mixture
+from foldstat.mixture._parameters import Accelerate, Stop
 from foldstat.mixture._progress import progress_bar
 
 
@@ -29,11 +30,12 @@ class MixtureFit(NamedTuple):
     covariances : ndarray
         Covariances, in the shape of the covariance family.
     lower_bounds : ndarray of shape (n_iter,)
-        Mean log-likelihood of a row under the parameters each iteration started from.
+        Mean log-likelihood of a row under the parameters each iteration started from; where `accelerate` had a step
+        taken back, under those that it went on from.
     converged : bool
         Whether the last change of the mean log-likelihood was below `tol`.
     n_iter : int
-        Number of iterations made.
+        Number of iterations made: passes over the rows.
     """
 
     weights: Floats
@@ -54,6 +56,8 @@ def em(
     max_iter: int = 100,
     tol: float = 1e-3,
     reg_covar: float = 1e-6,
+    stop: Stop = "change",
+    accelerate: Accelerate | None = None,
     sample_weight: Any = None,
     n_jobs: int | None = None,
     progress: bool | None = None,
@@ -72,8 +76,8 @@ def em(
         Centres to start from.
     covariances : array-like
         Covariances to start from, in the shape of the family (see `log_prob`).
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
-        The covariance family.
+    covariance_type : str, default='full'
+        The covariance family, one of those of `GaussianMixture`.
     max_iter : int, default=100
         Largest number of iterations, at least 1.
     tol : float, default=1e-3
@@ -81,6 +85,10 @@ def em(
         iterations.
     reg_covar : float, default=1e-6
         Added to the diagonal of every covariance.
+    stop : {'change', 'aitken'}, default='change'
+        What `tol` is compared with: the change itself, or Aitken's estimate of all that was still to gain by it.
+    accelerate : {'squarem'} or None, default=None
+        'squarem' lengthens EM's steps where they go on in one direction, as in `GaussianMixture`.
     sample_weight : array-like of shape (n_samples,), default=None
         How often each row counts; their scale does not matter, and a row of weight zero is not there. Of
         a source also the name of a column, or a source of the same chunks.
@@ -133,6 +141,7 @@ def em(
             f"max_iter={max_iter!r}, tol={tol!r}, reg_covar={reg_covar!r}"
         )
     options: dict[str, Any] = {"tol": tol, "reg_covar": reg_covar, "max_iter": max_iter}
+    options |= {"stop": stop, "accelerate": accelerate}
     with progress_bar(int(max_iter), show=as_progress(progress)) as report:
         if passes is None:
             more: dict[str, Any] = {

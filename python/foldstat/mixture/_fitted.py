@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,13 +16,17 @@ from foldstat._common.weights import as_sample_weight
 from foldstat.mixture._attributes import means_and_covariances_of, weights_of
 from foldstat.mixture._hooks import ScikitLearnHooks
 from foldstat.mixture._likelihood import LogLikelihood
+from foldstat.mixture._missing import scored, takes_missing
 from foldstat.mixture._parameters import Family
+from foldstat.mixture._reading._components import Components
+from foldstat.mixture._reading._elementary import lower_factors
+from foldstat.mixture._reading._reads import MixtureReads
 from foldstat.mixture._rows import validated
-from foldstat.mixture._sample import draw
+from foldstat.mixture._sample import Rng, draw, draw_normals, generator_of
 from foldstat.mixture._scores import METHODS, Elsewhere
 
 
-class FittedMixture(ScikitLearnHooks):
+class FittedMixture(MixtureReads, ScikitLearnHooks):
     """Methods that read the parameters of a mixture and never change them."""
 
     covariance_type: Family
@@ -122,49 +125,6 @@ class FittedMixture(ScikitLearnHooks):
         """
         return self._likelihood(X, sample_weight).mean
 
-    def bic(self, X: Any, sample_weight: Any = None) -> float:
-        """Bayesian information criterion; the lower the better.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features), or source
-            Rows, in memory or elsewhere, as in `fit`.
-        sample_weight : array-like of shape (n_samples,), str or source, default=None
-            How often each row counts, as in `score`: Σ w is the number of rows, so the scale of the weights matters.
-
-        Returns
-        -------
-        float
-            -2 Σ w log p(x) + p log Σ w, with p the number of free parameters.
-
-        References
-        ----------
-        Schwarz, "Estimating the dimension of a model", Annals of Statistics 6 (1978).
-        """
-        return self._criterion(X, sample_weight, math.log)
-
-    def aic(self, X: Any, sample_weight: Any = None) -> float:
-        """Akaike information criterion; the lower the better.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features), or source
-            Rows, in memory or elsewhere, as in `fit`.
-        sample_weight : array-like of shape (n_samples,), str or source, default=None
-            How often each row counts, as in `score`: Σ w is the number of rows, so the scale of the weights matters.
-
-        Returns
-        -------
-        float
-            -2 Σ w log p(x) + 2 p, with p the number of free parameters.
-
-        References
-        ----------
-        Akaike, "A new look at the statistical model identification", IEEE Transactions on
-        Automatic Control 19 (1974).
-        """
-        return self._criterion(X, sample_weight, lambda count: 2)
-
     def iter_predictions(self, X: Any, *, method: str = "predict") -> Iterator[Any]:
         """Predict chunk by chunk, holding the results of one chunk at a time.
 
@@ -202,13 +162,16 @@ class FittedMixture(ScikitLearnHooks):
         rows = self._elsewhere(X)
         return iter([self._apply(method, X)]) if rows is None else rows.parts(method)
 
-    def sample(self, n_samples: int = 1) -> tuple[Floats, NDArray[np.int64]]:
+    def sample(self, n_samples: int = 1, *, rng: Rng = None) -> tuple[Floats, NDArray[np.int64]]:
         """Draw random rows; the same ones as scikit-learn for the same `random_state`.
 
         Parameters
         ----------
         n_samples : int, default=1
             Number of rows.
+        rng : Generator, SeedSequence, int or None, default=None
+            Where the draws come from, in place of `random_state`. They are not those of scikit-learn then, and no BLAS
+            or LAPACK takes part in them. A generator goes on from call to call, an int gives the same rows again.
 
         Returns
         -------
@@ -221,13 +184,28 @@ class FittedMixture(ScikitLearnHooks):
         ------
         ValueError
             If `n_samples` is less than 1.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from foldstat import GaussianMixture
+        >>> model = GaussianMixture.from_parameters([0.5, 0.5], [[0.0], [40.0]], [1.0, 1.0],
+        ...                                         covariance_type="spherical")
+        >>> X, y = model.sample(100, rng=np.random.default_rng(0))
+        >>> bool(((X[:, 0] > 20) == (y == 1)).all())
+        True
         """
         check_is_fitted(self)
         if n_samples < 1:
             raise ValueError(f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample.")
-        rng = check_random_state(self.random_state)
+        if rng is not None:
+            components = Components.of(self)
+            factors = lower_factors(components.covariances, "covariances_")
+            generator = generator_of(rng, self.random_state)
+            return draw_normals(generator, n_samples, components.weights, components.means, factors)
+        state = check_random_state(self.random_state)
         means, covariances = means_and_covariances_of(self)
-        return draw(rng, n_samples, weights_of(self), means, covariances, self.covariance_type)
+        return draw(state, n_samples, weights_of(self), means, covariances, self.covariance_type)
 
     def _apply(self, kernel: str, X: Any) -> Any:
         plain = self._is_plain(X)
@@ -237,17 +215,31 @@ class FittedMixture(ScikitLearnHooks):
             if rows is not None:
                 self._check_overrides()
                 return rows.collected(kernel)
-            X = validated(self, X, reset=False)
+            X = self._validated(X)
         try:
             self._check_overrides()
-            result = getattr(self._compiled_mixture(), kernel)(X, thread_count(self.n_jobs))
+            result = self._found(kernel, X)
         except ValueError:
             if plain:
-                validated(self, X, reset=False)  # scikit-learn's own message, if it has one
+                self._validated(X)  # scikit-learn's own message, if it has one
             raise
         if X.dtype == FLOAT32 and result.dtype == FLOAT64:
             return self._as_precise_as(X, result)
         return result
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.allow_nan = takes_missing(self)
+        return tags
+
+    def _found(self, kernel: str, X: Rows) -> Any:
+        mixture, threads = self._compiled_mixture(), thread_count(self.n_jobs)
+        if takes_missing(self) and np.isnan(X).any():
+            return scored(mixture, kernel, X, threads)
+        return getattr(mixture, kernel)(X, threads)
+
+    def _validated(self, X: Any) -> Rows:
+        return validated(self, X, reset=False, ensure_all_finite="allow-nan" if takes_missing(self) else True)
 
     def _is_plain(self, X: Any) -> bool:
         """Whether the kernel can take X as it is: a score of one row has no time for more."""
@@ -266,17 +258,6 @@ class FittedMixture(ScikitLearnHooks):
     def _elsewhere(self, X: Any, sample_weight: Any = None) -> Elsewhere | None:
         """Open rows that do not lie in memory; None for others."""
         return Elsewhere.of(self, X, sample_weight, thread_count(self.n_jobs))
-
-    def _criterion(self, X: Any, sample_weight: Any, penalty: Callable[[float], float]) -> float:
-        """Give -2 Σ w log p(x) and the penalty of the free parameters for that many rows."""
-        if type(self).score is not FittedMixture.score and sample_weight is None:
-            mean, count = self.score(X), self._likelihood(X, None).n_rows  # a subclass has the last word
-        else:
-            found = self._likelihood(X, sample_weight)
-            mean, count = found.mean, found.n_rows
-        if not math.isfinite(count):
-            raise ValueError("sample_weight is too large: its sum, the number of rows, is not finite")
-        return -2 * mean * count + penalty(count) * self._n_parameters()
 
     def _likelihood(self, X: Any, sample_weight: Any) -> LogLikelihood:
         """Sum the log-likelihoods of all rows, exactly: however they were cut; but see `LogLikelihood.of_singles`."""

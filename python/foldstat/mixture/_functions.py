@@ -82,9 +82,10 @@ def log_prob(
         Centres of the Gaussians.
     covariances : array-like
         Covariances: (n_components, n_features, n_features) if 'full', (n_features, n_features) if
-        'tied', (n_components, n_features) if 'diag', (n_components,) if 'spherical'.
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
-        The covariance family.
+        'tied', (n_components, n_features) if 'diag', (n_components,) if 'spherical'; of other families
+        as `GaussianMixture` tells.
+    covariance_type : str, default='full'
+        The covariance family, one of those of `GaussianMixture`.
     n_jobs : int or None, default=None
         Number of threads; None for the default of the process.
 
@@ -134,8 +135,8 @@ def expectation(
         Centres of the components.
     covariances : array-like
         Covariances, in the shape of the family (see `log_prob`).
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
-        The covariance family.
+    covariance_type : str, default='full'
+        The covariance family, one of those of `GaussianMixture`.
     n_jobs : int or None, default=None
         Number of threads; None for the default of the process.
 
@@ -200,8 +201,8 @@ def statistics(
         Centres of the components.
     covariances : array-like
         Covariances, in the shape of the family (see `log_prob`).
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
-        The covariance family.
+    covariance_type : str, default='full'
+        The covariance family, one of those of `GaussianMixture`.
     sample_weight : array-like of shape (n_samples,), default=None
         How often each row counts; of a source also the name of a column, or a source of the same chunks.
     n_jobs : int or None, default=None
@@ -356,8 +357,8 @@ def maximization(
         The statistics of an E-step, which know their covariance family, or the rows themselves.
     responsibilities : array-like of shape (n_samples, n_components), default=None
         p(component | x), needed with rows and refused with statistics. Their scale does not matter.
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
-        The covariance family to estimate from rows.
+    covariance_type : str, default='full'
+        The covariance family to estimate, one of those of `GaussianMixture`.
     reg_covar : float, default=1e-6
         Added to the diagonal of every covariance.
     sample_weight : array-like of shape (n_samples,), default=None

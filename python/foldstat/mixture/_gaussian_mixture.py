@@ -2,61 +2,42 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from numpy.typing import ArrayLike
 
-from foldstat._common.arrays import FLOAT32, FLOAT64, Floats, Rows, as_rows
+from foldstat._common.arrays import FLOAT32, FLOAT64, Floats, as_rows
 from foldstat._common.threads import thread_count
 from foldstat._common.weights import as_sample_weight
-from foldstat.mixture._attributes import as_set, weights_of
-from foldstat.mixture._checkpoint import Checkpoint
-from foldstat.mixture._elsewhere import (
-    check_weight_name,
-    chosen_columns,
-    named_matrices,
-    passes_over,
-    passes_over_rows,
-    remember_names,
-)
-from foldstat.mixture._fitted import FittedMixture
+from foldstat.mixture._criteria import Criteria
+from foldstat.mixture._elsewhere import check_weight_name, chosen_columns, named_matrices, remember_names
+from foldstat.mixture._estimator import MixtureEstimator, float32_hint
+from foldstat.mixture._missing import statistics_of, takes_missing
 from foldstat.mixture._parameters import (
     FAMILIES,
+    METHODS,
+    Accelerate,
     Family,
     Method,
+    Stop,
     as_covariances,
     as_family,
     as_means,
     as_weights,
-    restart_seeds,
-    sums_to_one,
 )
-from foldstat.mixture._passes import ChunkedPasses, Passes, locating
-from foldstat.mixture._plan import Plan
-from foldstat.mixture._progress import Callback, progress_bar
-from foldstat.mixture._rows import ROW_DTYPES, validated
+from foldstat.mixture._passes import locating
+from foldstat.mixture._prior_rows import KINDS, PriorRows, check_prior_rows
+from foldstat.mixture._reading._plain import not_a_mixture, read_fitted
 from foldstat.mixture._sklearn import Interval, StrOptions, fit_context
 from foldstat.mixture._start import Given, Start, check_given
 from foldstat.mixture._stepwise import Running
 from foldstat.sources import Matrices, as_pieces
 
-_NOT_CONVERGED = (
-    "Best performing initialization did not converge. Try different init parameters, "
-    "or increase max_iter, tol, or check for degenerate data."
-)
-_FLOAT32_HINT = " The numerical accuracy can also be improved by passing float64 data instead of float32."
 
-
-class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
+class GaussianMixture(Criteria, MixtureEstimator, ours=True):
     """A mixture of Gaussians fitted by expectation maximisation.
 
     A drop-in for :class:`sklearn.mixture.GaussianMixture`: the same parameters, attributes, methods and
@@ -68,21 +49,29 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
     ----------
     n_components : int, default=1
         Number of Gaussians.
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
-        What the covariances may be: a matrix for each component, one matrix for all, a diagonal
-        matrix for each, or one variance for each.
+    covariance_type : str, default='full'
+        What the covariances may be: 'full', a matrix for each component; 'tied', one matrix for all; 'diag', a
+        diagonal matrix for each; 'spherical', one variance for each; or one of mclust's 14 families, as the notes
+        below tell them.
     tol : float, default=1e-3
         EM stops when the mean log-likelihood of a row changes by less than this.
     reg_covar : float, default=1e-6
-        Added to the diagonal of every covariance, which keeps it positive definite.
+        Added to the diagonal of every covariance, which keeps it positive definite. Where that would break what a
+        family has in common (VEI, EVI, VEE, EVE, VVE, EEV, VEV, EVV), it is added to the scatter of each component
+        per row before the M-step, as if every feature had so much noise: the family's constraint holds exactly.
     max_iter : int, default=100
         Largest number of EM iterations; 0 keeps the start, its weights divided by their sum.
     n_init : int, default=1
         Number of starts; the one that ends with the largest likelihood is kept. The first start does
-        not depend on this number.
-    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, default='kmeans'
+        not depend on this number. Starts that collapse onto too few rows are left out with a warning, unless all do.
+    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data', 'whitened', 'short-em'}, array or callable, \
+            default='kmeans'
         How a start is found: from the clusters of k-means, from rows far apart, from random
-        responsibilities, or from random rows.
+        responsibilities, or from random rows; from the clusters of k-means in units of the rows' covariance, which no
+        linear map of the columns changes; or from the likeliest of ten short runs of EM. An array starts from labels
+        of shape (n_samples,), where -1 is a row of no component, or from responsibilities of shape (n_samples,
+        n_components). A function ``f(X, n_components, random_state)`` is called with the rows that a start is looked
+        for in, and gives either of these for them, or means of shape (n_components, n_features).
     weights_init : array-like of shape (n_components,), default=None
         Weights to start from, in place of those `init_params` finds.
     means_init : array-like of shape (n_components, n_features), default=None
@@ -99,12 +88,42 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         is that do not lie in memory.
     verbose_interval : int, default=10
         Number of iterations between two updates of the bar.
+    prior : {'mclust', 'robust'} or None, default=None
+        What is known of the components before the rows; a fit then finds the mode of the posterior in place of the
+        maximum of the likelihood. 'mclust' has the defaults of that package: means are drawn to the mean of the rows
+        by a hundredth of a row, covariances to that of the rows, divided by n_components ** (2 / n_features), by
+        d + 2 degrees of freedom. 'robust' draws covariances alone, to the same, by one row: as little as keeps every
+        start from collapsing. As a prior counts for a number of rows, the scale of `sample_weight` matters with one.
+    weight_prior : float or None, default=None
+        How many rows more each component has for its weight.
+    mean_prior : pair of array-like of shape (n_features,) and float, default=None
+        What means are drawn to, and by how many rows.
+    covariance_prior : pair of array-like and float, default=None
+        What covariances are drawn to, and by how many rows: (n_features, n_features) if matrices, (n_features,) if
+        'diag', a number if 'spherical'.
     init_size : int or None, default=None
         How many rows the start is looked for in, drawn by a hash of their numbers: the same ones from whatever source
-        the rows come. None takes all rows of an array in memory, and 200,000 of what does not lie there.
+        the rows come. None takes 20,000, or 32 (n_features + 1) for each component if that is more; where a cluster
+        has too few of them for its covariance, all rows in memory, and 200,000 of what does not lie there.
+    stages : int, default=2
+        Where there are more rows than `init_size`, EM is run on these first, from two starts for each that is asked
+        for, and the likelier goes on: with four times as many rows if 3, and so on, and with all rows, which need few
+        passes then. 1 runs EM on all rows only, from one start. `n_iter_` and `lower_bounds_` are those of all rows.
+    stop : {'change', 'aitken'}, default='change'
+        What `tol` is compared with: the change of the mean log-likelihood of a row, or Aitken's estimate of all that
+        was still to gain by it, which small changes that go on for long do not deceive.
+    accelerate : {'squarem'} or None, default=None
+        'squarem' lengthens EM's steps where they go on in one direction: the same optimum in fewer passes, up to ten
+        times fewer where EM is slow, and about as many where it is fast. Each pass counts as an iteration; a step
+        that does not raise the likelihood is taken back. Bounds are compared for `tol` over two or three passes.
     forgetting : float, default=0.6
         How fast `partial_fit` forgets: batch number t counts with a share of t**-forgetting. From just above 0.5, which
         follows what changes, to 1, where all batches count alike.
+    missing : {'em'} or None, default=None
+        What NaN means, and a null of frames and files. None refuses them. 'em' takes them for values that are missing
+        at random (whether a value is missing may depend on those that are there, not on itself): the fit maximises
+        the likelihood of what is there, by the exact expected moments of what is not (Ghahramani & Jordan 1994), and
+        all methods read such rows. Nothing is filled in, except for the search for a start.
     n_jobs : int or None, default=None
         Number of threads; negative numbers count from the number of usable cores, -1 is all of them.
         None takes, in this order, the value of an enclosing :func:`foldstat.threads` block, the
@@ -118,20 +137,23 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         Centre of each component.
     covariances_ : ndarray
         Covariances, of shape (n_components, n_features, n_features) if 'full', (n_features,
-        n_features) if 'tied', (n_components, n_features) if 'diag', (n_components,) if 'spherical'.
+        n_features) if 'tied', (n_components, n_features) if 'diag', (n_components,) if 'spherical'; of other
+        families as the notes tell.
     precisions_ : ndarray
         Inverses of the covariances, in the same shape.
     precisions_cholesky_ : ndarray
-        Upper triangular factors U of the precisions U Uᵀ (inverse standard deviations if 'diag' or
-        'spherical'), in the same shape. Set by hand, any factor F with F Fᵀ = Σ⁻¹ will do.
+        Upper triangular factors U of the precisions U Uᵀ (inverse standard deviations where
+        covariances are diagonals or variances), in the same shape. Set by hand, any factor F with F Fᵀ = Σ⁻¹ will do.
     converged_ : bool
         Whether the kept fit stopped because of `tol`.
     n_iter_ : int
         Number of iterations of the kept fit.
     lower_bound_ : float
-        Mean log-likelihood of a row in the last iteration's E-step.
+        Mean log-likelihood of a row in the last iteration's E-step; with a prior, and the logarithm of its density,
+        shared among the rows, but for constants.
     lower_bounds_ : list of float, of length `n_iter_`
-        The same for each iteration.
+        The same for each iteration, each a pass over the rows; where `accelerate` had a step taken back, that of the
+        parameters which the fit went on from.
     n_features_in_ : int
         Number of features seen by `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -139,16 +161,61 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
 
     All arrays are float32 if X was, and float64 otherwise.
 
+    Of a fitted model one may ask for parts (`marginal`, `condition`, `predict_given`), probabilities of one feature
+    (`pdf`, `cdf`, `quantile`), its shape (`modes`, `ellipses`, `contours`), how much it leaves open (`entropy`,
+    `uncertainty`, `posterior_entropy`, `kl_divergence`), clusters of several components (`merge_components`), and for
+    other forms (`to_dict`, `from_dict`, `to_sklearn`, `to_onnx`).
+
     The private methods of scikit-learn's class that other tools call (`_estimate_log_prob` and its like,
     `_get_parameters`, `_set_parameters`, `_n_parameters`) are there. A subclass that overrides one which
     `fit` and the methods that score would never call, such as `_m_step`, is a TypeError. One that overrides
     `fit_predict` has it called by `fit`.
 
+    Notes
+    -----
+    The covariance of component k is λₖ Dₖ Aₖ Dₖᵀ: a volume λ, a shape A, which is a diagonal of determinant 1, and an
+    orientation D, which is orthogonal. Each of the three is equal for all components (E), variable (V), or that of the
+    identity (I). With k components in d features:
+
+    ====  ========  ========  ===========  =======================  ======================  ===========
+    name  volume    shape     orientation  parameters               covariances_ (shape)    also called
+    ====  ========  ========  ===========  =======================  ======================  ===========
+    EII   equal     sphere    none         1                        (k,), all equal
+    VII   variable  sphere    none         k                        (k,)                    'spherical'
+    EEI   equal     equal     axes         d                        (k, d), rows equal
+    VEI   variable  equal     axes         k + d − 1                (k, d)
+    EVI   equal     variable  axes         1 + k(d − 1)             (k, d)
+    VVI   variable  variable  axes         kd                       (k, d)                  'diag'
+    EEE   equal     equal     equal        d(d + 1)/2               (d, d)                  'tied'
+    VEE   variable  equal     equal        k − 1 + d(d + 1)/2       (k, d, d)
+    EVE   equal     variable  equal        1 + (k + d/2)(d − 1)     (k, d, d)
+    VVE   variable  variable  equal        kd + d(d − 1)/2          (k, d, d)
+    EEV   equal     equal     variable     d + kd(d − 1)/2          (k, d, d)
+    VEV   variable  equal     variable     k + (1 + kd/2)(d − 1)    (k, d, d)
+    EVV   equal     variable  variable     1 + k(d − 1)(1 + d/2)    (k, d, d)
+    VVV   variable  variable  variable     kd(d + 1)/2              (k, d, d)               'full'
+    ====  ========  ========  ===========  =======================  ======================  ===========
+
+    M-steps are closed forms, but for VEI, VEE and VEV (volumes and what is common in turns, a convex problem) and for
+    EVE and VVE (plane rotations to common axes, from those of the iteration before; mclust 6.0.0 leaves the volumes out
+    where it looks for the axes of VVE, and so ends at smaller likelihoods). Rescaling all features alike
+    rescales the fit of every family; rescaling each by itself does of EEI, VEI, EVI, VVI, EEE, VEE, EVV and VVV; a
+    rotation turns those of EII, VII, EEE, VEE, EVE, VVE, EEV, VEV, EVV and VVV.
+
     References
     ----------
     Dempster, Laird & Rubin, "Maximum likelihood from incomplete data via the EM algorithm", Journal of
     the Royal Statistical Society B 39 (1977). Bishop, "Pattern Recognition and Machine Learning" (2006),
-    section 9.2.
+    section 9.2. Families: Celeux & Govaert, "Gaussian parsimonious clustering models", Pattern Recognition 28 (1995);
+    Browne & McNicholas, "Estimating common principal components in high dimensions", Advances in Data Analysis and
+    Classification 8 (2014); Scrucca, Fop, Murphy & Raftery, "mclust 5", The R Journal 8 (2016). Priors: Fraley &
+    Raftery, "Bayesian regularization for normal mixture estimation and model-based clustering", Journal of
+    Classification 24 (2007). 'squarem': Varadhan & Roland, "Simple and globally convergent methods for accelerating
+    the convergence of any EM algorithm", Scandinavian Journal of Statistics 35 (2008). 'aitken': Böhning, Dietz,
+    Schaub, Schlattmann & Lindsay, "The distribution of the likelihood ratio for mixtures of densities from the
+    one-parameter exponential family", Annals of the Institute of Statistical Mathematics 46 (1994). Missing values:
+    Ghahramani & Jordan, "Supervised learning from incomplete data via an EM approach", Advances in Neural Information
+    Processing Systems 6 (1994).
 
     Examples
     --------
@@ -164,28 +231,24 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        **MixtureEstimator._parameter_constraints,
         "covariance_type": [StrOptions(set(FAMILIES))],
-        "tol": [Interval(Real, 0.0, None, closed="left")],
-        "reg_covar": [Interval(Real, 0.0, None, closed="left")],
-        "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
-        "init_params": [StrOptions({"kmeans", "random", "random_from_data", "k-means++"})],
+        "init_params": [StrOptions({*METHODS, "whitened", "short-em"}), "array-like", callable],
         "weights_init": ["array-like", None],
         "means_init": ["array-like", None],
         "precisions_init": ["array-like", None],
-        "random_state": ["random_state"],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
-        "init_size": [Interval(Integral, 2, None, closed="left"), None],
+        "prior": [StrOptions(set(KINDS)), None],
+        "weight_prior": [Interval(Real, 0.0, None, closed="left"), None],
+        "mean_prior": [tuple, list, None],
+        "covariance_prior": [tuple, list, None],
+        "stages": [Interval(Integral, 1, None, closed="left")],
+        "stop": [StrOptions({"change", "aitken"})],
+        "accelerate": [StrOptions({"squarem"}), None],
         "forgetting": [Interval(Real, 0.5, 1.0, closed="right")],
-        "n_jobs": "no_validation",  # by `thread_count`, as everywhere
+        "missing": [StrOptions({"em"}), None],
     }
 
     _running: Running | None = None
-    n_iter_: int
-    lower_bounds_: list[float]
 
     def __init__(
         self,
@@ -196,7 +259,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         reg_covar: float = 1e-6,
         max_iter: int = 100,
         n_init: int = 1,
-        init_params: Method = "kmeans",
+        init_params: Method | ArrayLike | Callable[..., Any] = "kmeans",
         weights_init: ArrayLike | None = None,
         means_init: ArrayLike | None = None,
         precisions_init: ArrayLike | None = None,
@@ -204,8 +267,16 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         warm_start: bool = False,
         verbose: int = 0,
         verbose_interval: int = 10,
+        prior: Literal["mclust", "robust"] | None = None,
+        weight_prior: float | None = None,
+        mean_prior: tuple[ArrayLike, float] | None = None,
+        covariance_prior: tuple[ArrayLike, float] | None = None,
         init_size: int | None = None,
+        stages: int = 2,
+        stop: Stop = "change",
+        accelerate: Accelerate | None = None,
         forgetting: float = 0.6,
+        missing: Literal["em"] | None = None,
         n_jobs: int | None = None,
     ) -> None:
         self.n_components = n_components
@@ -222,8 +293,16 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         self.warm_start = warm_start
         self.verbose = verbose
         self.verbose_interval = verbose_interval
+        self.prior = prior
+        self.weight_prior = weight_prior
+        self.mean_prior = mean_prior
+        self.covariance_prior = covariance_prior
         self.init_size = init_size
+        self.stages = stages
+        self.stop = stop
+        self.accelerate = accelerate
         self.forgetting = forgetting
+        self.missing = missing
         self.n_jobs = n_jobs
 
     @classmethod
@@ -246,9 +325,11 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
             Centres of the components.
         covariances : array-like
             Covariances: (n_components, n_features, n_features) if 'full', (n_features, n_features)
-            if 'tied', (n_components, n_features) if 'diag', (n_components,) if 'spherical'.
-        covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
-            The covariance family.
+            if 'tied', (n_components, n_features) if 'diag', (n_components,) if 'spherical'; of other families in
+            the shape of `covariances_`.
+        covariance_type : str, default='full'
+            The covariance family. Whether covariances obey it is not looked at: the family counts parameters, and
+            is what a fit from here is held to.
         **params
             Further constructor arguments, such as `random_state` for `sample`, or `warm_start`
             for a `fit` that starts from here.
@@ -281,132 +362,6 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         model.n_features_in_ = d
         model._keep_start(Start(shares, mu, sigma, factor), FLOAT64)
         return model
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self,
-        X: Any,
-        y: None = None,
-        sample_weight: Any = None,
-        *,
-        columns: Any = None,
-        checkpoint: Any = None,
-        executor: Any = None,
-    ) -> GaussianMixture:
-        """Estimate the parameters with the EM algorithm.
-
-        A fit that fails or is interrupted leaves the model as it was.
-
-        The `n_init` starts share each pass over the data, and the one that ends with the largest
-        likelihood is kept. EM itself stores nothing per row; while a start is looked for,
-        'kmeans' and 'k-means++' keep one float64 for each row and restart, with the restarts in
-        groups of at most 32 MB (or of one, if that alone needs more).
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features), or source
-            Rows; float64 and float32 arrays, and frames that NumPy can view, are read where they lie. What does not
-            lie in memory is read chunk by chunk in every iteration, to the same bits: paths of files, lists of
-            arrays, and all else that `foldstat.sources.as_source` opens; collections of Dask are folded where they
-            are.
-        y : None
-            Ignored, present for the interface's sake.
-        sample_weight : array-like of shape (n_samples,), str or source, default=None
-            How often each row counts, finite and not negative; of a source also the name of a column, or a source of
-            the same chunks. Their scale does not matter. A row of
-            weight zero is not there: the fit is the one without it, from the same start. For EM from
-            a given start an integer weight is that many copies; where a start is looked for, a row
-            is drawn with a probability in proportion to its weight, as its copies together would be,
-            but the draws themselves may be others.
-        columns : list of str, default=None
-            Which columns of a source or frame are the features, in their order. None takes all of them.
-        checkpoint : path, default=None
-            A file that the state of the fit is written to after every pass, in one step. The same call again goes on
-            from it, to the bits of a fit that nothing interrupted. More iterations may be asked for.
-        executor : object with a ``submit`` method, default=None
-            Where the chunks of X are folded, in place of this process's threads: an executor in the manner of
-            `concurrent.futures` (processes, loky, MPI, ipyparallel). X is a sequence of chunks, then.
-
-        Returns
-        -------
-        GaussianMixture
-            The model itself.
-
-        Raises
-        ------
-        ValueError
-            If a parameter or weight is out of its range, X has NaN or infinite entries or too few
-            rows, or a covariance collapses; if a source gives other rows in one pass than in another, or
-            the checkpoint is of other data or parameters.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If `max_iter` iterations were not enough.
-        UserWarning
-            If the fit goes on from a checkpoint.
-        RuntimeWarning
-            If a source gives its rows in another order in each pass.
-        """
-        draft = self._draft()
-        draft._running = None
-        if self._hands_over(GaussianMixture.fit_predict):
-            given = {"sample_weight": sample_weight, "columns": columns, "checkpoint": checkpoint, "executor": executor}
-            with draft._handing_over():
-                draft.fit_predict(X, y, **{name: value for name, value in given.items() if value is not None})
-        else:
-            draft._fit(X, sample_weight, columns, checkpoint, executor)
-        self._become(draft)
-        return self
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit_predict(
-        self,
-        X: Any,
-        y: None = None,
-        sample_weight: Any = None,
-        *,
-        columns: Any = None,
-        checkpoint: Any = None,
-        executor: Any = None,
-    ) -> NDArray[np.int64]:
-        """Fit, and give the most probable component of every row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features), or source
-            Rows, as in `fit`.
-        y : None
-            Ignored, present for the interface's sake.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts, as in `fit`.
-        columns, checkpoint, executor
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), int64
-            The same labels as ``fit(X).predict(X)``; of a collection of Dask one of its arrays.
-
-        Raises
-        ------
-        ValueError
-            As `fit`; also then the model stays as it was.
-        """
-        draft = self._draft()
-        draft._running = None
-        rows = draft._fit(X, sample_weight, columns, checkpoint, executor)
-        draft._check_overrides()
-        mixture = draft._compiled_mixture()
-        labels: NDArray[np.int64]
-        if isinstance(rows, ChunkedPasses):
-            labels = np.concatenate([part for _, part in rows.scores(mixture, "predict")])
-        elif isinstance(rows, Passes):
-            labels = FittedMixture.predict(draft, X)
-        else:
-            labels = mixture.predict(rows, thread_count(self.n_jobs), check_finite=False)
-        self._become(draft)
-        return labels
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: None = None, sample_weight: Any = None, *, columns: Any = None) -> GaussianMixture:
@@ -461,6 +416,8 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         """
         if not 0.5 < self.forgetting <= 1.0:
             raise ValueError(f"forgetting must be above 0.5 and at most 1, got {self.forgetting!r}")
+        if any(value is not None for value in (self.prior, self.weight_prior, self.mean_prior, self.covariance_prior)):
+            raise ValueError("partial_fit finds the maximum of the likelihood, and has no place for priors: use fit")
         if as_pieces(X) is not None:
             raise TypeError("partial_fit takes batches one after the other: fit takes a Dask collection as a whole")
         names = getattr(self, "feature_names_in_", None) if columns is None else columns
@@ -484,7 +441,7 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
             if source is not None:
                 remember_names(draft, source.names)
         elif source is None:
-            rows = validated(draft, X, dtype=ROW_DTYPES, reset=False)
+            rows = draft._validated(X)
         else:
             rows = as_rows(X)  # whose columns were chosen by their names
             if rows.shape[1] != self.n_features_in_:
@@ -492,7 +449,9 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         w = as_sample_weight(sample_weight, len(rows), all_rows=not begun)
         if w is not None and not w.any():
             return
-        batch = draft._compiled_mixture().statistics(rows, w, thread_count(self.n_jobs))
+        batch = statistics_of(
+            draft._compiled_mixture(), rows, w, thread_count(self.n_jobs), missing=takes_missing(self)
+        )
         running = self._running
         draft._running = Running.of(batch) if running is None else running.after(batch, self.forgetting)
         if begun:
@@ -500,175 +459,52 @@ class GaussianMixture(FittedMixture, DensityMixin, BaseEstimator):
         self._become(draft)
 
     def _keep_running(self, running: Running, dtype: np.dtype[Any]) -> None:
-        with _float32_hint(dtype):
+        with float32_hint(dtype):
             self._keep(running.start(self.covariance_type, self.reg_covar), dtype)
         self.converged_, self.n_iter_ = False, self.n_iter_ + 1
         self.lower_bound_ = running.lower_bound
         self.lower_bounds_ = [*self.lower_bounds_, self.lower_bound_]
 
-    def _draft(self) -> GaussianMixture:
-        """Give a model to be fitted in place of this one, which stays as it is if that fails."""
-        self._check_overrides()
-        draft: GaussianMixture = object.__new__(type(self))
-        draft.__dict__ = dict(vars(self))
-        return draft
+    def _begin(self) -> None:
+        self._running = None
 
-    def _become(self, draft: GaussianMixture) -> None:
-        """Take over all that was fitted, in one step that no interrupt can divide."""
-        self.__dict__ = draft.__dict__
-
-    def _fit(
-        self, X: Any, sample_weight: Any, columns: Any = None, checkpoint: Any = None, executor: Any = None
-    ) -> Rows | Passes:
-        """Fit, and give the rows, or what reads them."""
-        threads = thread_count(self.n_jobs)  # refused before the work, not after it
-        passes = passes_over(X, columns, sample_weight, executor, threads)
-        warm = self.warm_start and hasattr(self, "converged_")
-        rows = w = None
-        if passes is None:
-            check_weight_name(X, sample_weight)
-            X = chosen_columns(X, columns)
-            rows, w = self._training_rows(X, sample_weight, searched=warm and not self.max_iter)
-            d, dtype = rows.shape[1], rows.dtype
-            if checkpoint is not None:
-                passes = passes_over_rows(rows, w, threads)
-        else:
-            d, dtype = passes.n_columns, passes.dtype
-            if warm and d != np.shape(self.means_)[1]:
-                raise ValueError(f"X has {d} features, but the model to go on from has {np.shape(self.means_)[1]}")
-            self.n_features_in_ = d
-            remember_names(self, passes.names)
-        plan = self._plan(d, warm, threads)
-        if warm and not self.max_iter:
-            if passes is not None:
-                passes.look(self.n_components, None)
-                plan.check_rows(passes)
-            self._keep_start(self._last(), dtype)
-            return passes or cast("Rows", rows)
-        saved = None if checkpoint is None else Checkpoint(checkpoint, plan.settings)
-        bar = progress_bar(
-            self.max_iter,
-            show=bool(self.verbose),
-            n_starts=len(plan.seeds),
-            interval=self.verbose_interval,
-            changes=self.verbose > 1,
-        )
-        with _float32_hint(dtype), bar as report:
-            if passes is not None:
-                passes.progress = self.verbose > 1
-                fits = plan.fit_passes(passes, saved, report)
-            else:
-                fits = self._fit_rows(X, rows, w, plan, report)
-        if self.max_iter:
-            self._keep_best(fits, dtype)
-        else:
-            self._keep_start(_parameters_of(fits[-1]), dtype)
-        return passes or cast("Rows", rows)
-
-    def _fit_rows(self, X: Any, rows: Any, w: Floats | None, plan: Plan, report: Callback | None) -> list[Any]:
-        try:
-            return plan.fit_rows(rows, w, report)
-        except ValueError:
-            validated(self, X, dtype=ROW_DTYPES)  # scikit-learn's own message, if it has one
-            raise
-
-    def _plan(self, d: int, warm: bool, n_jobs: int | None) -> Plan:
+    def _given(self, d: int) -> Given:
         k, family = self.n_components, self.covariance_type
-        given = check_given(self.weights_init, self.means_init, self.precisions_init, family, k, d)
-        return Plan(
-            family=family,
-            n_components=k,
-            method=self.init_params,
-            seeds=(seeds := [0] if warm else self._seeds_of_starts(given)),
-            random_state=_told(self.random_state, seeds),
-            given=given,
-            last=(self._last(), float(self.lower_bound_)) if warm else None,
-            init_size=None if self.init_size is None else int(self.init_size),
-            tol=float(self.tol),
-            reg_covar=float(self.reg_covar),
-            max_iter=int(self.max_iter),
-            n_jobs=n_jobs,
-        )
+        return check_given(self.weights_init, self.means_init, self.precisions_init, family, k, d)
 
-    def _training_rows(
-        self, X: ArrayLike, sample_weight: ArrayLike | None, *, searched: bool
-    ) -> tuple[Rows, Floats | None]:
-        """Check the rows and their weights; NaN and infinity are mostly found by the first pass of the fit."""
-        least = 2 if sample_weight is None else 1
-        rows = validated(self, X, dtype=ROW_DTYPES, ensure_min_samples=least, ensure_all_finite=searched)
-        w = as_sample_weight(sample_weight, len(rows))
-        n = len(rows)
-        if w is not None:
-            # A row of weight zero is not there, and one of weight 5 is there five times.
-            enough = max(self.n_components, 2)
-            n = max(int(np.count_nonzero(w)), int(np.floor(np.minimum(w, enough)).sum()))
-            if n < 2:
-                raise ValueError(
-                    f"Found array with {n} sample(s) (shape={rows.shape}) of positive weight "
-                    f"while a minimum of 2 is required by {type(self).__name__}."
-                )
-        if n < self.n_components:
-            raise ValueError(
-                f"Expected n_samples >= n_components but got n_components = {self.n_components}, n_samples = {n}"
-            )
-        return rows, w
+    def _prior(self, d: int) -> PriorRows | None:
+        return check_prior_rows(self, d)
 
-    def _last(self) -> Start:
-        """Where the fit before this one ended."""
-        means, factors = as_set(self.means_, "means_"), as_set(self.precisions_cholesky_, "precisions_cholesky_")
-        return Start(weights_of(self), means, as_set(self.covariances_, "covariances_"), factors)
+    def _with_parameters(
+        self, weights: Floats, means: Floats, covariances: Floats, family: Family, names: Sequence[str | None]
+    ) -> GaussianMixture:
+        """Make a mixture of other parameters, as precise as this one, that draws and works as this one does."""
+        kept = {"random_state": self.random_state, "n_jobs": self.n_jobs}
+        model = GaussianMixture.from_parameters(weights, means, covariances, covariance_type=family, **kept)
+        if self.means_.dtype == FLOAT32:
+            model._keep_start(model._last(), FLOAT32)
+        remember_names(model, None if None in names else names)
+        return model
 
-    def _seeds_of_starts(self, given: Given) -> list[int]:
-        if given.complete:
-            return [0]  # nothing is drawn
-        seeds: list[int] = restart_seeds(check_random_state(self.random_state), self.n_init).tolist()
-        # Without iterations nothing tells the starts apart: the last one stays.
-        return seeds if self.max_iter else seeds[-1:]
-
-    def _keep_start(self, start: Start, dtype: np.dtype[Any]) -> None:
-        # A start from single rows weighs each component by its row, which is no share of 1 yet.
-        shares = start.weights if sums_to_one(start.weights.sum(), FLOAT32) else start.weights / start.weights.sum()
-        self._keep(start._replace(weights=shares), dtype)
-        self.converged_, self.n_iter_ = False, 0
-        self.lower_bound_ = -math.inf
-        self.lower_bounds_ = []
-
-    def _keep_best(self, fits: list[Any], dtype: np.dtype[Any]) -> None:
-        best = max(fits, key=lambda fit: fit["lower_bounds"][-1])
-        self._keep(_parameters_of(best), dtype)
-        self.converged_ = best["converged"]
-        self.lower_bounds_ = best["lower_bounds"].tolist()
-        self.n_iter_ = len(self.lower_bounds_)
-        self.lower_bound_ = self.lower_bounds_[-1]
-        if not self.converged_:
-            warnings.warn(_NOT_CONVERGED, ConvergenceWarning, stacklevel=5)
-
-    def _keep(self, start: Start, dtype: np.dtype[Any]) -> None:
-        weights, means, covariances, factors = (np.asarray(array, dtype=dtype) for array in start)
-        self._set_parameters((weights, means, covariances, factors))
-        # Those that a class keeps elsewhere, or that float32 cannot hold, are refused by the methods that need them.
-        with contextlib.suppress(ValueError, TypeError, AttributeError):
+    def _become_fitted(self, fitted: Mapping[str, Any]) -> None:
+        """Take over what `from_dict` read, if it is a mixture."""
+        found = read_fitted(fitted)
+        means = found["means_"]
+        try:
+            self._validate_params()
+            thread_count(self.n_jobs)
+            k, d = as_means(means).shape
+            family = as_family(self.covariance_type)
+            as_weights(found["weights_"], k)
+            as_covariances(found["covariances_"], family, k, d)
+            self._set_parameters((found["weights_"], means, found["covariances_"], found["precisions_cholesky_"]))
             self._compiled_mixture()
-
-
-def _told(random_state: Any, seeds: list[int]) -> Any:
-    """Give what tells one random state from another: the number, None, or the seeds that a generator gave."""
-    if random_state is None:
-        return None
-    return int(random_state) if isinstance(random_state, Integral) else seeds
-
-
-def _parameters_of(fit: dict[str, Any]) -> Start:
-    mixture = fit["mixture"]
-    return Start(mixture.weights, mixture.means, fit["covariances"], mixture.precisions_cholesky)
-
-
-@contextlib.contextmanager
-def _float32_hint(dtype: np.dtype[Any]) -> Iterator[None]:
-    """Say in the error of a collapsed covariance that float64 rows may help."""
-    try:
-        yield
-    except ValueError as error:
-        if dtype == FLOAT32 and "ill-defined empirical covariance" in str(error):
-            raise ValueError(str(error) + _FLOAT32_HINT) from error
-        raise
+        except (TypeError, ValueError) as error:
+            raise not_a_mixture(str(error)) from error
+        names = found["feature_names_in_"]
+        if names is not None and len(names) != d:
+            raise not_a_mixture(f"its arrays are of {d} features, and {len(names)} are named")
+        self.n_features_in_ = d
+        remember_names(self, names)
+        self.converged_, self.n_iter_ = found["converged_"], found["n_iter_"]
+        self.lower_bound_, self.lower_bounds_ = found["lower_bound_"], found["lower_bounds_"]

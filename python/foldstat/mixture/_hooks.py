@@ -15,6 +15,7 @@ from foldstat._common.arrays import FLOAT32, Floats, Rows, as_rows
 from foldstat._common.threads import thread_count
 from foldstat.mixture._attributes import weights_of
 from foldstat.mixture._parameters import Family, as_family
+from foldstat.mixture._start import Posterior
 
 # What `fit` and the methods that score call there and the compiled passes have no place for.
 _NEVER_CALLED = (
@@ -49,10 +50,13 @@ class ScikitLearnHooks:
     precisions_: Floats
     precisions_cholesky_: Floats
     _checked: ClassVar[type | None] = None
+    _ours: ClassVar[type]  # the class of foldstat's that others derive from
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls, ours: bool = False, **options: Any) -> None:
         """Refuse overrides that would have no effect, and nobody would notice."""
         super().__init_subclass__(**options)
+        if ours:
+            cls._ours = cls
         _refuse_ignored(cls)
 
     def _check_overrides(self) -> None:
@@ -117,12 +121,18 @@ class ScikitLearnHooks:
     def _compiled_mixture(self) -> _core.Mixture:
         """Give the parameters as the kernels take them: checked once, and again where somebody has set others."""
         family = self.covariance_type if type(self.covariance_type) is str else as_family(self.covariance_type)
-        parameters = self.weights_, self.means_, self.precisions_cholesky_, family
+        posterior = self._posterior()
+        weights = self.weights_ if posterior is None else None
+        parameters = self.means_, self.precisions_cholesky_, family
         known: _core.Mixture | None = vars(self).get("_compiled")
-        if known is None or not known.holds(*parameters):
-            known = _core.Mixture(*parameters, thread_count(self.n_jobs))
+        if known is None or not known.holds(weights, *parameters, posterior):
+            known = _core.Mixture(weights, *parameters, thread_count(self.n_jobs), posterior)
             vars(self)["_compiled"] = known  # past a __setattr__ of the user's
         return known
+
+    def _posterior(self) -> Posterior | None:
+        """Give the distribution of the parameters, where they have one."""
+        return None
 
     def __getstate__(self) -> Any:
         """Give what is pickled and copied: all but what the kernels make of it."""
@@ -136,11 +146,12 @@ class ScikitLearnHooks:
 
 
 def _refuse_ignored(cls: type) -> None:
-    ignored = [name for name in _NEVER_CALLED if getattr(cls, name, None) is not getattr(ScikitLearnHooks, name, None)]
+    ours = getattr(cls, "_ours", ScikitLearnHooks)
+    ignored = [name for name in _NEVER_CALLED if getattr(cls, name, None) is not getattr(ours, name, None)]
     if ignored:
         raise TypeError(
-            f"{cls.__name__} overrides {', '.join(ignored)}, which foldstat.GaussianMixture never calls, as its "
+            f"{cls.__name__} overrides {', '.join(ignored)}, which foldstat.{ours.__name__} never calls, as its "
             "E- and M-steps are compiled. Write the loop with foldstat.mixture.expectation, statistics and "
             "maximization, override public methods (fit, score_samples, ...), or derive from "
-            "sklearn.mixture.GaussianMixture"
+            f"sklearn.mixture.{ours.__name__}"
         )

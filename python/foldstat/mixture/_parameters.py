@@ -14,7 +14,15 @@ from foldstat._common.matrices import LAPACK_FEATURES, named_matrices, symmetris
 # What a value of `covariance_type` is called; the names are those that the compiled module knows.
 Family: TypeAlias = str
 FAMILIES = tuple(_core.covariance_types())
-Method: TypeAlias = Literal["kmeans", "k-means++", "random", "random_from_data"]
+# Each family once, under the name that says its volume, shape and orientation.
+NAMED_BY_PARTS = tuple(name for name in FAMILIES if name.isupper())
+Method: TypeAlias = Literal["kmeans", "k-means++", "random", "random_from_data", "whitened", "short-em"]
+# Those that the compiled module knows.
+METHODS = "kmeans", "k-means++", "random", "random_from_data"
+
+# What EM compares with its tolerance, and how its steps are lengthened.
+Stop: TypeAlias = Literal["change", "aitken"]
+Accelerate: TypeAlias = Literal["squarem"]
 
 
 def as_family(covariance_type: str) -> Family:

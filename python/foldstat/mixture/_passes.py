@@ -13,6 +13,7 @@ from foldstat import _core
 from foldstat._common.bars import Bar
 from foldstat._core import MixtureStatistics
 from foldstat.mixture._aligned import aligned
+from foldstat.mixture._missing import filled, scored
 from foldstat.mixture._seen import Seen, unit_exponent
 from foldstat.mixture._start_rows import Chosen, StartRows
 from foldstat.sources import Block, Matrices
@@ -42,12 +43,12 @@ class Passes(ABC):
         float64 or float32.
     weighted : bool
         Whether they have weights.
-    start_rows : int
-        How many rows a start is looked for in, unless somebody says so.
     looked : Looked or None
         What is known of all rows once there was a pass.
     progress : bool
         Whether each pass shows a bar.
+    missing : bool
+        Whether NaN is a missing value.
     """
 
     name: str
@@ -55,9 +56,9 @@ class Passes(ABC):
     n_columns: int
     dtype: np.dtype[Any]
     weighted: bool
-    start_rows = 200_000
     looked: Looked | None = None
     progress = False
+    missing = False
 
     @abstractmethod
     def look(self, n_components: int, start: tuple[int, int] | None) -> Chosen | None:
@@ -73,10 +74,10 @@ class Passes(ABC):
             self.look(1, None)
             self.check_weights()
         (statistics,) = self.statistics([model])
-        return _core.in_units_of_weights(_core.scaled_statistics(statistics, 1.0), self._exponent)
+        return _core.in_units_of_weights(_core.scaled_statistics(statistics, 1.0), self.exponent)
 
     @property
-    def _exponent(self) -> int:
+    def exponent(self) -> int:
         """The logarithm to base 2 of the unit of the weights."""
         return 0 if self.looked is None else self.looked.exponent
 
@@ -94,13 +95,15 @@ class Passes(ABC):
 class ChunkedPasses(Passes):
     """Rows that come in chunks, one after the other."""
 
-    def __init__(self, matrices: Matrices, n_jobs: int | None, whole: Chosen | None = None) -> None:
-        self._matrices, self._n_jobs = matrices, n_jobs
+    def __init__(
+        self, matrices: Matrices, n_jobs: int | None, whole: Chosen | None = None, *, missing: bool = False
+    ) -> None:
+        self._matrices, self._n_jobs, self.missing = matrices, n_jobs, missing
         self._whole = whole  # where the rows do lie in memory
         self.name, self.names = matrices.name, matrices.names
         self.n_columns, self.dtype, self.weighted = matrices.n_columns, matrices.dtype, matrices.weighted
         if whole is not None:
-            self.name, self.start_rows = "X", len(whole.rows)
+            self.name = "X"
 
     def blocks(self) -> Iterator[Block]:
         """Give the rows once more."""
@@ -124,14 +127,15 @@ class ChunkedPasses(Passes):
         if start is None or whole is None or start[0] < len(whole.rows):
             whole = None
         rows = None if start is None or whole is not None else StartRows(*start)
-        looking = _core.MixturePass([], self.n_columns)
+        looking = _core.MixturePass([], self.n_columns, missing=self.missing)
         for block in self.blocks():
             self._push(looking, block, check_finite=True)
             enough.add(block.rows, block.weights)
             if rows is not None:
                 rows.add(block.rows, block.weights)
         self.looked = enough.looked(Seen.of(looking.finish()[1]))
-        return whole if rows is None else rows.chosen()
+        chosen = whole if rows is None else rows.chosen()
+        return filled(chosen, self.names) if chosen is not None and self.missing else chosen
 
     def statistics(self, models: Sequence[_core.Mixture]) -> list[MixtureStatistics]:
         """Fold all rows under each model."""
@@ -140,11 +144,12 @@ class ChunkedPasses(Passes):
     def placed_statistics(self, model: _core.Mixture, first_row: int, piece: int | None) -> MixtureStatistics:
         """Fold all rows, which know their place among others, in units of one."""
         (statistics,) = self._folded([model], first_row, piece)
-        return _core.in_units_of_weights(statistics, self._exponent)
+        return _core.in_units_of_weights(statistics, self.exponent)
 
     def _folded(self, models: Sequence[_core.Mixture], first_row: int, piece: int | None) -> list[MixtureStatistics]:
         first = self.looked is None
-        folding = _core.MixturePass(models, self.n_columns, exponent=self._exponent, first_row=first_row, piece=piece)
+        place: dict[str, Any] = {"exponent": self.exponent, "first_row": first_row, "piece": piece}
+        folding = _core.MixturePass(models, self.n_columns, missing=self.missing, **place)
         for block in self.blocks():
             self._push(folding, block, check_finite=first)
         statistics, found = folding.finish(self._n_jobs)
@@ -158,13 +163,13 @@ class ChunkedPasses(Passes):
         """Give each chunk, without its rows, and what a method of the compiled mixture finds for them."""
 
         def found(rows: Any) -> Any:
-            return getattr(model, method)(rows, self._n_jobs)
+            return scored(model, method, rows, self._n_jobs, missing=self.missing)
 
         return aligned(self._searched(), _core.block_rows(self.n_columns), found)
 
     def _searched(self) -> Iterator[Block]:
         """Give the rows once more, and prove that they are those of the first pass, if there was one."""
-        looking = _core.MixturePass([], self.n_columns)
+        looking = _core.MixturePass([], self.n_columns, missing=self.missing)
         for block in self.blocks():
             self._push(looking, block, check_finite=True)
             yield block
@@ -172,7 +177,7 @@ class ChunkedPasses(Passes):
         self.check_same(Seen.of(looking.finish()[1]))
 
     def _push(self, into: _core.MixturePass, block: Block, *, check_finite: bool) -> None:
-        with locating(block):
+        with locating(block, missing=self.missing):
             into.push(block.rows, block.weights, self._n_jobs, check_finite)
 
 
@@ -205,19 +210,22 @@ class WeighedRows:
 
 
 @contextlib.contextmanager
-def locating(block: Block) -> Iterator[None]:
+def locating(block: Block, *, missing: bool = False) -> Iterator[None]:
     """Tell where in the whole the row is that an error about the rows of a block is about."""
     try:
         yield
     except ValueError as error:
-        raise _located(error, block) from error
+        raise _located(error, block, missing) from error
 
 
-def _located(error: ValueError, block: Block) -> ValueError:
+def _located(error: ValueError, block: Block, missing: bool) -> ValueError:
     for values in (block.rows, block.weights):
         if values is None:
             continue
-        bad = ~np.isfinite(values) if values is block.rows else ~(np.isfinite(values) & (values >= 0))
+        if values is block.rows:
+            bad = np.isinf(values) if missing else ~np.isfinite(values)
+        else:
+            bad = ~(np.isfinite(values) & (values >= 0))
         if bad.any():
             row = int(bad.any(axis=1).argmax()) if bad.ndim == 2 else int(bad.argmax())
             return type(error)(_told(block, row, bad))

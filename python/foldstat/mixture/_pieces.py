@@ -14,6 +14,7 @@ from foldstat._common.arrays import FLOAT32, Floats, Rows
 from foldstat._common.weights import as_sample_weight
 from foldstat._core import MixtureStatistics
 from foldstat.mixture._likelihood import LogLikelihood
+from foldstat.mixture._missing import filled, scored
 from foldstat.mixture._passes import Looked, Passes, WeighedRows, locating
 from foldstat.mixture._seen import Seen
 from foldstat.mixture._start_rows import Chosen, joined, of_sample
@@ -29,16 +30,18 @@ class PiecePasses(Passes):
     are cut, and still not on who folds them when.
     """
 
-    def __init__(self, pieces: Pieces, name: str = "X") -> None:
-        self._pieces, self.name = pieces, name
+    def __init__(self, pieces: Pieces, name: str = "X", *, missing: bool = False) -> None:
+        self._pieces, self.name, self.missing = pieces, name, missing
         self.names, self.weighted = pieces.names, pieces.weighted
-        self._found: _Found = pieces.fold(_look, desc="look")
+        self._found: _Found = pieces.fold(_look, missing, desc="look")
         self.n_columns = self._found.n_columns
         self.dtype = FLOAT32 if self._found.single else np.dtype(np.float64)
         if not self._found.seen.rows:
             raise ValueError(f"{name} has no rows")
         self.looked = Looked(self._found.seen, self._found.seen.rows, 0)
-        self._first_rows = _first_rows([rows for rows, _ in self._lengths], self.n_columns)
+        # The blocks of incomplete rows are not those of the rows: each piece is a tree of its own.
+        lengths = [rows for rows, _ in self._lengths]
+        self._first_rows = None if missing else _first_rows(lengths, self.n_columns)
 
     @property
     def _lengths(self) -> list[tuple[int, int]]:
@@ -52,9 +55,11 @@ class PiecePasses(Passes):
             weighed = self._pieces.fold(_weigh, n_components, desc="weigh")
         seen = self._found.seen
         self.looked = Looked(seen, seen.rows, 0) if weighed is None else weighed.looked(seen)
-        if start is None:
-            return None
-        size, seed = start
+        chosen = None if start is None else self._start(*start)
+        return filled(chosen, self.names) if chosen is not None and self.missing else chosen
+
+    def _start(self, size: int, seed: int) -> Chosen:
+        seen = self._found.seen
         if seen.rows <= size:
             parts: list[tuple[int, Chosen]] = self._pieces.fold(_gather, desc="start")
             return joined([part for _, part in sorted(parts, key=lambda part: part[0]) if len(part.rows)])
@@ -67,7 +72,7 @@ class PiecePasses(Passes):
     def statistics(self, models: Sequence[_core.Mixture]) -> list[MixtureStatistics]:
         """Fold all rows under each model."""
         folded: _Folded = self._pieces.fold(
-            _fold, list(models), self._exponent, self._first_rows, progress=self.progress, desc="pass"
+            _fold, list(models), self.exponent, self._first_rows, self.missing, progress=self.progress, desc="pass"
         )
         self.check_same(folded.seen)
         return folded.statistics
@@ -122,20 +127,23 @@ def _parts(piece: Any) -> tuple[Rows, Floats | None]:
     return (piece.rows, piece.weights) if isinstance(piece, WeightedRows) else (piece, None)
 
 
-def _locating(piece: Any, index: int) -> AbstractContextManager[None]:
-    return locating(Block(*_parts(piece), f"chunk {index}", 0))
+def _locating(piece: Any, index: int, missing: bool) -> AbstractContextManager[None]:
+    return locating(Block(*_parts(piece), f"chunk {index}", 0), missing=missing)
 
 
-def _pushed(folding: _core.MixturePass, piece: Any, index: int, *, check_finite: bool) -> tuple[list[Any], Seen]:
-    with _locating(piece, index):
+def _pushed(
+    folding: _core.MixturePass, piece: Any, index: int, missing: bool, *, check_finite: bool
+) -> tuple[list[Any], Seen]:
+    with _locating(piece, index, missing):
         folding.push(*_parts(piece), None, check_finite)
     statistics, seen = folding.finish()
     return statistics, Seen.of(seen)
 
 
-def _look(piece: Any, index: int) -> _Found:
+def _look(piece: Any, index: int, missing: bool) -> _Found:
     rows, _ = _parts(piece)
-    _, seen = _pushed(_core.MixturePass([], rows.shape[1]), piece, index, check_finite=True)
+    looking = _core.MixturePass([], rows.shape[1], missing=missing)
+    _, seen = _pushed(looking, piece, index, missing, check_finite=True)
     return _Found({index: (seen.rows, seen.present)}, seen, rows.shape[1], rows.dtype == np.float32)
 
 
@@ -156,24 +164,25 @@ def _draw(piece: Any, index: int, size: int, seed: int, before: list[int], below
     return sample
 
 
-def _fold(piece: Any, index: int, models: list[_core.Mixture], exponent: int, first_rows: list[int] | None) -> _Folded:
+def _fold(
+    piece: Any, index: int, models: list[_core.Mixture], exponent: int, first_rows: list[int] | None, missing: bool
+) -> _Folded:
     n_columns = _parts(piece)[0].shape[1]
-    if first_rows is None:
-        folding = _core.MixturePass(models, n_columns, exponent=exponent, piece=index)
-    else:
-        folding = _core.MixturePass(models, n_columns, exponent=exponent, first_row=first_rows[index])
-    return _Folded(*_pushed(folding, piece, index, check_finite=False))
+    place = {"piece": index} if first_rows is None else {"first_row": first_rows[index]}
+    folding = _core.MixturePass(models, n_columns, exponent=exponent, missing=missing, **place)
+    return _Folded(*_pushed(folding, piece, index, missing, check_finite=False))
 
 
-def log_likelihood_of(piece: Any, index: int, model: _core.Mixture) -> LogLikelihood:
+def log_likelihood_of(piece: Any, index: int, model: _core.Mixture, missing: bool) -> LogLikelihood:
     """Sum the log-likelihoods of the rows of a piece."""
     rows, weights = _parts(piece)
-    with _locating(piece, index):
-        return LogLikelihood.of(model.score_samples(rows), as_sample_weight(weights, len(rows), all_rows=False))
+    with _locating(piece, index, missing):
+        found = scored(model, "score_samples", rows, None, missing=missing)
+        return LogLikelihood.of(found, as_sample_weight(weights, len(rows), all_rows=False))
 
 
-def scores(piece: Any, index: int, model: _core.Mixture, method: str, dtype: str) -> Any:
+def scores(piece: Any, index: int, model: _core.Mixture, method: str, dtype: str, missing: bool) -> Any:
     """Give what a method of the compiled mixture finds for the rows of a piece."""
     rows, _ = _parts(piece)
-    with _locating(piece, index):
-        return getattr(model, method)(rows).astype(dtype, copy=False)
+    with _locating(piece, index, missing):
+        return scored(model, method, rows, None, missing=missing).astype(dtype, copy=False)

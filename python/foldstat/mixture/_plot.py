@@ -1,4 +1,4 @@
-"""Pictures of fitted mixtures: points, density contours, and one ellipse per component and sigma.
+"""The picture of a fitted mixture: points, density contours, and one ellipse per component and sigma.
 
 Matplotlib is only imported when a picture is asked for; it comes with ``pip install "foldstat[plot]"``.
 """
@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import math
 import numbers
-import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
@@ -19,11 +18,10 @@ from foldstat._common.arrays import as_doubles, as_floats
 from foldstat._common.pyplot import import_pyplot
 from foldstat._common.room import room_for
 from foldstat.mixture._parameters import as_family, as_matrices, as_weights
+from foldstat.mixture._reading._columns import column_numbers, names_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-__all__ = ["plot_mixture"]
 
 Floats = NDArray[np.float64]
 Features: TypeAlias = Sequence[int | str] | int | str | None
@@ -117,42 +115,49 @@ def plot_mixture(
     4
     """
     pyplot = import_pyplot("plot_mixture")
-    mixture = _Marginal.of(model, features)
-    points = _rows(X, model, mixture.features)
+    mixture = Marginal.of(model, features)
+    points = rows_of(X, model)[:, mixture.features]
     if ax is None:
         ax = pyplot.gca()
-    known = _names(model, np.shape(model.means_)[1])
-    names = [known[feature] or f"feature {feature}" for feature in mixture.features]
-    shown = _subsample(points, max_points, random_state)
+    shown = points[subsample(len(points), max_points, random_state)]
     with room_for(f"the picture of {len(mixture.weights)} components"):
         if len(mixture.features) == 1:
-            _draw_line(ax, mixture, points)
-            ax.set(xlabel=names[0], ylabel="density")
+            draw_line(ax, mixture, points)
         else:
-            _draw_plane(ax, mixture, shown, levels, tuple(n_sigma))
-            ax.set(xlabel=names[0], ylabel=names[1])
+            draw_plane(ax, mixture, shown, mixture.log_densities(shown).argmax(axis=1), levels, tuple(n_sigma))
+            draw_key(ax, tuple(n_sigma))
     return ax
 
 
 @dataclass(frozen=True)
-class _Marginal:
+class Marginal:
     """A mixture of normals over the features on show, with full covariances."""
 
     features: tuple[int, ...]
+    names: tuple[str, ...]
     weights: Floats  # (k,)
     means: Floats  # (k, len(features))
     covariances: Floats  # (k, len(features), len(features))
 
     @classmethod
-    def of(cls, model: FittedMixture, features: Features) -> _Marginal:
+    def of(cls, model: FittedMixture, features: Features) -> Marginal:
         """Marginal over the features; that of a normal reads off the rows and columns."""
-        if not hasattr(model, "means_"):
-            raise ValueError(f"this {type(model).__name__} is not fitted: call fit before plot_mixture")
+        names = names_of(model, width_of(model))
+        return cls._among(model, _chosen_features(features, names))
+
+    @classmethod
+    def of_all(cls, model: FittedMixture) -> Marginal:
+        """Take all features, more than a picture shows."""
+        return cls._among(model, tuple(range(width_of(model))))
+
+    @classmethod
+    def _among(cls, model: FittedMixture, chosen: tuple[int, ...]) -> Marginal:
         means = as_doubles(model.means_, "means_")
-        chosen = _chosen_features(features, _names(model, means.shape[1]))
+        names = names_of(model, means.shape[1])
         covariances = full_covariances(model, *means.shape)
         return cls(
             features=chosen,
+            names=tuple(names[feature] or f"feature {feature}" for feature in chosen),
             weights=as_weights(model.weights_, len(means), "weights_"),
             means=means[:, chosen],
             covariances=covariances[np.ix_(range(len(means)), chosen, chosen)],
@@ -178,41 +183,22 @@ class _Marginal:
         return low - margin, high + margin
 
 
-def _names(model: FittedMixture, n_features: int) -> list[str | None]:
-    """Give the name of every feature, None where the model knows of none."""
-    names = getattr(model, "feature_names_in_", None)
-    return [None] * n_features if names is None else [str(name) for name in names]
+def width_of(model: FittedMixture) -> int:
+    """Give the number of features of a model that is fitted."""
+    if not hasattr(model, "means_"):
+        raise ValueError(f"this {type(model).__name__} is not fitted: call fit before it is drawn")
+    return int(np.shape(model.means_)[1])
 
 
 def _chosen_features(features: Features, names: list[str | None]) -> tuple[int, ...]:
-    n_features = len(names)
-    if features is None:
-        if n_features > 2:
-            raise ValueError(
-                f"the model has {n_features} features and a picture shows one or two: "
-                "name them, for example features=(0, 1)"
-            )
-        return tuple(range(n_features))
-    if isinstance(features, str) or not isinstance(features, Iterable):
-        features = (features,)
-    chosen = tuple(_number_of(feature, names) for feature in features)
-    if not 1 <= len(chosen) <= 2 or len(set(chosen)) < len(chosen):
-        raise ValueError(f"features must name one or two different features, got {chosen}")
-    if not all(0 <= feature < n_features for feature in chosen):
-        raise ValueError(f"features must lie between 0 and {n_features - 1}, got {chosen}")
-    return chosen
-
-
-def _number_of(feature: int | str, names: list[str | None]) -> int:
-    if not isinstance(feature, str):
-        try:
-            return operator.index(feature)
-        except TypeError:
-            raise TypeError(f"features must hold numbers or names of features, got {feature!r}") from None
-    if feature in names:
-        return names.index(feature)
-    known = ", ".join(repr(name) for name in names if name is not None)
-    raise ValueError(f"features: the model knows no feature {feature!r}; its names are: {known or 'none'}")
+    if features is not None:
+        return column_numbers(features, names, "features", (1, 2), "one or two different features")
+    if len(names) > 2:
+        raise ValueError(
+            f"the model has {len(names)} features and a picture shows one or two: "
+            "name them, for example features=(0, 1)"
+        )
+    return tuple(range(len(names)))
 
 
 def full_covariances(model: FittedMixture, k: int, d: int) -> Floats:
@@ -220,26 +206,26 @@ def full_covariances(model: FittedMixture, k: int, d: int) -> Floats:
     return as_matrices(as_doubles(model.covariances_, "covariances_"), as_family(model.covariance_type), k, d)
 
 
-def _rows(X: ArrayLike | None, model: FittedMixture, features: tuple[int, ...]) -> Floats:
-    """Return the features on show of the rows, shape (n, len(features)); none without X."""
-    if X is None:
-        return np.empty((0, len(features)))
-    rows = as_floats(X, "X")
+def rows_of(X: ArrayLike | None, model: FittedMixture) -> Floats:
+    """Return rows with all features of the model; none without X."""
     n_features = np.shape(model.means_)[1]
+    if X is None:
+        return np.empty((0, n_features))
+    rows = as_floats(X, "X")
     if rows.ndim != 2 or rows.shape[1] != n_features:
         raise ValueError(f"X must have shape (n, {n_features}), as the model was fitted, got {rows.shape}")
-    points: Floats = rows[:, features].astype(np.float64)
+    points: Floats = rows.astype(np.float64)
     return points
 
 
-def _subsample(points: Floats, max_points: int, random_state: int) -> Floats:
-    if len(points) <= max_points:
-        return points
-    chosen = np.random.default_rng(random_state).choice(len(points), max_points, replace=False, shuffle=False)
-    return points[chosen]
+def subsample(n: int, max_points: int, random_state: int) -> Any:
+    """Choose which of `n` points are drawn."""
+    if n <= max_points:
+        return slice(None)
+    return np.random.default_rng(random_state).choice(n, max_points, replace=False, shuffle=False)
 
 
-def _colors(k: int) -> Sequence[Any]:
+def colors_of(k: int) -> Sequence[Any]:
     """Return k colours; beyond ten, evenly spaced ones."""
     from matplotlib import colormaps
 
@@ -268,37 +254,40 @@ def _contour_levels(levels: int | Sequence[float], peak: float, at_points: Float
     return np.unique(np.linspace(lowest, peak, int(levels) + 1)[:-1])
 
 
-def _draw_plane(
-    ax: Axes, mixture: _Marginal, points: Floats, levels: int | Sequence[float], n_sigma: tuple[float, ...]
+def draw_plane(
+    ax: Axes,
+    mixture: Marginal,
+    points: Floats,
+    labels: NDArray[np.int64],
+    levels: int | Sequence[float],
+    n_sigma: tuple[float, ...],
 ) -> None:
+    """Draw two features: contours, points in the colours of their components, ellipses."""
     low, high = mixture.extent(points, max(_REACH, *n_sigma))
     x, y = np.linspace(low[0], high[0], _GRID), np.linspace(low[1], high[1], _GRID)
     grid = np.column_stack([axis.ravel() for axis in np.meshgrid(x, y)])
     density = _log_sum_exp(mixture.log_densities(grid)).reshape(_GRID, _GRID)
-    log_densities = mixture.log_densities(points)
-    heights = _contour_levels(levels, float(density.max()), _log_sum_exp(log_densities))
+    heights = _contour_levels(levels, float(density.max()), _log_sum_exp(mixture.log_densities(points)))
     top = max(density.max(), heights[-1]) + 1.0  # above everything: the innermost area is filled too
     ax.contourf(x, y, density, levels=[*heights, top], cmap="Greys", alpha=0.35, zorder=0.5)
     ax.contour(x, y, density, levels=heights, colors="0.5", linewidths=0.6, linestyles="solid", zorder=1)
-    colors = _colors(len(mixture.weights))
-    _draw_points(ax, points, log_densities, colors)
+    colors = colors_of(len(mixture.weights))
+    _draw_points(ax, points, [colors[label] for label in labels])
     for mean, covariance, color in zip(mixture.means, mixture.covariances, colors, strict=True):
         _draw_component(ax, mean, covariance, n_sigma, color)
-    _draw_key(ax, n_sigma)
-    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xlabel=mixture.names[0], ylabel=mixture.names[1])
 
 
-def _draw_points(ax: Axes, points: Floats, log_densities: Floats, colors: Sequence[Any]) -> None:
+def _draw_points(ax: Axes, points: Floats, colors: Sequence[Any]) -> None:
     if not len(points):
         return
     # Many points are drawn small and faint, so that their number shows as depth of colour.
     crowd = min(1.0, math.sqrt(200 / len(points)))
-    likeliest = log_densities.argmax(axis=1)
     ax.scatter(
         points[:, 0],
         points[:, 1],
         s=4 + 14 * crowd,
-        c=[colors[j] for j in likeliest],
+        c=colors,
         alpha=0.25 + 0.5 * crowd,
         linewidths=0,
         rasterized=True,
@@ -340,7 +329,7 @@ def _line_style(position: int) -> LineStyle:
     return _LINE_STYLES[position % len(_LINE_STYLES)]
 
 
-def _draw_key(ax: Axes, n_sigma: tuple[float, ...]) -> None:
+def draw_key(ax: Axes, n_sigma: tuple[float, ...]) -> None:
     """Say which line is how many standard deviations."""
     from matplotlib.lines import Line2D
 
@@ -352,16 +341,17 @@ def _draw_key(ax: Axes, n_sigma: tuple[float, ...]) -> None:
         ax.legend(handles=lines, loc="upper left", frameon=False)
 
 
-def _draw_line(ax: Axes, mixture: _Marginal, points: Floats) -> None:
+def draw_line(ax: Axes, mixture: Marginal, points: Floats) -> None:
+    """Draw one feature: a histogram, the density of each component and that of all."""
     low, high = mixture.extent(points, _REACH)
     x = np.linspace(low[0], high[0], 4 * _GRID)
     log_densities = mixture.log_densities(x[:, np.newaxis])
     if len(points):
         bins = max(len(np.histogram_bin_edges(points, "auto")) - 1, min(40, round(math.sqrt(2 * len(points)))))
         ax.hist(points[:, 0], bins=bins, density=True, color="0.85", edgecolor="white", linewidth=0.5)
-    for column, color in zip(log_densities.T, _colors(len(mixture.weights)), strict=True):
+    for column, color in zip(log_densities.T, colors_of(len(mixture.weights)), strict=True):
         ax.fill_between(x, np.exp(column), color=color, alpha=0.15, linewidth=0)
         ax.plot(x, np.exp(column), color=color, linewidth=1.2)
     ax.plot(x, np.exp(_log_sum_exp(log_densities)), color="0.2", linewidth=1.8)
-    ax.set(xlim=(low[0], high[0]))
+    ax.set(xlim=(low[0], high[0]), xlabel=mixture.names[0], ylabel="density")
     ax.set_ylim(bottom=0)

@@ -13,24 +13,31 @@ Callback = Callable[[list[Report]], None]
 
 @contextlib.contextmanager
 def progress_bar(
-    max_iter: int, *, show: bool | None, n_starts: int = 1, interval: int = 1, changes: bool = False
+    max_iter: int,
+    *,
+    show: bool | None,
+    n_starts: int = 1,
+    interval: int = 1,
+    changes: bool = False,
+    bound: str = "log_likelihood",
 ) -> Iterator[Callback | None]:
     """Give the callback that moves a bar, or None when nothing is to be shown.
 
     All starts share each pass over the data, so the bar counts passes. It is redrawn every
-    `interval` iterations at most. The bar is closed whatever ends the block.
+    `interval` iterations at most. `bound` is what the bound of an iteration is called. The bar is closed whatever ends
+    the block.
     """
     with Bar(show, total=max_iter, desc="EM", unit="iteration") as bar:
         if bar.never:
             yield None
             return
-        yield _mover(bar, n_starts, interval, changes)
+        yield _mover(bar, n_starts, interval, changes, bound)
         if bar.shown is not None:
             bar.shown.total = bar.shown.n  # convergence is the end, not a fraction of max_iter
             bar.shown.refresh()
 
 
-def _mover(bar: Bar, n_starts: int, interval: int, changes: bool) -> Callback:
+def _mover(bar: Bar, n_starts: int, interval: int, changes: bool, bound: str) -> Callback:
     state: dict[int, Report] = {}
     best_before = float("-inf")
 
@@ -45,7 +52,7 @@ def _mover(bar: Bar, n_starts: int, interval: int, changes: bool) -> Callback:
         if passes - shown.n < interval and not done:
             return
         best = max((report[2] for report in state.values()), default=best_before)
-        notes = {"log_likelihood": f"{best:.6g}"}
+        notes = {bound: f"{best:.6g}"}
         if changes:
             notes["change"] = f"{best - best_before:.2g}"
         if n_starts > 1:

@@ -10,9 +10,11 @@ import numpy as np
 
 from foldstat import _core
 from foldstat._common.arrays import FLOAT32, FLOAT64
+from foldstat._common.callers import level_of_caller
 from foldstat._common.room import room_for
 from foldstat.mixture._elsewhere import named_matrices
 from foldstat.mixture._likelihood import LogLikelihood
+from foldstat.mixture._missing import takes_missing
 from foldstat.mixture._passes import ChunkedPasses
 from foldstat.mixture._pieces import log_likelihood_of, scores
 from foldstat.sources import Matrices, Pieces, as_pieces
@@ -33,6 +35,7 @@ class Elsewhere:
 
     def __init__(self, model: Any, rows: Matrices | Pieces, n_jobs: int | None) -> None:
         self._model, self._rows, self._n_jobs = model, rows, n_jobs
+        self._missing = takes_missing(model)
         expected = getattr(model, "n_features_in_", None)
         if None not in (expected, rows.n_columns) and rows.n_columns != expected:
             raise ValueError(
@@ -42,18 +45,19 @@ class Elsewhere:
             warnings.warn(
                 f"X does not have valid feature names, but {type(model).__name__} was fitted with feature names",
                 UserWarning,
-                stacklevel=5,
+                stacklevel=level_of_caller(),
             )
 
     @classmethod
     def of(cls, model: Any, X: Any, sample_weight: Any, n_jobs: int | None) -> Elsewhere | None:
         """Open the rows; None if they lie in memory."""
         names = list(getattr(model, "feature_names_in_", ())) or None
-        pieces = as_pieces(X)
+        nulls = takes_missing(model)
+        pieces = as_pieces(X, nulls=nulls)
         if pieces is not None:
             chosen = names if pieces.names is not None else None
-            return cls(model, as_pieces(X, chosen, sample_weight) or pieces, n_jobs)
-        matrices = named_matrices(X, names, sample_weight)
+            return cls(model, as_pieces(X, chosen, sample_weight, nulls=nulls) or pieces, n_jobs)
+        matrices = named_matrices(X, names, sample_weight, nulls=nulls)
         return None if matrices is None else cls(model, matrices, n_jobs)
 
     def collected(self, method: str) -> Any:
@@ -61,7 +65,7 @@ class Elsewhere:
         mixture, width = self._model._compiled_mixture(), self._width(method)
         dtype = self._dtype(method)
         if isinstance(self._rows, Pieces):
-            return self._rows.map(scores, mixture, method, dtype.str, meta=np.empty((0, *width), dtype))
+            return self._rows.map(scores, mixture, method, dtype.str, self._missing, meta=np.empty((0, *width), dtype))
         n = self._rows.n_rows
         if n is None:
             return np.concatenate([np.asarray(part, dtype) for part in self.parts(method)])
@@ -81,7 +85,7 @@ class Elsewhere:
             )
         mixture, dtype = self._model._compiled_mixture(), self._dtype(method)
         self._check_override(method)
-        for _, part in ChunkedPasses(self._rows, self._n_jobs).scores(mixture, method):
+        for _, part in self._passes().scores(mixture, method):
             yield part.astype(dtype, copy=False)
 
     def log_likelihood(self) -> LogLikelihood:
@@ -89,12 +93,16 @@ class Elsewhere:
         mixture: _core.Mixture = self._model._compiled_mixture()
         self._check_override("score_samples")
         if isinstance(self._rows, Pieces):
-            total: LogLikelihood = self._rows.fold(log_likelihood_of, mixture, desc="score")
+            total: LogLikelihood = self._rows.fold(log_likelihood_of, mixture, self._missing, desc="score")
             return total
         total, dtype = LogLikelihood(), self._dtype("score_samples")
-        for block, values in ChunkedPasses(self._rows, self._n_jobs).scores(mixture, "score_samples"):
+        for block, values in self._passes().scores(mixture, "score_samples"):
             total += LogLikelihood.of(values.astype(dtype, copy=False), block.weights)
         return total
+
+    def _passes(self) -> ChunkedPasses:
+        assert not isinstance(self._rows, Pieces)
+        return ChunkedPasses(self._rows, self._n_jobs, missing=self._missing)
 
     def _check_override(self, method: str) -> None:
         """Refuse what a subclass says otherwise about rows, and would not be asked."""

@@ -14,6 +14,15 @@ from foldstat.mixture._parameters import Family, are_matrices, sums_to_one
 from foldstat.mixture._rows import numbers_only
 
 
+class Posterior(NamedTuple):
+    """The distribution of a Bayesian mixture's parameters, but for means and covariances."""
+
+    concentration: Any
+    left: Any  # the second numbers of a Dirichlet process, None for a Dirichlet distribution
+    mean_precision: Any
+    degrees_of_freedom: Any
+
+
 class Start(NamedTuple):
     """Parameters that EM starts from."""
 
@@ -21,6 +30,7 @@ class Start(NamedTuple):
     means: Floats
     covariances: Floats
     precisions_cholesky: Floats
+    posterior: Posterior | None = None
 
 
 class Given(NamedTuple):
@@ -71,7 +81,8 @@ def _check_weights(values: Any, k: int) -> Any:
 
 
 def _check_precisions(values: Any, family: Family, k: int, d: int) -> Any:
-    precisions = _floats(values, "precisions_init", allow_nd=family == "full")
+    allow_nd = len(_core.covariances_shape(family, k, d)) > 2
+    precisions = _floats(values, "precisions_init", allow_nd=allow_nd)
     _check_shape(precisions, _core.covariances_shape(family, k, d), f"{family} precision")
     if not are_matrices(family):
         if (precisions <= 0.0).any():

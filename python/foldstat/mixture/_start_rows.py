@@ -8,6 +8,19 @@ import numpy as np
 
 from foldstat._common.arrays import Floats, Rows
 from foldstat.sources import RowSample
+from foldstat.sources._row_sample import enough_below
+
+# Each sample of rows that EM is run on is so many times the one before.
+STAGE = 4
+
+
+def start_size(n_components: int, n_features: int) -> int:
+    """How many rows a start is looked for in, unless somebody says so.
+
+    Some dozens for each number that a component's mean and shape are told from: more of them move the clusters by less
+    than the iterations that follow do, and cost as much as these.
+    """
+    return max(20_000, 32 * n_components * (n_features + 1))
 
 
 class Chosen(NamedTuple):
@@ -52,6 +65,18 @@ class StartRows:
         if self._sample is not None:
             return of_sample(self._sample, weighted=self._weighted)
         return joined(self._all)
+
+
+def drawn(chosen: Chosen, size: int, seed: int) -> Chosen:
+    """Draw rows of those that are there, as `StartRows` does."""
+    rows, weights = chosen
+    present = len(rows) if weights is None else int(np.count_nonzero(weights))
+    for below in (enough_below(size, present), None):
+        sample = RowSample(size, seed, below)
+        sample.add(rows, 0, weights)
+        if len(sample) >= min(size, present):  # but for one case in 10^9
+            break
+    return of_sample(sample, weighted=weights is not None)
 
 
 def of_sample(sample: RowSample, *, weighted: bool) -> Chosen:
