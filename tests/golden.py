@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 import foldstat
-from foldstat import GaussianMixture, Summary, cells, diagnostics, summarize
+from foldstat import BayesianGaussianMixture, GaussianMixture, Summary, cells, diagnostics, summarize
 from foldstat import walkers as w
 from foldstat.mixture import MixtureStatistics, em, expectation, log_prob, statistics
 
@@ -69,6 +69,7 @@ def rows(n, d, k=4, seed=1):
 N = 6_011  # several blocks, and an incomplete last one
 WEIGHTS = whole(N, 9, 7) / 4.0  # zeros, fractions and whole numbers
 FAMILIES = ("full", "tied", "diag", "spherical")
+PARTS = ("EII", "EEI", "VEI", "EVI", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV")  # named by their parts alone
 INITS = ("kmeans", "k-means++", "random", "random_from_data")
 DTYPES = ("float64", "float32")
 
@@ -157,6 +158,31 @@ def functions(family, dtype):
     )
 
 
+def reading(family, dtype):
+    """What one asks a mixture, but for draws."""
+    X, (weights, means, covariances) = bell((600, 3), 5).astype(dtype), parameters(family, 3)
+    model = GaussianMixture.from_parameters(weights, means, covariances, covariance_type=family)
+    marginal, conditional, modes = model.marginal([2, 0]), model.condition({1: 0.5}), model.modes()
+    merging, divergence = model.merge_components(X), model.kl_divergence(_other(family), 2)
+    p = np.arange(1, 200) / 256
+    return (
+        [results(part) for part in (marginal, conditional)],
+        model.predict_given(X[:, :2], given=[0, 1], return_cov=True),
+        model.predict_given(np.where(whole(1800, 4, 9).reshape(600, 3) == 0, np.nan, X), return_std=True),
+        [ask(X[:, 1], 1) for ask in (model.pdf, model.cdf)],
+        [model.quantile(p, 1), model.quantile(-8 * p, 1, upper=True, log=True)],
+        (modes.points, modes.density, modes.labels),
+        (merging.entropy, merging.merges, model.uncertainty(X), model.posterior_entropy(X)),
+        (divergence.lower, divergence.upper),
+        model.ellipses(0.75, (0, 2)),
+    )
+
+
+def _other(family):
+    weights, means, covariances = parameters(family, 3)
+    return GaussianMixture.from_parameters(weights[::-1], means + 0.25, covariances, covariance_type=family)
+
+
 def overlapping(family, dtype, d, k):
     """Rows in which several of `k` components have a share, and after them rows that are one component's."""
     means = whole(k * d, 9, 13).reshape(k, d) / 16.0
@@ -180,6 +206,19 @@ def given_start(family):
     return model.covariances_, model.precisions_, model.precisions_cholesky_
 
 
+def bayesian(family, kind):
+    """A variational fit of weighted rows."""
+    options = {"weight_concentration_prior_type": kind, "max_iter": 5, "random_state": 0}
+    model = BayesianGaussianMixture(4, covariance_type=family, **options).fit(rows(N, 3), sample_weight=WEIGHTS[:N])
+    return results(model), np.ravel(model.weight_concentration_), model.score_samples(rows(50, 3))
+
+
+def mode(family, kind):
+    """A fit with a prior."""
+    options = {"prior": kind, "max_iter": 5, "random_state": 0}
+    return results(GaussianMixture(4, covariance_type=family, **options).fit(rows(N, 3), sample_weight=WEIGHTS[:N]))
+
+
 for family, dtype, init, weighted in itertools.product(FAMILIES, DTYPES, INITS, (False, True)):
     label = f"{family}, {dtype}, {init}{', weighted' * weighted}"
     case(f"fit: {label}", fit, family, dtype, init, weighted)
@@ -187,12 +226,19 @@ for family, dtype in itertools.product(FAMILIES, DTYPES):
     case(f"fit: {family}, {dtype}, 33 features", fit, family, dtype, "kmeans", True, 601, 33, 1)
     case(f"fit: {family}, {dtype}, one feature", fit, family, dtype, "kmeans", False, 601, 1, 5)
     case(f"functions: {family}, {dtype}", functions, family, dtype)
+    case(f"reading: {family}, {dtype}", reading, family, dtype)
 for family, dtype, (d, k) in itertools.product(FAMILIES, DTYPES, ((8, 6), (66, 33))):
     case(f"overlapping: {family}, {dtype}, {d} features", overlapping, family, dtype, d, k)
 for family in ("full", "tied"):
     case(f"fit: {family}, float64, 150 features", fit, family, "float64", "kmeans", False, 1_500, 150, 1)
 for family in FAMILIES:
     case(f"start from precisions: {family}", given_start, family)
+    for kind in ("dirichlet_process", "dirichlet_distribution"):
+        case(f"bayesian: {family}, {kind}", bayesian, family, kind)
+    for kind in ("mclust", "robust"):
+        case(f"prior: {family}, {kind}", mode, family, kind)
+for family in PARTS:
+    case(f"fit: {family}", fit, family, "float64", "kmeans", False, 601)
 
 
 # --- walkers -------------------------------------------------------------------------------------------

@@ -57,6 +57,8 @@ WALKERS_BARS = {
     "diagnostics-arviz": ("at least", 20),
 }
 
+SELECTION_BARS = {"select-iris": ("at most", 0.5), "select-rows": ("at most", 15)}
+
 
 @pytest.fixture(autouse=True)
 def benches_importable(monkeypatch):
@@ -91,6 +93,7 @@ def test_the_quick_bench_measures_every_row(tmp_path):
     assert SUMMARY_BARS.items() <= bars.items()
     assert WALKERS_BARS.items() <= bars.items()
     assert STREAMING_BARS.items() <= bars.items()
+    assert SELECTION_BARS.items() <= bars.items()
 
 
 def test_only_measures_what_was_asked_for(tmp_path):

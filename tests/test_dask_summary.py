@@ -181,6 +181,19 @@ def test_columns_that_are_left_out_are_named_once():
         summarize(frame(FRAME[["x", "t"]]), axis=0, strict=True)
 
 
+@pytest.mark.parametrize("call", [Summary, lambda x: summarize(x, axis=0), lambda x: summarize(x, cov=True)])
+@pytest.mark.parametrize("held", ["numbers", "texts"])
+def test_a_column_that_counts_in_some_pieces_only_is_refused(call, held):
+    def changed(part):
+        texts = (part["i"] == 0).any() == (held == "texts")
+        return part.assign(o=np.array(["u" if texts else 1.0] * len(part), dtype=object))
+
+    table = dd.from_pandas(pd.DataFrame({"i": np.arange(40), "x": 1.0}), npartitions=9)
+    mixed = table.map_partitions(changed, meta=table._meta.assign(o=np.array([], dtype=object)))
+    with pytest.raises(TypeError, match="column 'o' holds numbers in some pieces and none in others"):
+        call(mixed)
+
+
 def test_weights_of_rows():
     table = NUMBERS.assign(w=FRAME["w"])
     expected = summarize(NUMBERS, axis=0, sample_weight=FRAME["w"])
@@ -194,6 +207,11 @@ REFUSED = [
     (lambda: summarize(frame(NUMBERS), axis="columns"), ValueError, "leave out axis=1"),
     (lambda: summarize(frame(NUMBERS), by="zz"), ValueError, "by of a collection of Dask"),
     (lambda: summarize(da.ones((4, 2)), by=[1, 2, 3, 4]), ValueError, "by of a collection of Dask"),
+    (lambda: summarize(frame(NUMBERS), by=FRAME["t"]), ValueError, r"got a Series; .* X\.assign\(key=\.\.\.\), by="),
+    (lambda: summarize(frame(NUMBERS), by=frame(FRAME)["t"]), ValueError, r"got a Series; .* X\.assign"),
+    (lambda: summarize(frame(NUMBERS), axis=True), TypeError, "axis must be None, 0 or 1, got True"),
+    (lambda: summarize(frame(NUMBERS[:90]), axis=0, sample_weight=frame(FRAME)["w"]), ValueError, "the same labels"),
+    (lambda: summarize(frame(NUMBERS[9:]), axis=0, sample_weight=frame(FRAME)["w"]), ValueError, "the same labels"),
     (lambda: Summary(da.ones(4), ids=range(4)), ValueError, "ids and x do not go together"),
     (lambda: Summary(da.ones(4), sample_weight=np.ones(4)), ValueError, "say what floats"),
     (lambda: Summary(frame(NUMBERS), best=1), ValueError, "best needs ids"),

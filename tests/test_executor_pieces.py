@@ -219,3 +219,32 @@ REFUSED = [
 def test_refused(call, kind, message):
     with pytest.raises(kind, match=message):
         call()
+
+
+def fitted(chunks, **arguments):
+    return np.concatenate(chunk_pieces(chunks, **arguments).fold(copied))
+
+
+def test_chunks_of_frames_are_alike(tmp_path):
+    first, second = pd.DataFrame(X[:20], columns=["a", "b"]), pd.DataFrame(X[20:], columns=["a", "b"])
+    turned, more = second[["b", "a"]], second.assign(more=1.0)
+    np.testing.assert_array_equal(fitted([first, turned]), X)
+    np.testing.assert_array_equal(fitted([first, pd.DataFrame(), turned]), X)
+    np.testing.assert_array_equal(fitted([first, more], columns=["a", "b"]), X)
+    unnamed = [pd.DataFrame(X[:20]), pd.DataFrame(X[20:])]
+    np.testing.assert_array_equal(fitted(unnamed), X)
+    np.testing.assert_array_equal(fitted([X[:20], unnamed[1]]), X)
+    np.testing.assert_array_equal(fitted([lambda: unnamed[0], lambda: X[20:]]), X)
+    paths = [tmp_path / f"{name}.parquet" for name in ("first", "turned", "more")]
+    for path, frame in zip(paths, (first, turned, more), strict=True):
+        frame.to_parquet(path)
+    np.testing.assert_array_equal(fitted(paths[:2]), X)
+    np.testing.assert_array_equal(fitted([paths[0], paths[2]], columns=["a", "b"]), X)
+    others = "^chunk 1 has other columns than those before"
+    for chunks in ([first, more], [first, second[["a"]]], [X, second], [first, unnamed[1]], [paths[0], paths[2]]):
+        with pytest.raises(ValueError, match=others):
+            fitted(chunks)
+    with pytest.raises(ValueError, match=r"^chunk 1 has no names of columns, as others have"):
+        fitted([first, X[20:]])
+    with pytest.raises(ValueError, match=r"^there is no column 'b', but 'a', 'c'"):
+        fitted([first, second.rename(columns={"b": "c"})], columns=["b"])

@@ -13,6 +13,7 @@ import warnings
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -305,6 +306,18 @@ def test_results_are_not_changed():
 # --- arguments, progress, Ctrl-C --------------------------------------------------------------------
 
 
+class OfClosedClient:
+    """As dask's executor is when its client has been closed."""
+
+    _client = SimpleNamespace(status="closed")
+
+    def submit(self, fn, /, *args):
+        raise AttributeError("'NoneType' object has no attribute 'send'")
+
+    def __repr__(self):
+        return "OfClosedClient()"  # ids of tests are the same in every process
+
+
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
@@ -317,6 +330,7 @@ def test_results_are_not_changed():
         ({"on_error": "ignore"}, ValueError, "on_error must be 'raise', 'skip' or a callable, got 'ignore'"),
         ({"executor": 3}, TypeError, "executor must be None or have a submit method, got 3"),
         ({"executor": ThreadPoolExecutor}, TypeError, "executor must be None or have a submit method, got <class"),
+        ({"executor": OfClosedClient()}, RuntimeError, "executor: the Dask client that it belongs to is closed"),
         ({"monoid": 5}, TypeError, "monoid must be a callable without arguments .* such as Summary, .* got 5"),
         ({"monoid": range}, TypeError, "monoid must be a callable without arguments .* got <class 'range'>.*argument"),
         ({"function": 5}, TypeError, "function must be a callable that takes one item, got 5"),

@@ -46,8 +46,17 @@ def test_files_that_are_not_there(call, tmp_path):
         call(tmp_path / "a.txt")
     with pytest.raises(ValueError, match=r"is no local path: open it with pyarrow.dataset"):
         call("s3://bucket/a.parquet")
+    with pytest.raises(FileNotFoundError, match=r"there is no file or folder .*/folder$"):
+        call(tmp_path / "folder")
     with pytest.raises(TypeError, match=r"'12\.5' holds no numbers: as text it must be the path of a file"):
         call("12.5")
+
+
+@pytest.mark.parametrize("call", [as_source, Summary, describe, lambda x: summarize(x, axis=0)])
+@pytest.mark.parametrize("make", [lambda: iter([X]), lambda: lambda: iter([X]), lambda: pl.LazyFrame({"a": [1.0]})])
+def test_a_list_of_sources_is_refused(call, make):
+    with pytest.raises(TypeError, match="a list must hold arrays of two dimensions, frames or paths, its first is a "):
+        call([make(), make()])
 
 
 def test_folders_are_of_one_type(tmp_path):

@@ -307,6 +307,13 @@ def part(walkers, **how):
     return sample(how.pop("density", "built in"), walkers=walkers, **{"move": w.NormalStep(1.0)} | how)
 
 
+def two_densities():
+    return [
+        part(range(8), density=by_coordinates, where="python"),
+        part(range(8, 24), density=lambda x, y: -(x * x + y * y) / 2, where="python"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
@@ -324,6 +331,11 @@ def part(walkers, **how):
         (lambda: [part(range(8)), part(range(8, 24), move=w.NormalStep(2.0))], "have different moves"),
         (lambda: [part(range(8)), part(range(8, 24), density="Python")], "different (names|ways to call the density)"),
         (lambda: [part(range(8)), part(range(8, 24), nan="reject")], "different densities"),
+        (lambda: two_densities(), "walkers 8 to 23 of 24 have walked over another density"),
+        (
+            lambda: pickle.loads(pickle.dumps(two_densities()[:1])) + two_densities()[1:],
+            "0 to 7 .* have walked over",
+        ),
         (lambda: [part(range(8)), part(range(8, 24), bounds=[(-99, 99)] * 2)], "have different bounds"),
         (lambda: [part(range(8)), part(range(8, 20), start=starts(20))], "are not of one run"),
     ],
@@ -336,6 +348,9 @@ def test_what_is_not_of_one_run_is_not_joined(parts, message):
 def test_only_runs_are_joined():
     with pytest.raises(TypeError, match=r"Run\.join takes runs, got 3 at position 1"):
         w.Run.join([part(range(8)), 3])
+    for wrong in (part(range(24)), None, 3):
+        with pytest.raises(TypeError, match=r"Run\.join takes a list of runs, got"):
+            w.Run.join(wrong)
 
 
 def test_a_damaged_file_of_a_part_is_refused(tmp_path):

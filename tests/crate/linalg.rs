@@ -36,6 +36,20 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
+    fn eigenvalues_and_axes_are_those_of_lapack((d, values) in positive_definite()) {
+        super::interpreter::load_lapack();
+        let found = linalg::eigen(&values, d, &Stop::default()).unwrap();
+        let (mut expected, _) = matrix(&values, d).eigh(UPLO::Lower).unwrap();
+        expected.as_slice_mut().unwrap().reverse();
+        let rows = |values: &Array1<f64>| values.clone().insert_axis(ndarray::Axis(0));
+        assert_close(rows(&Array1::from(found.values.clone())).view(), rows(&expected).view(), 1e-12);
+        let axes = matrix(&found.vectors, d);
+        assert_close(axes.dot(&axes.t()).view(), Array2::eye(d).view(), 1e-12);
+        let back = axes.t().dot(&Array2::from_diag(&Array1::from(found.values))).dot(&axes);
+        assert_close(back.view(), matrix(&values, d), 1e-12);
+    }
+
+    #[test]
     fn cholesky_is_that_of_lapack((d, values) in positive_definite()) {
         super::interpreter::load_lapack();
         let factor = linalg::cholesky(&values, d, &Stop::default()).unwrap();

@@ -22,9 +22,11 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
+from sklearn.base import clone
 
 import foldstat
 from foldstat import (
+    BayesianGaussianMixture,
     GaussianMixture,
     JointSummary,
     MixtureStatistics,
@@ -96,7 +98,7 @@ def told(value: Any) -> Any:
         return {str(name): told(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [told(part) for part in value]
-    if isinstance(value, GaussianMixture):
+    if isinstance(value, (BayesianGaussianMixture, GaussianMixture)):
         return {name: told(part) for name, part in vars(value).items() if name.endswith("_")}
     if isinstance(value, w.Run):
         try:
@@ -112,6 +114,8 @@ def told(value: Any) -> Any:
         return [told(part) for part in value]
     if isinstance(value, (mixture.MixtureParameters, mixture.MixtureFit)):
         return told(value._asdict() if hasattr(value, "_asdict") else vars(value))
+    if isinstance(value, mixture.Selection):
+        return told([[*value.table], [*value.models.values()]])
     return repr(value)
 
 
@@ -134,6 +138,11 @@ def fitted(family: str, k: int = 3) -> Callable[[dict[str, np.ndarray]], Gaussia
         return model.fit(np.ascontiguousarray(arrays["X"][:400]))
 
     return make
+
+
+def bayesian(arrays: dict[str, np.ndarray]) -> BayesianGaussianMixture:
+    model = BayesianGaussianMixture(3, random_state=0, max_iter=4, init_params="random_from_data")
+    return model.fit(np.ascontiguousarray(arrays["X"][:400]))
 
 
 for family in FAMILIES:
@@ -187,17 +196,92 @@ for family in FAMILIES:
         )
     )
 
+    entry(f"predict_given {family}", blobs, fitted(family))(
+        lambda m, a: m.predict_given(a["X"][:, :4], given=range(4), return_cov=True)
+    )
+    entry(f"sample of a generator {family}", blobs, fitted(family))(lambda m, _: m.sample(200_000, rng=0))
+    entry(f"parts {family}", blobs, fitted(family))(
+        lambda m, _: [m.marginal([4, 1]), m.condition({0: 1.0, 5: 2.0}), m.ellipses(0.5, (0, 1), n_points=20_000)]
+    )
+
+
+def gaps(n: int) -> dict[str, np.ndarray]:
+    X = blobs(n)["X"]
+    return {"X": np.where(np.random.default_rng(14).random(X.shape) < 0.2, np.nan, X)}
+
+
+def full_model(arrays: dict[str, np.ndarray]) -> GaussianMixture:
+    return fitted("full")(blobs(400))
+
+
+entry("impute", gaps, full_model, rows=5000)(lambda m, a: [m.impute(a["X"]), m.impute(a["X"], rng=0)])
+entry("fit with gaps", gaps, full_model, rows=5000)(lambda m, a: clone(m).set_params(missing="em").fit(a["X"]))
+entry("predict_given gaps", gaps, full_model, rows=5000)(lambda m, a: m.predict_given(a["X"], return_std=True))
+entry("pdf", blobs, fitted("full"))(lambda m, a: m.pdf(a["X"]))
+entry("cdf", blobs, fitted("full"))(lambda m, a: m.cdf(a["X"][:, 0], 0))
+entry("quantile", lambda n: {"p": np.random.default_rng(15).uniform(size=n)}, full_model, rows=5000)(
+    lambda m, a: m.quantile(a["p"], 0, upper=True)
+)
+entry("uncertainty", blobs, fitted("full"))(lambda m, a: [m.uncertainty(a["X"]), m.posterior_entropy(a["X"])])
+entry("merge_components", blobs, fitted("full"), rows=5000)(
+    lambda m, a: [(found := m.merge_components(a["X"])).merges, found.entropy, found.predict_proba(a["X"], 2)]
+)
+entry("information", blobs, fitted("full"))(lambda m, _: [m.entropy(20_000, rng=0), m.kl_divergence(m, 20_000, rng=0)])
+entry("modes", blobs, fitted("full", 12))(lambda m, _: [(found := m.modes()).points, found.labels])
+entry("contours", lambda n: blobs(n, 2), fitted("full"))(lambda m, _: m.contours(n_grid=100))
+entry("plain dictionary", lambda n: blobs(n, 200), fitted("diag"), rows=500)(
+    lambda m, _: GaussianMixture.from_dict(m.to_dict())
+)
+
+for weights in ("dirichlet_process", "dirichlet_distribution"):
+    entry(f"bayesian fit {weights}", weighted)(
+        lambda none, a, weights=weights: BayesianGaussianMixture(
+            4, weight_concentration_prior_type=weights, init_params="random_from_data", random_state=0, max_iter=3
+        ).fit(a["X"], sample_weight=a["sample_weight"])
+    )
+entry("bayesian fit 300 features", lambda n: blobs(n, 300), rows=800)(
+    lambda none, a: BayesianGaussianMixture(3, init_params="random_from_data", random_state=0, max_iter=3).fit(a["X"])
+)
+entry("fit with a prior", weighted)(
+    lambda none, a: GaussianMixture(
+        4, prior="mclust", init_params="random_from_data", random_state=0, max_iter=3, n_init=2
+    ).fit(a["X"], sample_weight=a["sample_weight"])
+)
+entry("bayesian predict", blobs, bayesian)(lambda model, a: model.predict(a["X"]))
+
 # Its last pass, the labels, takes as long as all before.
 entry("fit_predict one iteration", blobs, lambda arrays: fitted("full")(arrays).set_params(max_iter=1), rows=100_000)(
     lambda model, a: model.fit_predict(a["X"])
 )
 
-for init in ("kmeans", "k-means++", "random"):
+for init in ("kmeans", "k-means++", "random", "whitened", "short-em"):
     entry(f"fit {init}", weighted)(
         lambda none, a, init=init: GaussianMixture(4, init_params=init, random_state=0, max_iter=2, n_init=2).fit(
             a["X"], sample_weight=a["sample_weight"]
         )
     )
+
+entry("fit in stages", weighted)(
+    lambda none, a: GaussianMixture(4, init_size=500, stages=3, random_state=0, max_iter=2).fit(
+        a["X"], sample_weight=a["sample_weight"]
+    )
+)
+entry("fit squarem", blobs)(
+    lambda none, a: GaussianMixture(4, accelerate="squarem", stop="aitken", random_state=0, max_iter=9).fit(a["X"])
+)
+
+
+# Families whose M-step searches, and select, which runs all of them.
+for family in ("VEE", "VEV", "EVE", "VVE"):
+    entry(f"fit {family}", blobs, fitted(family))(lambda model, a: model.fit(a["X"]))
+    entry(f"fit 60 features {family}", lambda n: blobs(n, 60), fitted(family), rows=800)(
+        lambda model, a: model.fit(a["X"])
+    )
+entry("select", weighted, rows=2000)(
+    lambda none, a: foldstat.select(
+        a["X"], [1, 3], ["EII", "EVI", "VVE", "VVV"], sample_weight=a["sample_weight"], random_state=0, progress=False
+    )
+)
 
 
 def wide_statistics(arrays: dict[str, np.ndarray]) -> MixtureStatistics:
@@ -508,6 +592,32 @@ def _plotted(model: GaussianMixture, arrays: dict[str, np.ndarray]) -> int:
     figure, axes = plt.subplots()
     try:
         plot.plot_mixture(model, arrays["X"], ax=axes)
+        return len(axes.get_children())
+    finally:
+        plt.close(figure)
+
+
+def _counted(axes: Any) -> list[int]:
+    try:
+        return [len(ax.get_children()) for ax in np.ravel(axes)]
+    finally:
+        plt.close("all")
+
+
+entry("plot_pairs", lambda n: blobs(n, 2), fitted("full"), rows=500)(lambda m, a: _counted(plot.plot_pairs(m, a["X"])))
+entry("plot_uncertainty", lambda n: blobs(n, 2), fitted("full"), rows=2000)(
+    lambda m, a: _counted(plot.plot_uncertainty(m, a["X"], plt.figure().subplots()))
+)
+entry("plot_entropy", lambda n: blobs(n, 2), fitted("full"), rows=500)(
+    lambda m, _: _counted(plot.plot_entropy(m.merge_components(n_samples=500, rng=0), plt.figure().subplots()))
+)
+
+
+@entry("plot_selection", lambda n: blobs(n, 2), lambda a: foldstat.select(a["X"], [1, 2], "EII", random_state=0), 2000)
+def _plotted_selection(selection: mixture.Selection, _: dict[str, np.ndarray]) -> int:
+    figure, axes = plt.subplots()
+    try:
+        selection.plot(ax=axes)
         return len(axes.get_children())
     finally:
         plt.close(figure)

@@ -41,7 +41,8 @@ def limited(more, call):
 def lacks_memory(error):
     """Whether an exception is how Python says that there is no memory."""
     # Where CPython 3.11 finds none for the frame of a Python function, it returns without having set any.
-    no_frame = isinstance(error, SystemError) and str(error) == "error return without exception set"
+    silent = ("error return without exception set", "returned NULL without setting an exception")
+    no_frame = isinstance(error, SystemError) and str(error).endswith(silent)
     return no_frame or isinstance(error, MemoryError)
 
 

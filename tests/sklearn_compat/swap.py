@@ -1,4 +1,4 @@
-"""pytest plugin: scikit-learn's tests of `GaussianMixture` run against foldstat's class.
+"""pytest plugin: scikit-learn's tests of its mixtures run against foldstat's classes.
 
 The classes are swapped before the test module is collected. Private functions that have a
 counterpart among the kernels are swapped too, so that the tests that use them as a yardstick, or
@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 
 HERE = Path(__file__).parent
+# The class that a module of scikit-learn's tests is about.
+CLASSES = {"test_gaussian_mixture": "GaussianMixture", "test_bayesian_mixture": "BayesianGaussianMixture"}
 
 
 def _compute_precision_cholesky(covariances, covariance_type, xp=None):
@@ -41,14 +43,16 @@ def _estimate_log_gaussian_prob(X, means, precisions_chol, covariance_type, xp=N
 class Swap:
     def __init__(self, path):
         self.path = Path(path)
-        self.deselected_names = json.loads((HERE / "deselected.json").read_text())
+        self.module = os.environ["FOLDSTAT_COMPAT_MODULE"]
+        self.deselected_names = json.loads((HERE / "deselected.json").read_text())[self.module]
         self.report = {"swapped": True, "collected": [], "deselected": [], "outcomes": {}}
 
     def pytest_collection_modifyitems(self, config, items):
         import foldstat
 
+        name = CLASSES[self.module]
         for item in items:
-            self.report["swapped"] &= item.module.GaussianMixture is foldstat.GaussianMixture
+            self.report["swapped"] &= getattr(item.module, name) is getattr(foldstat, name)
         names = [item.originalname for item in items]
         self.report["collected"] = sorted(set(names))
         out = [i for i in items if i.originalname in self.deselected_names]
@@ -68,12 +72,14 @@ class Swap:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
     import sklearn.mixture
-    from sklearn.mixture import _gaussian_mixture
+    from sklearn.mixture import _bayesian_mixture, _gaussian_mixture
 
     import foldstat
 
     sklearn.mixture.GaussianMixture = foldstat.GaussianMixture
     _gaussian_mixture.GaussianMixture = foldstat.GaussianMixture
+    sklearn.mixture.BayesianGaussianMixture = foldstat.BayesianGaussianMixture
+    _bayesian_mixture.BayesianGaussianMixture = foldstat.BayesianGaussianMixture
     for function in (
         _compute_precision_cholesky,
         _estimate_gaussian_parameters,
