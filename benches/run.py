@@ -22,10 +22,12 @@ from pathlib import Path
 from sklearn.exceptions import ConvergenceWarning
 from tqdm import tqdm
 
+import bayesian
 import diagnostics
 import em
 import memory
 import scaling
+import selection
 import streaming
 import streaming_describe
 import streaming_memory
@@ -40,6 +42,7 @@ from results import machine, table, write
 
 # Each has its rows by their names.
 MODULES = (
+    bayesian,
     streaming,
     streaming_describe,
     streaming_memory,
@@ -49,6 +52,7 @@ MODULES = (
     walkers_ess,
     walkers_cost,
     diagnostics,
+    selection,
 )
 
 OUTPUT = Path(__file__).resolve().parent.parent / "build" / "bench.json"
