@@ -232,13 +232,13 @@ def test_threads_and_chunks_change_no_bit(family, kind, tmp_path):
 
 def test_a_checkpoint_of_the_other_model_is_refused(tmp_path):
     X, path = random_mixture("full", n=200, seed=1).X, tmp_path / "fit.npz"
-    foldstat.GaussianMixture(2, random_state=0).fit(X, checkpoint=path)
+    foldstat.GaussianMixture(2, random_state=0, stages=1).fit(X, checkpoint=path)
     with pytest.raises(ValueError, match="is of another fit: prior was None"):
         Ours(2, random_state=0).fit(X, checkpoint=path)
     path.unlink()
     Ours(2, random_state=0, max_iter=500).fit(X, checkpoint=path)
     with pytest.raises(ValueError, match="is of another fit: prior was"):
-        foldstat.GaussianMixture(2, random_state=0, max_iter=500).fit(X, checkpoint=path)
+        foldstat.GaussianMixture(2, random_state=0, max_iter=500, stages=1).fit(X, checkpoint=path)
 
 
 def test_rows_far_away_belong_to_components_that_nobody_uses():

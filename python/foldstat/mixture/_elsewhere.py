@@ -57,7 +57,8 @@ def named_matrices(X: Any, names: Sequence[str] | None, sample_weight: Any, *, n
 def passes_over_rows(rows: Rows, weights: Floats | None, n_jobs: int | None, *, missing: bool = False) -> ChunkedPasses:
     """Give the same of rows in memory."""
     matrices = as_matrices([rows], sample_weight=None if weights is None else [weights])
-    assert matrices is not None
+    if matrices is None:  # it is an array of two dimensions, but for one whose shape another thread changes
+        raise ValueError(f"X must have 2 dimensions (rows, features), got shape {rows.shape}")
     return ChunkedPasses(matrices, n_jobs, Chosen(rows, weights), missing=missing)
 
 

@@ -63,9 +63,10 @@ def plot_selection(selection: Selected, ax: Axes | None = None, *, criterion: st
     --------
     >>> import matplotlib; matplotlib.use("agg")
     >>> import numpy as np
+    >>> from matplotlib import pyplot as plt
     >>> import foldstat
     >>> X = np.random.default_rng(0).normal(size=(200, 2))
-    >>> ax = foldstat.select(X, range(1, 4), ["EII", "VVV"], random_state=0).plot()
+    >>> ax = foldstat.select(X, range(1, 4), ["EII", "VVV"], random_state=0).plot(plt.figure().subplots())
     >>> len(ax.lines)  # two families, and the best of all
     3
     """
