@@ -113,8 +113,9 @@ mod tests {
     fn the_values_of_scipy() {
         for (x, psi, log_gamma) in SCIPY {
             for (found, expected) in [(digamma(x), psi), (ln_gamma(x), log_gamma)] {
+                // Below 10 they are differences of numbers of some tens.
                 let error = (found - expected).abs() / expected.abs().max(1.0);
-                assert!(error < 16.0 * f64::EPSILON, "{x}: {found} for {expected}");
+                assert!(error < 32.0 * f64::EPSILON, "{x}: {found} for {expected}");
             }
         }
     }
