@@ -30,7 +30,7 @@ from foldstat.mixture._elsewhere import (
 )
 from foldstat.mixture._fitted import FittedMixture
 from foldstat.mixture._missing import takes_missing
-from foldstat.mixture._parameters import Accelerate, Stop, restart_seeds, sums_to_one
+from foldstat.mixture._parameters import Accelerate, Stop, is_collapse, restart_seeds, sums_to_one
 from foldstat.mixture._passes import ChunkedPasses, Passes
 from foldstat.mixture._plan import Plan
 from foldstat.mixture._prior import Prior
@@ -416,6 +416,6 @@ def float32_hint(dtype: np.dtype[Any]) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        if dtype == FLOAT32 and "ill-defined empirical covariance" in str(error):
+        if dtype == FLOAT32 and is_collapse(error):
             raise ValueError(str(error) + _FLOAT32_HINT) from error
         raise

@@ -233,10 +233,7 @@ class FittedMixture(MixtureReads, ScikitLearnHooks):
         return tags
 
     def _found(self, kernel: str, X: Rows) -> Any:
-        mixture, threads = self._compiled_mixture(), thread_count(self.n_jobs)
-        if takes_missing(self) and np.isnan(X).any():
-            return scored(mixture, kernel, X, threads)
-        return getattr(mixture, kernel)(X, threads)
+        return scored(self._compiled_mixture(), kernel, X, thread_count(self.n_jobs), missing=takes_missing(self))
 
     def _validated(self, X: Any) -> Rows:
         return validated(self, X, reset=False, ensure_all_finite="allow-nan" if takes_missing(self) else True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from foldstat import _core
 from foldstat._common.arrays import Floats, Rows
@@ -25,23 +26,41 @@ def scored(model: _core.Mixture, method: str, rows: Rows, n_jobs: int | None, *,
     Rows in which the same features are there are rows of the marginal mixture of these. Where nothing is there, each
     component has its weight and the density is that of nothing, 1.
     """
-    if not missing:
+    if not (missing and np.isnan(rows).any()):
         return getattr(model, method)(rows, n_jobs)
-    groups = _core.IncompleteRows(rows, None, n_jobs).groups()
-    models = model.marginals([there.tolist() for there, _ in groups if len(there)], n_jobs)
-    if len(groups) == 1 and len(groups[0][0]) == model.n_features:
-        return getattr(model, method)(rows, n_jobs)
+    groups = [(np.flatnonzero(known), numbers) for known, numbers in patterns(rows)]
+    marginals = iter(model.marginals([there.tolist() for there, _ in groups if len(there)], n_jobs))
     found: Any = None
-    with_values = iter(models)
     for there, numbers in groups:
         if len(there):
-            part = getattr(next(with_values), method)(rows[np.ix_(numbers, there)], n_jobs)
+            part = getattr(next(marginals), method)(rows[np.ix_(numbers, there)], n_jobs)
         else:
             part = _of_nothing(model, method, len(numbers), rows.dtype)
         if found is None:
             found = np.empty((len(rows), *part.shape[1:]), part.dtype)
         found[numbers] = part
     return found
+
+
+def patterns(rows: Rows) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.intp]]]:
+    """Give every pattern of known columns, and the numbers of its rows, in their order."""
+    known = ~np.isnan(rows)
+    bits = np.packbits(known, axis=1)
+    width = -bits.shape[1] % 8
+    words = np.pad(bits, ((0, 0), (0, width))).view(np.uint64)
+    keys = words[:, 0] if words.shape[1] == 1 else words.view([("", np.uint64)] * words.shape[1])[:, 0]
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(inverse, kind="stable")
+    ends = np.bincount(inverse).cumsum()
+    for number, chosen in enumerate(np.split(order, ends[:-1])):
+        yield known[first[number]], chosen
+
+
+def incomplete_patterns(rows: Rows) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.intp]]]:
+    """Give those that leave some column unknown."""
+    if not np.isnan(rows).any():
+        return iter(())
+    return (pattern for pattern in patterns(rows) if not pattern[0].all())
 
 
 def statistics_of(

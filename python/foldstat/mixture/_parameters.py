@@ -25,6 +25,11 @@ Stop: TypeAlias = Literal["change", "aitken"]
 Accelerate: TypeAlias = Literal["squarem"]
 
 
+def is_collapse(error: ValueError) -> bool:
+    """Tell whether a fit has failed because a covariance collapsed."""
+    return "ill-defined empirical covariance" in str(error)
+
+
 def as_family(covariance_type: str) -> Family:
     """Check the name of a covariance family."""
     for family in FAMILIES:

@@ -11,7 +11,7 @@ import numpy as np
 from foldstat import _core
 from foldstat._common.arrays import Floats, Rows
 from foldstat.mixture._checkpoint import Checkpoint
-from foldstat.mixture._parameters import METHODS, Accelerate, Family, Method, Stop
+from foldstat.mixture._parameters import METHODS, Accelerate, Family, Method, Stop, is_collapse
 from foldstat.mixture._passes import Passes
 from foldstat.mixture._prior import Prior, center_of, single
 from foldstat.mixture._prior_rows import PriorRows
@@ -225,7 +225,7 @@ class Plan(NamedTuple):
             found = tried._found(parts[0])
             self._check_enough(found, parts[0])
         except ValueError as error:
-            if self.init_size is not None or not _collapsed(error):
+            if self.init_size is not None or not is_collapse(error):
                 raise
             raise _TooFewError from error
         if len(found) < len(tried.seeds):
@@ -243,7 +243,7 @@ class Plan(NamedTuple):
         try:
             fits = self._fit(*part, starts=starts, **options)
         except ValueError as error:
-            if not _collapsed(error):
+            if not is_collapse(error):
                 raise
             return []
         return _started(likeliest(fits, n_tried)) if len(fits) == len(starts) else []
@@ -310,10 +310,6 @@ def _named(method: Any) -> str:
         return f"{getattr(method, '__module__', '')}.{getattr(method, '__qualname__', type(method).__qualname__)}"
     values = np.ascontiguousarray(method)
     return f"{values.shape} {hashlib.sha256(values.tobytes()).hexdigest()}"
-
-
-def _collapsed(error: ValueError) -> bool:
-    return "ill-defined empirical covariance" in str(error)
 
 
 def _listed(values: Any) -> Any:

@@ -12,6 +12,7 @@ from foldstat._common.arrays import Floats, Rows
 from foldstat._common.matrices import symmetrised
 from foldstat._core import MixtureStatistics
 from foldstat.mixture._parameters import Family, are_matrices
+from foldstat.mixture._start import check_shape
 
 _DTYPES = [np.float64, np.float32]
 
@@ -98,7 +99,7 @@ def check_prior(model: Any, d: int) -> Prior:
         )
     mean = model.mean_prior
     if mean is not None:
-        mean = _check_shape(check_array(mean, dtype=_DTYPES, ensure_2d=False), (d,), "means")
+        mean = check_shape(check_array(mean, dtype=_DTYPES, ensure_2d=False), (d,), "means")
     covariance = model.covariance_prior
     if covariance is not None:
         covariance = check_covariance(covariance, model.covariance_type, d)
@@ -112,12 +113,6 @@ def check_prior(model: Any, d: int) -> Prior:
     )
 
 
-def _check_shape(array: Any, shape: tuple[int, ...], name: str) -> Any:
-    if array.shape != shape:
-        raise ValueError(f"The parameter '{name}' should have the shape of {shape}, but got {array.shape}")
-    return array
-
-
 def check_covariance(values: Any, family: Family, d: int) -> Any:
     """Check a covariance as that of one component lies; the messages are those of scikit-learn."""
     geometry = _core.covariances_geometry(family)
@@ -127,7 +122,7 @@ def check_covariance(values: Any, family: Family, d: int) -> Any:
         return np.asarray(values, dtype=np.float64)
     covariance = check_array(values, dtype=_DTYPES, ensure_2d=False)
     shape = (d,) if geometry == "diag" else (d, d)
-    _check_shape(covariance, shape, f"{family} covariance_prior")
+    check_shape(covariance, shape, f"{family} covariance_prior")
     if geometry == "diag":
         if (covariance <= 0.0).any():
             raise ValueError(f"'{family} precision' should be positive")

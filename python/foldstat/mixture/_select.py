@@ -22,13 +22,12 @@ from foldstat.mixture._elsewhere import passes_over
 from foldstat.mixture._estimator import best_of
 from foldstat.mixture._gaussian_mixture import GaussianMixture
 from foldstat.mixture._likelihood import LogLikelihood
-from foldstat.mixture._parameters import NAMED_BY_PARTS, Family, as_family, restart_seeds
+from foldstat.mixture._parameters import NAMED_BY_PARTS, Family, as_family, is_collapse, restart_seeds
 from foldstat.mixture._rows import ROW_DTYPES, validated
 from foldstat.mixture._selection import CRITERIA, Candidate, Selection
 
 T = TypeVar("T")
 
-_COLLAPSED = "ill-defined empirical covariance"
 _BLOCK = 1 << 16  # rows whose probabilities are held at a time
 
 
@@ -193,12 +192,7 @@ class _Search:
         starts = [start for one in found if (start := _unless_collapsed(self._start, one, family)) is not None]
         if not starts:
             return []
-        fits = _unless_collapsed(self._em, starts, rows, w, family)
-        if fits is None and len(starts) > 1:
-            # One of them collapsed, and ended the others: each goes its own way.
-            alone = [_unless_collapsed(self._em, [start], rows, w, family) for start in starts]
-            return [fit for fits in alone if fits is not None for fit in fits]
-        return fits or []
+        return _unless_collapsed(self._em, starts, rows, w, family) or []
 
     def _em(self, starts: list[Any], rows: Rows, w: Floats | None, family: Family) -> list[Any]:
         options: dict[str, Any] = {name: self._settings[name] for name in ("tol", "reg_covar", "max_iter")}
@@ -266,7 +260,7 @@ def _unless_collapsed(function: Callable[..., T], *arguments: Any) -> T | None:
     try:
         return function(*arguments)
     except ValueError as error:
-        if _COLLAPSED not in str(error):
+        if not is_collapse(error):
             raise
         return None
 

@@ -50,7 +50,7 @@ def check_given(weights: Any, means: Any, precisions: Any, family: Family, k: in
     """Check what the user wants to start from; the messages are those of scikit-learn."""
     return Given(
         None if weights is None else _check_weights(weights, k),
-        None if means is None else _check_shape(_floats(means, "means_init"), (k, d), "means"),
+        None if means is None else check_shape(_floats(means, "means_init"), (k, d), "means"),
         None if precisions is None else _check_precisions(precisions, family, k, d),
     )
 
@@ -60,14 +60,15 @@ def _floats(values: Any, name: str, *, allow_nd: bool = False) -> Any:
     return check_array(values, dtype=[np.float64, np.float32], ensure_2d=False, allow_nd=allow_nd)
 
 
-def _check_shape(array: Any, shape: tuple[int, ...], name: str) -> Any:
+def check_shape(array: Any, shape: tuple[int, ...], name: str) -> Any:
+    """Refuse an array of another shape, in the words of scikit-learn."""
     if array.shape != shape:
         raise ValueError(f"The parameter '{name}' should have the shape of {shape}, but got {array.shape}")
     return array
 
 
 def _check_weights(values: Any, k: int) -> Any:
-    weights = _check_shape(_floats(values, "weights_init"), (k,), "weights")
+    weights = check_shape(_floats(values, "weights_init"), (k,), "weights")
     if weights.min() < 0.0 or weights.max() > 1.0:
         # scikit-learn's message swaps the two values; tests of other people may rely on it.
         raise ValueError(
@@ -83,7 +84,7 @@ def _check_weights(values: Any, k: int) -> Any:
 def _check_precisions(values: Any, family: Family, k: int, d: int) -> Any:
     allow_nd = len(_core.covariances_shape(family, k, d)) > 2
     precisions = _floats(values, "precisions_init", allow_nd=allow_nd)
-    _check_shape(precisions, _core.covariances_shape(family, k, d), f"{family} precision")
+    check_shape(precisions, _core.covariances_shape(family, k, d), f"{family} precision")
     if not are_matrices(family):
         if (precisions <= 0.0).any():
             raise ValueError(f"'{family} precision' should be positive")

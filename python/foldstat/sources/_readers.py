@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -19,9 +20,9 @@ class BatchesSource(Source):
         self.columns = self._chosen or tuple(schema.names)
         self._batch_rows = rows_of_batch(row_bytes(schema, self._chosen))
 
+    @abstractmethod
     def _open(self) -> Iterable[Any]:
         """Begin a pass; what it gives may have a method `close`."""
-        raise NotImplementedError
 
     def empty(self) -> Any:
         table = self._schema.empty_table()

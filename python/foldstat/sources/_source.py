@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
@@ -41,7 +42,7 @@ class Chunk(NamedTuple):
     check: Check | None = None
 
 
-class Source:
+class Source(ABC):
     """Rows that come in chunks, and can be opened again.
 
     Attributes
@@ -68,13 +69,13 @@ class Source:
         """Number of rows, where it is known without reading them."""
         return None
 
+    @abstractmethod
     def empty(self) -> Any:
         """Give a chunk without rows, which tells names and types of the columns; None if there is no chunk at all."""
-        raise NotImplementedError
 
+    @abstractmethod
     def chunks(self) -> Iterator[Chunk]:
         """Begin a new pass, which may be abandoned half-way; what it opened is closed then."""
-        raise NotImplementedError
 
     def check_opens_again(self, argument: str = "X") -> None:
         """Refuse what can be read only once, where several passes are needed."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from foldstat import _core
@@ -17,6 +16,7 @@ from foldstat._common.room import room_for
 from foldstat._common.threads import thread_count
 from foldstat.mixture._attributes import means_and_covariances_of, weights_of
 from foldstat.mixture._elsewhere import chosen_columns
+from foldstat.mixture._missing import incomplete_patterns
 from foldstat.mixture._parameters import Family
 from foldstat.mixture._reading._base import Fitted
 from foldstat.mixture._reading._columns import column_numbers, names_of
@@ -238,7 +238,7 @@ class ConditionalReads(Fitted):
         rows = _rows_of(X, names, range(len(names)), missing=True)
         with room_for(f"the gaps of {len(rows)} rows"):
             drawn = rows.astype(np.float64)
-        for known, chosen in _patterns(rows):
+        for known, chosen in incomplete_patterns(rows):
             rest = np.flatnonzero(~known)
             regression = Regression.of(components, np.flatnonzero(known).tolist())
             for first in range(0, len(chosen), _ROWS):
@@ -253,7 +253,7 @@ class ConditionalReads(Fitted):
         with room_for(f"the predictions of {n} rows"):
             means = rows.astype(np.float64)
             spreads = np.zeros(_shape_of(spread, n, d)) if spread else None
-        for known, chosen in _patterns(rows):
+        for known, chosen in incomplete_patterns(rows):
             rest = np.flatnonzero(~known)
             regression = Regression.of(components, np.flatnonzero(known).tolist())
             found = regression.predict(rows[chosen][:, known], spread, thread_count(self.n_jobs))
@@ -423,24 +423,6 @@ def _rows_of(X: Any, names: Sequence[str | None], columns: Sequence[int], *, mis
         hint = "" if missing or not np.isnan(rows[row, column]) else "; given=None takes NaN for what is not known"
         raise ValueError(f"X must be finite, got {rows[row, column]} at row {row}, column {column}{hint}")
     return rows
-
-
-def _patterns(rows: Rows) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.intp]]]:
-    """Give every pattern of known columns that leaves some unknown, and the numbers of its rows."""
-    known = ~np.isnan(rows)
-    if known.all():
-        return
-    bits = np.packbits(known, axis=1)
-    width = -bits.shape[1] % 8
-    words = np.pad(bits, ((0, 0), (0, width))).view(np.uint64)
-    keys = words[:, 0] if words.shape[1] == 1 else words.view([("", np.uint64)] * words.shape[1])[:, 0]
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    order = np.argsort(inverse, kind="stable")
-    ends = np.bincount(inverse).cumsum()
-    for number, chosen in enumerate(np.split(order, ends[:-1])):
-        pattern = known[first[number]]
-        if not pattern.all():
-            yield pattern, chosen
 
 
 def _is_single(X: Any, means: Floats) -> bool:
