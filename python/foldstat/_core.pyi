@@ -10,7 +10,6 @@ __all__ = [
     "ArrowColumn",
     "DensityStatusError",
     "Em",
-    "IncompleteRows",
     "JointState",
     "Mixture",
     "MixturePass",
@@ -213,12 +212,6 @@ class MixturePass:
         check_finite: bool = True,
     ) -> None: ...
     def finish(self, n_jobs: int | None = None) -> tuple[list[MixtureStatistics], _Seen]: ...
-
-@final
-class IncompleteRows:
-    def __new__(cls, X: _Rows, sample_weight: _Rows | None = None, n_jobs: int | None = None) -> IncompleteRows: ...
-    def groups(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]: ...
-    def __len__(self) -> int: ...
 
 @final
 class Em:

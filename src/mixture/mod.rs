@@ -77,7 +77,7 @@ pub use elementary::elementary;
 pub use em::{Em, Fit, Options, Run, em};
 pub use factors::{precisions, precisions_cholesky, precisions_cholesky_from_precisions};
 pub use geometry::{Geometry, triangle};
-pub use incomplete::{Group, Grouped, IncompletePass};
+pub use incomplete::IncompletePass;
 pub use initialise::{Method, initial_statistics};
 pub use maximization::{Estimates, estimate};
 pub use maximum_posterior::{MaximumPosterior, PriorRows};

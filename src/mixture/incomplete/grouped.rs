@@ -15,8 +15,6 @@ use crate::rows::{Element, Rows};
 /// Rows, NaN for what is missing, as groups in each of which the same features are there.
 #[derive(Debug)]
 pub struct Grouped {
-    n_rows: usize,
-    n_features: usize,
     /// In the order of the patterns.
     groups: Vec<Group>,
 }
@@ -28,8 +26,8 @@ pub struct Group {
     pub(super) pattern: Pattern,
     /// How many.
     pub(super) n_features: usize,
-    /// The numbers of the rows.
-    numbers: Vec<usize>,
+    /// How many rows.
+    n_rows: usize,
     /// What is there of them.
     values: Values,
     /// Their weights, if rows have any.
@@ -61,13 +59,8 @@ impl Grouped {
         rows: Rows<'_>,
         weights: Option<ArrayView1<'_, f64>>,
     ) -> Result<Self, Error> {
-        let (n_rows, n_features) = (rows.n_rows(), rows.n_columns());
-        weights.map_or(Ok(()), check_weights)?;
-        let sorting = match &rows {
-            Rows::F64(view) => Sorting::of(context, *view),
-            Rows::F32(view) => Sorting::of(context, *view),
-        }?;
-        let Sorting { group_of, patterns } = sorting;
+        let n_features = rows.n_columns();
+        let Sorting { group_of, patterns } = Sorting::checked(context, &rows, weights)?;
         let mut groups = memory::with_capacity(patterns.len(), WHAT)?;
         for (pattern, count) in patterns {
             let features = pattern.features(n_features, true)?.len();
@@ -75,7 +68,7 @@ impl Grouped {
             groups.push(Group {
                 pattern,
                 n_features: features,
-                numbers: memory::with_capacity(count, WHAT)?,
+                n_rows: count,
                 values: match &rows {
                     Rows::F64(_) => Values::F64(memory::with_capacity(length, WHAT)?),
                     Rows::F32(_) => Values::F32(memory::with_capacity(length, WHAT)?),
@@ -89,19 +82,20 @@ impl Grouped {
             }
             groups[group].push(&rows, number, weights.map(|weights| weights[number]));
         }
-        Ok(Self { n_rows, n_features, groups })
+        Ok(Self { groups })
     }
 
-    /// Number of rows.
-    #[must_use]
-    pub fn n_rows(&self) -> usize {
-        self.n_rows
-    }
-
-    /// Number of features, there or not.
-    #[must_use]
-    pub fn n_features(&self) -> usize {
-        self.n_features
+    /// Refuses rows that [`Self::of`] would refuse, and copies none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::of`].
+    pub fn check(
+        context: &Context,
+        rows: &Rows<'_>,
+        weights: Option<ArrayView1<'_, f64>>,
+    ) -> Result<(), Error> {
+        Sorting::checked(context, rows, weights).map(|_| ())
     }
 
     /// The groups, in the order of their patterns.
@@ -118,19 +112,13 @@ impl Group {
         &self.pattern
     }
 
-    /// The numbers of its rows among all.
-    #[must_use]
-    pub fn numbers(&self) -> &[usize] {
-        &self.numbers
-    }
-
     /// What is there of its rows; where nothing is, a column of zeros.
     ///
     /// # Errors
     ///
     /// None, unless there is a bug.
     pub fn rows(&self) -> Result<Rows<'_>, Error> {
-        let shape = (self.numbers.len(), self.n_features.max(1));
+        let shape = (self.n_rows, self.n_features.max(1));
         let bug = |error: ndarray::ShapeError| Error::Bug(error.to_string());
         Ok(match &self.values {
             Values::F64(values) => Rows::F64(ArrayView2::from_shape(shape, values).map_err(bug)?),
@@ -146,7 +134,6 @@ impl Group {
 
     /// Adds a row, for which there is room.
     fn push(&mut self, rows: &Rows<'_>, number: usize, weight: Option<f64>) {
-        self.numbers.push(number);
         if let (Some(weights), Some(weight)) = (&mut self.weights, weight) {
             weights.push(weight);
         }
@@ -167,6 +154,18 @@ fn push_present<T: Element>(values: &mut Vec<T>, row: ArrayView1<'_, T>) {
 }
 
 impl Sorting {
+    fn checked(
+        context: &Context,
+        rows: &Rows<'_>,
+        weights: Option<ArrayView1<'_, f64>>,
+    ) -> Result<Self, Error> {
+        weights.map_or(Ok(()), check_weights)?;
+        match rows {
+            Rows::F64(view) => Self::of(context, *view),
+            Rows::F32(view) => Self::of(context, *view),
+        }
+    }
+
     fn of<T: Element>(context: &Context, rows: ArrayView2<'_, T>) -> Result<Self, Error> {
         let mut group_of: Vec<usize> = memory::with_capacity(rows.nrows(), WHAT)?;
         let mut bits = memory::filled(Pattern::words(rows.ncols()), 0_u64, WHAT)?;

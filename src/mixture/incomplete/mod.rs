@@ -18,7 +18,6 @@ mod marginal;
 mod pass;
 mod pattern;
 
-pub use grouped::{Group, Grouped};
 pub use pass::IncompletePass;
 
 /// What memory is for, in errors.

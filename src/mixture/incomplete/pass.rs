@@ -91,12 +91,13 @@ impl IncompletePass {
         weights: Option<ArrayView1<'_, f64>>,
     ) -> Result<(), Error> {
         // An infinity is found first: once a row has been looked at, it counts.
-        let rows_by_pattern = Grouped::of(context, rows.reborrow(), weights)?;
-        self.looking.push(context, rows, weights, true)?;
         if self.models.is_empty() {
-            return Ok(());
+            Grouped::check(context, &rows, weights)?;
+            return self.looking.push(context, rows, weights, true);
         }
-        self.add(context, &rows_by_pattern)
+        let by_pattern = Grouped::of(context, rows.reborrow(), weights)?;
+        self.looking.push(context, rows, weights, true)?;
+        self.add(context, &by_pattern)
     }
 
     fn add(&mut self, context: &Context, rows: &Grouped) -> Result<(), Error> {

@@ -8,13 +8,11 @@
 //! | `model.rs` | what a fit maximises; distributions of parameters |
 //! | `chunks.rs` | passes over rows that come in chunks, and EM as a machine |
 //! | `univariate.rs` | tails and quantiles of mixtures of one feature |
-//! | `incomplete.rs` | rows of which values are missing |
 //! | `factors.rs` | factorisations |
 
 mod chunks;
 mod factors;
 mod fit;
-mod incomplete;
 mod model;
 mod statistics;
 mod univariate;
@@ -96,7 +94,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<statistics::PyMixtureStatistics>()?;
     module.add_class::<chunks::MixturePass>()?;
     module.add_class::<chunks::PyEm>()?;
-    module.add_class::<incomplete::IncompleteRows>()?;
     module.add_function(wrap_pyfunction!(chunks::block_rows, module)?)?;
     module.add_function(wrap_pyfunction!(chunks::in_units_of_weights, module)?)?;
     module.add_function(wrap_pyfunction!(statistics::scaled_statistics, module)?)?;
